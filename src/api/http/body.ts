@@ -1,0 +1,76 @@
+import type { IncomingMessage } from 'node:http'
+import { createGunzip, createInflate } from 'node:zlib'
+import { fail } from '../../protocol/index.ts'
+
+export interface BodyLimits {
+  readonly bytesMax: number
+  /** A body in more pieces is an attack: pieces cost memory beyond their bytes. */
+  readonly chunksMax: number
+  /** Largest growth by decompression. */
+  readonly inflateRatioMax: number
+}
+
+/** Small bodies compress by more than any ratio worth checking. */
+const inflateFreeBytes = 1024 * 1024
+
+/** Reads a request's body whole, within limits, and decompresses it. Limits are checked before memory is spent. */
+export const readBody = (request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> => {
+  const declared = request.headers['content-length']
+  if (declared !== undefined && Number(declared) > limits.bytesMax) return Promise.reject(tooLarge(limits.bytesMax))
+  const encoding = request.headers['content-encoding']
+  if (encoding === undefined || encoding === 'identity') return gather(request, limits)
+  if (encoding !== 'gzip' && encoding !== 'deflate') return Promise.reject(fail('unsupported_encoding', { encoding }))
+  return gather(request, limits).then((bytes) => inflate(bytes, encoding, limits))
+}
+
+const tooLarge = (limitBytes: number): Error => fail('payload_too_large', { what: 'the request body', limitBytes })
+
+const gather = (request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> =>
+  new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const refuse = (error: Error): void => {
+      request.removeAllListeners('data')
+      // Why: what still arrives is dropped, so that the reply can be read before the connection closes.
+      request.resume()
+      reject(error)
+    }
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      chunks.push(chunk)
+      if (bytes > limits.bytesMax) refuse(tooLarge(limits.bytesMax))
+      else if (chunks.length > limits.chunksMax)
+        refuse(fail('invalid_request', { reason: `the body comes in more than ${limits.chunksMax} pieces` }))
+    })
+    request.on('end', () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes)),
+    )
+    request.on('error', () => reject(fail('cancelled', {})))
+    request.on('close', () => {
+      if (!request.complete) reject(fail('cancelled', {}))
+    })
+  })
+
+const inflate = (bytes: Uint8Array, encoding: 'gzip' | 'deflate', limits: BodyLimits): Promise<Uint8Array> => {
+  const ratioBytes = Math.max(inflateFreeBytes, bytes.length * limits.inflateRatioMax)
+  const bytesMax = Math.min(limits.bytesMax, ratioBytes)
+  return new Promise((resolve, reject) => {
+    const stream = encoding === 'gzip' ? createGunzip() : createInflate()
+    const chunks: Buffer[] = []
+    let total = 0
+    stream.on('data', (chunk: Buffer) => {
+      total += chunk.length
+      if (total > bytesMax) {
+        stream.destroy()
+        reject(fail('payload_too_large', { what: 'the decompressed request body', limitBytes: bytesMax }))
+        return
+      }
+      chunks.push(chunk)
+    })
+    stream.on('end', () => resolve(Buffer.concat(chunks, total)))
+    stream.on('error', (error) =>
+      reject(fail('invalid_request', { reason: `the ${encoding} body is damaged: ${error.message}` }, error)),
+    )
+    stream.end(bytes)
+  })
+}

@@ -1,0 +1,82 @@
+import { assert } from '../../lib/index.ts'
+import { fail } from '../../protocol/index.ts'
+import type { Route } from '../../protocol/index.ts'
+
+interface Node {
+  readonly literal: Map<string, Node>
+  parameter: { readonly name: string; readonly node: Node } | undefined
+  readonly routes: Map<string, Route>
+}
+
+const emptyNode = (): Node => ({ literal: new Map(), parameter: undefined, routes: new Map() })
+
+export interface Match {
+  readonly route: Route
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** No path of any protocol spoken here is deeper. */
+const segmentsMax = 16
+
+/** Finds routes by path segment; a literal segment wins over a parameter. Each segment is percent-decoded once. */
+export class Router {
+  readonly #root = emptyNode()
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) this.#add(route)
+  }
+
+  #add(route: Route): void {
+    let node = this.#root
+    for (const segment of route.path.split('/').slice(1)) {
+      const parameter = /^\{(\w+)\}$/.exec(segment)?.[1]
+      if (parameter !== undefined) {
+        node.parameter ??= { name: parameter, node: emptyNode() }
+        assert(node.parameter.name === parameter, `routes name the same segment of ${route.path} differently`)
+        node = node.parameter.node
+      } else {
+        let next = node.literal.get(segment)
+        if (next === undefined) {
+          next = emptyNode()
+          node.literal.set(segment, next)
+        }
+        node = next
+      }
+    }
+    assert(!node.routes.has(route.method), `two routes for ${route.method} ${route.path}`)
+    node.routes.set(route.method, route)
+  }
+
+  /** Throws route_not_found or method_not_allowed. */
+  match(method: string, path: string): Match {
+    const segments = path.split('/')
+    const params: Record<string, string> = {}
+    let node: Node | undefined = segments.length > segmentsMax ? undefined : this.#root
+    for (let i = 1; i < segments.length && node !== undefined; i++) {
+      const segment = segments[i] ?? ''
+      const literal = node.literal.get(segment)
+      if (literal !== undefined) {
+        node = literal
+      } else if (node.parameter !== undefined && segment !== '') {
+        params[node.parameter.name] = decode(segment)
+        node = node.parameter.node
+      } else {
+        node = undefined
+      }
+    }
+    if (node === undefined || node.routes.size === 0) throw fail('route_not_found', { method, path })
+    const route = node.routes.get(method)
+    if (route === undefined)
+      throw fail('method_not_allowed', { method, path, allow: [...node.routes.keys()].join(', ') })
+    return { route, params }
+  }
+}
+
+const decode = (segment: string): string => {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw fail('invalid_request', { reason: 'the path has a broken percent encoding' })
+  }
+}

@@ -1,0 +1,74 @@
+import type { OptionValue, OptionValues } from '../../lib/index.ts'
+import type { optionTables } from '../options.ts'
+import type { Given, GivenValues } from './given.ts'
+import { optionList } from './option-list.ts'
+import { parseValue } from './parse-value.ts'
+import { readConfigFile } from './read-file.ts'
+import { readEnvironment } from './read-environment.ts'
+import { readFlags } from './read-flags.ts'
+
+/** The configuration, one frozen object a module. */
+export type Config = { readonly [M in keyof typeof optionTables]: OptionValues<(typeof optionTables)[M]> }
+
+/** Every problem of every source at once. */
+export class ConfigProblems extends Error {
+  override name = 'ConfigProblems'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  /** Where each value comes from, by path; absent for defaults. */
+  readonly sources: ReadonlyMap<string, string>
+}
+
+export interface ConfigSources {
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Folder in which slipway.yaml is looked for. */
+  readonly directory: string
+}
+
+/** Merges defaults < file < environment < flags. Throws ConfigProblems. */
+export const loadConfig = (sources: ConfigSources): LoadedConfig => {
+  const { file, args } = takeFileFlag(sources.args)
+  const path = file ?? sources.environment['SLIPWAY_CONFIG']
+  const layers: GivenValues[] = [
+    readConfigFile(path ?? `${sources.directory}/slipway.yaml`, path !== undefined),
+    readEnvironment(sources.environment),
+    readFlags(args),
+  ]
+  const problems = layers.flatMap((layer) => layer.problems)
+  const given = new Map<string, Given>()
+  for (const layer of layers) for (const value of layer.values) given.set(value.path, value)
+  const modules: Record<string, Record<string, OptionValue>> = {}
+  for (const { module, name, path: at, option } of optionList) {
+    const value = given.get(at)
+    const parsed = value === undefined ? { value: option.default } : parseValue(option, value.raw)
+    if (typeof parsed === 'string') problems.push(`${value?.source ?? at}: ${parsed}`)
+    else (modules[module] ??= {})[name] = parsed.value
+  }
+  if (problems.length > 0) throw new ConfigProblems(problems)
+  for (const module of Object.values(modules)) Object.freeze(module)
+  return {
+    config: Object.freeze(modules) as unknown as Config,
+    sources: new Map([...given].map(([at, value]) => [at, value.source])),
+  }
+}
+
+/** `--config FILE` names the file and is no option of its own. */
+const takeFileFlag = (
+  args: readonly string[],
+): { readonly file: string | undefined; readonly args: readonly string[] } => {
+  const at = args.findIndex((arg) => arg === '--config' || arg.startsWith('--config='))
+  const flag = args[at]
+  if (flag === undefined) return { file: undefined, args }
+  const joined = flag.startsWith('--config=')
+  const rest = [...args.slice(0, at), ...args.slice(at + (joined ? 1 : 2))]
+  return { file: joined ? flag.slice('--config='.length) : (args[at + 1] ?? ''), args: rest }
+}

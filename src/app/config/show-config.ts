@@ -1,0 +1,59 @@
+import type { OptionValue } from '../../lib/index.ts'
+import type { LoadedConfig } from './load-config.ts'
+import type { NamedOption } from './option-list.ts'
+import { optionList } from './option-list.ts'
+
+export interface ShownOption {
+  readonly path: string
+  readonly value: OptionValue
+  readonly source: string
+}
+
+/** The configuration in effect, with where each value comes from; secrets are masked. */
+export const showConfig = ({ config, sources }: LoadedConfig): ShownOption[] =>
+  optionList.map(({ module, name, path, option }) => {
+    const value = (config as unknown as Record<string, Record<string, OptionValue>>)[module]?.[name] ?? ''
+    const shown = option.secret === true && String(value) !== '' ? '***' : value
+    return { path, value: shown, source: sources.get(path) ?? 'default' }
+  })
+
+const defaultText = ({ option }: NamedOption): string => {
+  if (Array.isArray(option.default)) return option.default.length === 0 ? '(none)' : option.default.join(', ')
+  if (option.default === '') return '(none)'
+  if (option.type === 'bytes') return bytesText(option.default)
+  if (option.type === 'duration')
+    return option.default % 1000 === 0 ? `${option.default / 1000}s` : `${option.default}ms`
+  return String(option.default)
+}
+
+const bytesText = (bytes: number): string => {
+  const units = ['GiB', 'MiB', 'KiB']
+  const sizes = [1024 ** 3, 1024 ** 2, 1024]
+  const at = sizes.findIndex((size) => bytes > 0 && bytes % size === 0)
+  return at < 0 ? String(bytes) : `${bytes / (sizes[at] ?? 1)}${units[at]}`
+}
+
+/** docs/reference/configuration.md. */
+export const configReference = (): string => {
+  const rows = optionList.map((named) => {
+    const values =
+      named.option.type === 'enum'
+        ? ` One of ${named.option.values
+            .filter((value) => value !== '')
+            .map((value) => `\`${value}\``)
+            .join(', ')}.`
+        : ''
+    const flags = named.flags.map((flag) => `\`${flag}\``).join('<br>')
+    return `| \`${named.path}\`<br>\`${named.variable}\`<br>${flags} | ${named.option.type} | ${defaultText(named)} | ${named.option.doc}${values} |`
+  })
+  return [
+    '# Configuration',
+    '',
+    'Every option has a key in `slipway.yaml` (in the working directory, or named by `--config`), a variable and a flag. Flags win over variables, variables over the file, the file over the defaults. All mistakes are reported at once. Durations are written as `250ms`, `10s`, `5m` or `2h`; sizes as `64MiB` or `1GB`; lists with commas, or by repeating the flag.',
+    '',
+    '| option | type | default | meaning |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,46 @@
+import type { Option } from '../lib/index.ts'
+import { httpOptions } from '../api/http/config.ts'
+import { grpcOptions } from '../api/grpc/config.ts'
+import { servingOptions } from '../serving/config.ts'
+import { logOptions, tracingOptions } from '../monitoring/config.ts'
+
+/** Options of the process itself. */
+export const appOptions = {
+  dataDir: {
+    type: 'string',
+    default: './slipway-data',
+    flag: 'data-dir',
+    doc: 'Folder for everything the server keeps. Deleting it resets everything.',
+  },
+  example: {
+    type: 'enum',
+    default: '',
+    values: ['', 'fraud'],
+    flag: 'example',
+    doc: 'Serve an example besides the model repositories.',
+  },
+  readyFile: {
+    type: 'string',
+    default: '',
+    flag: 'ready-file',
+    doc: 'File that gets the addresses as JSON once the server is ready.',
+  },
+  shutdownTimeoutMs: {
+    type: 'duration',
+    default: 30_000,
+    min: 1,
+    doc: 'Longest time for requests inside to finish after SIGTERM.',
+  },
+} as const
+
+/** Every option of the server by module. */
+export const optionTables = {
+  app: appOptions,
+  http: httpOptions,
+  grpc: grpcOptions,
+  serving: servingOptions,
+  log: logOptions,
+  tracing: tracingOptions,
+} as const
+
+void (optionTables satisfies Readonly<Record<string, Readonly<Record<string, Option>>>>)

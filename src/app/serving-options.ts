@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import type { ServingOptions } from '../serving/index.ts'
+import type { Config } from './config/load-config.ts'
+import { packageRoot } from './package-info.ts'
+
+/** The environment of model hosts: what a process needs to run, and none of the server's secrets. */
+const hostEnvironment = (environment: Readonly<Record<string, string | undefined>>): Record<string, string> => {
+  const passed: Record<string, string> = {}
+  for (const name of [
+    'PATH',
+    'HOME',
+    'LANG',
+    'TZ',
+    'TMPDIR',
+    'LD_LIBRARY_PATH',
+    'CUDA_VISIBLE_DEVICES',
+    'NODE_COMPILE_CACHE',
+  ]) {
+    const value = environment[name]
+    if (value !== undefined) passed[name] = value
+  }
+  return passed
+}
+
+/** Folders of models: the user's, those uploaded, and the example that was asked for. */
+export const modelRoots = (config: Config): string[] => [
+  ...config.serving.modelRepository,
+  uploadsRoot(config),
+  ...(config.app.example === '' ? [] : [join(packageRoot, 'examples', config.app.example, 'model-repository')]),
+]
+
+export const uploadsRoot = (config: Config): string => join(config.app.dataDir, 'models')
+
+export const servingOptionsOf = (
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+): ServingOptions => {
+  const { serving } = config
+  return {
+    roots: modelRoots(config),
+    control: serving.modelControl,
+    pollIntervalMs: serving.pollIntervalMs,
+    loadModels: serving.loadModels,
+    swap: serving.swap,
+    loadParallelism: serving.loadParallelism,
+    memoryBudgetBytes: serving['memory.budgetBytes'],
+    hostMemoryBytesMax: serving['host.memoryBytesMax'],
+    hostMemoryBytesRecycle: serving['host.memoryBytesRecycle'],
+    hostEnvironment: hostEnvironment(environment),
+    niceness: serving['host.niceness'],
+    limits: {
+      rowsMax: serving['batch.rowsMax'],
+      queueDepthMax: serving['queue.depthMax'],
+      loadTimeoutMs: serving['host.loadTimeoutMs'],
+      runTimeoutMs: serving['host.runTimeoutMs'],
+      drainTimeoutMs: serving['host.drainTimeoutMs'],
+      instances: serving.instances,
+      restart: {
+        crashesMax: serving['host.crashesMax'],
+        crashWindowMs: serving['host.crashWindowMs'],
+        backoffFirstMs: serving['host.backoffFirstMs'],
+        backoffMaxMs: serving['host.backoffMaxMs'],
+      },
+      engineDefaults: {
+        intra_op_thread_count: String(serving['onnx.intraOpThreads']),
+        inter_op_thread_count: String(serving['onnx.interOpThreads']),
+        onnx_file_bytes_max: String(serving['onnx.fileBytesMax']),
+        onnx_allowed_domains: serving['onnx.allowedDomains'].join(','),
+      },
+    },
+  }
+}

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { HttpServer } from '../api/http/index.ts'
+import { JsonThreads, ModelLoads, openInferenceRoutes, Statistics } from '../dialects/open-inference/index.ts'
+import { openPredict } from '../gateway/index.ts'
+import { deferToCheckPhase, systemClock, systemRandom } from '../lib/index.ts'
+import type { Clock, Logger, Random } from '../lib/index.ts'
+import { openServing } from '../serving/index.ts'
+import type { Config } from './config/load-config.ts'
+import { packageVersion } from './package-info.ts'
+import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
+import { diskUploads } from './uploads.ts'
+
+/** Where a started server answers. */
+export interface Addresses {
+  readonly http: string
+}
+
+export interface StartDeps {
+  readonly logger: Logger
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/** A running server. */
+export interface App {
+  readonly addresses: Addresses
+  /** Settles when every model that should be there at start has been tried. */
+  readonly loaded: Promise<void>
+  /** Drains and stops; requests inside are answered. */
+  stop(): Promise<void>
+}
+
+/** Starts the server by its configuration. Everything is constructed here, in order, and nowhere else. */
+export const start = async (config: Config, deps: StartDeps): Promise<App> => {
+  const { logger, environment, clock = systemClock, random = systemRandom } = deps
+  refuseOpenDoor(config)
+  await mkdir(uploadsRoot(config), { recursive: true })
+  let draining = false
+  const serving = await openServing(servingOptionsOf(config, environment), {
+    clock,
+    random,
+    defer: deferToCheckPhase,
+    logger,
+    events: {
+      batchDone: (version, batch) => statistics.batchDone(version, batch.rows, batch.computeMs),
+      hostCrashed() {},
+      quarantined() {},
+      versionState() {},
+      versionLoaded() {},
+      versionGone() {},
+    },
+  })
+  const statistics = new Statistics(serving.models, clock)
+  const predict = openPredict({
+    models: serving.models,
+    clock,
+    limits: {
+      deadlineDefaultMs: config.serving['deadline.defaultMs'],
+      deadlineMaxMs: config.serving['deadline.maxMs'],
+    },
+    recorder: {
+      answered: (call, reply, elapsedMs) => statistics.answered(call, reply, elapsedMs),
+      failed: (call, version, _, elapsedMs) => statistics.failed(call, version, elapsedMs),
+    },
+    draining: () => draining,
+  })
+  const threads = new JsonThreads()
+  const http = new HttpServer(
+    { ...config.http, bytesMax: config.http.bodyBytesMax },
+    {
+      clock,
+      logger,
+      newRequestId: randomUUID,
+      routes: openInferenceRoutes({
+        models: serving.models,
+        predict,
+        threads,
+        statistics,
+        loads: new ModelLoads(serving.models, diskUploads(uploadsRoot(config))),
+        serverName: 'slipway',
+        serverVersion: packageVersion,
+        threadBytesMin: config.http.jsonThreadBytes,
+        jsonDepthMax: config.http.jsonDepthMax,
+        ready: () => serving.ready && !draining,
+      }),
+    },
+  )
+  const loaded = serving.start()
+  const { host, port } = await http.listen()
+  const addresses = { http: `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}` }
+  return {
+    addresses,
+    loaded: loaded.then(() => writeReadyFile(config.app.readyFile, addresses)),
+    async stop() {
+      draining = true
+      await http.close(config.app.shutdownTimeoutMs)
+      await serving.close()
+      await threads.close()
+    },
+  }
+}
+
+const refuseOpenDoor = ({ http }: Config): void => {
+  const loopback =
+    http.host === 'localhost' || http.host === '::1' || (isIP(http.host) === 4 && http.host.startsWith('127.'))
+  if (loopback || http.allowUnauthenticated) return
+  throw new Error(
+    `--host ${http.host} would let everyone who reaches the port use this server, since callers are not authenticated; ` +
+      'listen on 127.0.0.1, or pass --http.allow-unauthenticated when a gateway in front authenticates',
+  )
+}
+
+const writeReadyFile = async (path: string, addresses: Addresses): Promise<void> => {
+  if (path === '') return
+  await writeFile(`${path}.part`, `${JSON.stringify(addresses)}\n`)
+  await rename(`${path}.part`, path)
+}

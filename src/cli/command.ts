@@ -1,0 +1,41 @@
+/** What a command is given and may use. */
+export interface CommandContext {
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly directory: string
+  /** Writes to standard output. */
+  out(text: string): void
+  /** Writes to standard error. */
+  err(text: string): void
+  /** Standard input, whole. */
+  input(): Promise<Uint8Array>
+  /** Whether standard output is a terminal. */
+  readonly terminal: boolean
+}
+
+/** A command of the command line. */
+export interface Command {
+  /** `slipway NAME …`, without the name. */
+  readonly usage: string
+  /** Flags and arguments, a line each: [form, meaning]. */
+  readonly options: readonly (readonly [string, string])[]
+  readonly examples: readonly string[]
+  /** The exit code: 0 done, 1 refused, 2 wrong usage. */
+  run(context: CommandContext): Promise<number>
+}
+
+/** Wrong usage: the sentence is shown with the way to the help, exit code 2. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}
+
+/** The server or the command refused; exit code 1. */
+export class Refusal extends Error {
+  override name = 'Refusal'
+  readonly code: string
+
+  constructor(message: string, code = 'refused') {
+    super(message)
+    this.code = code
+  }
+}

@@ -1,0 +1,103 @@
+import { buffer } from 'node:stream/consumers'
+import { didYouMean } from '../lib/index.ts'
+import type { Command, CommandContext } from './command.ts'
+import { Refusal, UsageError } from './command.ts'
+import type { ListedCommand } from './command-list.ts'
+import { commandList } from './command-list.ts'
+
+const wantsHelp = (args: readonly string[]): boolean => args.includes('--help') || args.includes('-h')
+
+const generalHelp = (): string => {
+  const groups = [...new Set(commandList.map((command) => command.group))]
+  const width = Math.max(...commandList.map((command) => command.name.length))
+  const sections = groups.map((group) => {
+    const rows = commandList.filter((command) => command.group === group)
+    return [`${group}:`, ...rows.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`)].join('\n')
+  })
+  return [
+    'Slipway serves machine learning models.',
+    '',
+    'Usage: slipway COMMAND [OPTIONS]',
+    '',
+    sections.join('\n\n'),
+    '',
+    "'slipway COMMAND --help' tells more of a command. Client commands talk to --server URL",
+    '(SLIPWAY_SERVER, default http://127.0.0.1:8080) and take --json for output to be read by programs.',
+    '',
+  ].join('\n')
+}
+
+const commandHelp = (listed: ListedCommand, command: Command): string => {
+  const width = Math.max(0, ...command.options.map(([form]) => form.length))
+  return [
+    `slipway ${listed.name}: ${listed.summary}`,
+    '',
+    `Usage: slipway ${listed.name} ${command.usage}`.trimEnd(),
+    '',
+    ...(command.options.length === 0
+      ? []
+      : [...command.options.map(([form, meaning]) => `  ${form.padEnd(width)}  ${meaning}`), '']),
+    'Examples:',
+    ...command.examples.map((example) => `  ${example}`),
+    '',
+  ].join('\n')
+}
+
+/** Runs a command line; the result is the exit code. */
+export const runCommandLine = async (context: CommandContext): Promise<number> => {
+  const [name, ...args] = context.args
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    context.out(generalHelp())
+    return name === undefined ? 2 : 0
+  }
+  if (name === '--version' || name === '-v') {
+    const { packageVersion } = await import('../app/package-info.ts')
+    context.out(`${packageVersion}\n`)
+    return 0
+  }
+  const listed = commandList.find((command) => command.name === name)
+  if (listed === undefined) {
+    const known = commandList.map((command) => command.name)
+    context.err(`slipway: unknown command '${name}'${didYouMean(name, known)}\nslipway --help lists the commands.\n`)
+    return 2
+  }
+  const command = await listed.load()
+  if (wantsHelp(args)) {
+    context.out(commandHelp(listed, command))
+    return 0
+  }
+  return runCommand(listed, command, { ...context, args })
+}
+
+const runCommand = async (listed: ListedCommand, command: Command, context: CommandContext): Promise<number> => {
+  try {
+    return await command.run(context)
+  } catch (error) {
+    if (error instanceof UsageError || (error instanceof Error && error.name === 'ConfigProblems')) {
+      context.err(`slipway ${listed.name}: ${error.message}\n'slipway ${listed.name} --help' shows how to use it.\n`)
+      return 2
+    }
+    const message = error instanceof Error ? error.message : String(error)
+    if (context.args.includes('--json')) {
+      const code = error instanceof Refusal ? error.code : 'failed'
+      context.out(`${JSON.stringify({ error: message, code })}\n`)
+    }
+    context.err(`slipway ${listed.name}: ${message}\n`)
+    return 1
+  }
+}
+
+const isProgram = process.argv[1]?.endsWith('slipway.mjs') === true || import.meta.main
+if (isProgram) {
+  // Why: a reader that has seen enough, as in `slipway … | head`, is no failure.
+  process.stdout.on('error', () => process.exit(0))
+  process.exitCode = await runCommandLine({
+    args: process.argv.slice(2),
+    environment: process.env,
+    directory: process.cwd(),
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    input: async () => new Uint8Array(await buffer(process.stdin)),
+    terminal: process.stdout.isTTY,
+  })
+}

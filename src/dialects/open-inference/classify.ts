@@ -1,0 +1,40 @@
+import { fail } from '../../protocol/index.ts'
+import { encodeStrings, toTypedArray } from '../../tensor/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+
+/**
+ * Triton's classification extension: for each row of [rows, classes] the k highest values, each as
+ * "value:index[:label]", highest first; BYTES of shape [rows, k]. A k above the number of classes means all.
+ */
+export const classify = (output: Tensor, k: number, labels: readonly string[]): Tensor => {
+  if (
+    output.datatype === 'BYTES' ||
+    output.datatype === 'BOOL' ||
+    output.datatype === 'FP16' ||
+    output.datatype === 'BF16'
+  ) {
+    throw fail('invalid_request', { reason: `output '${output.name}' of type ${output.datatype} can't be classified` })
+  }
+  const values = toTypedArray(output)
+  const batched = output.shape.length > 1
+  const rows = batched ? (output.shape[0] ?? 1) : 1
+  const classes = rows === 0 ? 0 : values.length / rows
+  const kept = Math.min(k, classes)
+  const texts: string[] = []
+  for (let row = 0; row < rows; row++) {
+    const order = Array.from({ length: classes }, (_, index) => index)
+    const at = (index: number): number => Number(values[row * classes + index])
+    order.sort((a, b) => at(b) - at(a))
+    for (const index of order.slice(0, kept)) {
+      const label = labels[index]
+      texts.push(
+        `${formatted(output, values[row * classes + index] ?? 0)}:${index}${label === undefined ? '' : `:${label}`}`,
+      )
+    }
+  }
+  return { name: output.name, datatype: 'BYTES', shape: batched ? [rows, kept] : [kept], data: encodeStrings(texts) }
+}
+
+/** Triton prints floats with six digits behind the point. */
+const formatted = (output: Tensor, value: number | bigint): string =>
+  output.datatype === 'FP32' || output.datatype === 'FP64' ? Number(value).toFixed(6) : String(value)

@@ -1,0 +1,96 @@
+import type { InferCall, ParameterValue, Predict } from '../../gateway/index.ts'
+import { Cancellation } from '../../lib/index.ts'
+import { fail } from '../../protocol/index.ts'
+import type { Exchange, Reply } from '../../protocol/index.ts'
+import type { TensorSpec } from '../../tensor/index.ts'
+import type { JsonThreads } from './json-threads.ts'
+import { inferOptions } from './infer-options.ts'
+import { rawInput } from './raw-input.ts'
+import { decodeInferJson } from './rest-decode.ts'
+import { inferReply } from './rest-reply.ts'
+import type { RestInferRequest } from './rest-request.ts'
+
+export interface InferRestDeps {
+  readonly predict: Predict
+  readonly threads: JsonThreads
+  /** JSON above this is decoded and encoded off the main thread. */
+  readonly threadBytesMin: number
+  readonly jsonDepthMax: number
+  /** Inputs of a model, for the raw form of a request, which doesn't name them. */
+  inputsOf(model: string, version: string | undefined): Promise<readonly TensorSpec[]>
+  labelsOf(model: string, output: string): readonly string[]
+}
+
+const headerLengthName = 'inference-header-content-length'
+
+/** `POST /v2/models/{model}[/versions/{version}]/infer`, with JSON, binary, mixed or raw tensors. */
+export const inferRest =
+  (deps: InferRestDeps) =>
+  async (exchange: Exchange): Promise<Reply> => {
+    const cancellation = new Cancellation()
+    exchange.onAbort(() => cancellation.cancel())
+    const body = await exchange.body()
+    const model = exchange.params['model'] ?? ''
+    const version = exchange.params['version']
+    const request = await readRequest(deps, exchange, body)
+    const options = inferOptions(request.parameters)
+    const call: InferCall = {
+      model,
+      version,
+      id: request.id,
+      inputs: request.inputs,
+      outputs: request.outputs.map((output) => output.name),
+      priority: options.priority,
+      queueTimeoutMs: options.queueTimeoutMs,
+      timeoutMs: timeoutOf(exchange.header('slipway-timeout-ms')),
+      cancellation,
+      protocol: 'http',
+      traceparent: exchange.header('traceparent'),
+      receivedAtMs: exchange.receivedAtMs,
+    }
+    const reply = await deps.predict(call)
+    return inferReply(reply, request, {
+      explain: options.explain || exchange.header('slipway-explain') === 'true',
+      threads: deps.threads,
+      threadBytesMin: deps.threadBytesMin,
+      labelsOf: deps.labelsOf,
+    })
+  }
+
+const readRequest = async (deps: InferRestDeps, exchange: Exchange, body: Uint8Array): Promise<RestInferRequest> => {
+  const length = exchange.header(headerLengthName)
+  if (length === undefined) return decode(deps, body, body.length)
+  if (!/^\d{1,15}$/.test(length))
+    throw fail('invalid_request', {
+      reason: `${headerLengthName} must be a whole number, not '${length.slice(0, 40)}'`,
+    })
+  const jsonBytes = Number(length)
+  if (jsonBytes > body.length) {
+    throw fail('invalid_request', {
+      reason: `${headerLengthName} is ${jsonBytes} but the body has only ${body.length} bytes`,
+    })
+  }
+  if (jsonBytes > 0) return decode(deps, body, jsonBytes)
+  const specs = await deps.inputsOf(exchange.params['model'] ?? '', exchange.params['version'])
+  return { id: '', parameters: noParameters, inputs: [rawInput(specs, body)], outputs: [], binaryOutputs: true }
+}
+
+const noParameters: ReadonlyMap<string, ParameterValue> = new Map()
+
+const decode = (
+  deps: InferRestDeps,
+  body: Uint8Array,
+  jsonBytes: number,
+): Promise<RestInferRequest> | RestInferRequest =>
+  jsonBytes > deps.threadBytesMin
+    ? deps.threads.decode({ body, jsonBytes, depthMax: deps.jsonDepthMax })
+    : decodeInferJson({ body, jsonBytes, depthMax: deps.jsonDepthMax })
+
+const timeoutOf = (header: string | undefined): number | undefined => {
+  if (header === undefined) return undefined
+  const timeoutMs = Number(header)
+  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
+    throw fail('invalid_request', { reason: 'slipway-timeout-ms must be a number of milliseconds above 0' })
+  }
+  return timeoutMs
+}

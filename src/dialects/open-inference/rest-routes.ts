@@ -1,0 +1,175 @@
+import type { Predict } from '../../gateway/index.ts'
+import { fail, jsonReply } from '../../protocol/index.ts'
+import type { Exchange, Reply, Route } from '../../protocol/index.ts'
+import { modelConfigToJson } from '../../serving/index.ts'
+import type { ModelManager } from '../../serving/index.ts'
+import { inferRest } from './infer-rest.ts'
+import type { JsonThreads } from './json-threads.ts'
+import { extensions, isModelReady, modelMetadata, repositoryIndex, requireServed } from './metadata.ts'
+import type { ModelLoads } from './model-loads.ts'
+import { repositoryRoutes } from './repository-rest.ts'
+import type { Statistics } from './statistics.ts'
+
+export interface OpenInferenceDeps {
+  readonly models: ModelManager
+  readonly predict: Predict
+  readonly threads: JsonThreads
+  readonly statistics: Statistics
+  readonly loads: ModelLoads
+  readonly serverName: string
+  readonly serverVersion: string
+  readonly threadBytesMin: number
+  readonly jsonDepthMax: number
+  ready(): boolean
+}
+
+/** The Open Inference Protocol's REST routes with Triton's extensions. */
+export const openInferenceRoutes = (deps: OpenInferenceDeps): Route[] => {
+  const { models } = deps
+  return [
+    {
+      method: 'GET',
+      path: '/v2',
+      needs: 'server.read',
+      doc: 'Server metadata: name, version, extensions.',
+      handle: () => jsonReply({ name: deps.serverName, version: deps.serverVersion, extensions }),
+    },
+    {
+      method: 'GET',
+      path: '/v2/health/live',
+      needs: 'server.read',
+      doc: 'Whether the server process works.',
+      handle: () => jsonReply({ live: true }),
+    },
+    {
+      method: 'GET',
+      path: '/v2/health/ready',
+      needs: 'server.read',
+      doc: 'Whether the server takes requests: 503 while it starts or shuts down.',
+      handle: () => jsonReply({ live: true, ready: deps.ready() }, deps.ready() ? 200 : 503),
+    },
+    {
+      method: 'GET',
+      path: '/v2/models',
+      needs: 'model.read',
+      doc: 'Names of the models that are ready.',
+      handle: () => jsonReply({ models: [...new Set(repositoryIndex(models, true).map((row) => row.name))] }),
+    },
+    ...modelRoutes(deps),
+    ...repositoryRoutes(deps),
+    ...sharedMemoryRoutes,
+  ]
+}
+
+/** The same route with and without a version in its path. */
+const versioned = (route: Omit<Route, 'path'> & { readonly suffix: string }): Route[] => {
+  const { suffix, ...rest } = route
+  return [
+    { ...rest, path: `/v2/models/{model}${suffix}` },
+    { ...rest, path: `/v2/models/{model}/versions/{version}${suffix}` },
+  ]
+}
+
+const modelRoutes = (deps: OpenInferenceDeps): Route[] => {
+  const { models, statistics } = deps
+  const infer = inferRest({
+    predict: deps.predict,
+    threads: deps.threads,
+    threadBytesMin: deps.threadBytesMin,
+    jsonDepthMax: deps.jsonDepthMax,
+    inputsOf: async (model, version) => (await requireServed(models, model, version)).facts.signature.inputs,
+    labelsOf: (model, output) => models.get(model, undefined)?.facts.labels.get(output) ?? [],
+  })
+  const target = (exchange: Exchange): [string, string | undefined] => [
+    exchange.params['model'] ?? '',
+    exchange.params['version'],
+  ]
+  return [
+    ...versioned({
+      method: 'GET',
+      suffix: '',
+      needs: 'model.read',
+      doc: 'Model metadata: versions, inputs, outputs.',
+      handle: async (exchange) => jsonReply(await modelMetadata(models, ...target(exchange))),
+    }),
+    ...versioned({
+      method: 'GET',
+      suffix: '/ready',
+      needs: 'model.read',
+      doc: 'Whether the model answers requests: 503 when not.',
+      handle: (exchange) => {
+        const ready = isModelReady(models, ...target(exchange))
+        return jsonReply({ name: exchange.params['model'], ready }, ready ? 200 : 503)
+      },
+    }),
+    ...versioned({
+      method: 'GET',
+      suffix: '/config',
+      needs: 'model.read',
+      doc: 'Model configuration as JSON, completed from the model.',
+      handle: async (exchange) =>
+        jsonReply(modelConfigToJson((await requireServed(models, ...target(exchange))).facts.config)),
+    }),
+    ...versioned({
+      method: 'GET',
+      suffix: '/stats',
+      needs: 'model.read',
+      doc: 'Inference statistics since the model was loaded.',
+      handle: async (exchange) => {
+        const [model, version] = target(exchange)
+        await requireServed(models, model, version)
+        return jsonReply({ model_stats: statistics.rows(model, version) })
+      },
+    }),
+    {
+      method: 'GET',
+      path: '/v2/models/stats',
+      needs: 'model.read',
+      doc: 'Inference statistics of every model.',
+      handle: () => jsonReply({ model_stats: statistics.rows() }),
+    },
+    ...versioned({
+      method: 'POST',
+      suffix: '/infer',
+      needs: 'model.infer',
+      doc: 'Inference; JSON or the binary tensor extension, gzip and deflate.',
+      handle: infer,
+    }),
+  ]
+}
+
+const refuseSharedMemory = (): Reply => {
+  throw fail('unsupported', { what: 'shared memory (it would let clients name memory of this machine)' })
+}
+
+/** Clients probe these; they get a clear answer instead of a missing path. */
+const sharedMemoryRoutes: readonly Route[] = ['systemsharedmemory', 'cudasharedmemory'].flatMap((kind): Route[] => [
+  {
+    method: 'GET',
+    path: `/v2/${kind}/status`,
+    needs: 'server.read',
+    doc: 'Always empty: no region can be registered.',
+    handle: () => jsonReply([]),
+  },
+  {
+    method: 'POST',
+    path: `/v2/${kind}/region/{region}/register`,
+    needs: 'server.write',
+    doc: 'Refused with 501.',
+    handle: refuseSharedMemory,
+  },
+  {
+    method: 'POST',
+    path: `/v2/${kind}/region/{region}/unregister`,
+    needs: 'server.write',
+    doc: 'Nothing can be registered: does nothing.',
+    handle: () => jsonReply({}),
+  },
+  {
+    method: 'POST',
+    path: `/v2/${kind}/unregister`,
+    needs: 'server.write',
+    doc: 'Nothing can be registered: does nothing.',
+    handle: () => jsonReply({}),
+  },
+])

@@ -1,0 +1,61 @@
+import { fail } from '../protocol/index.ts'
+import type { InferTask, ServedVersion } from '../serving/index.ts'
+import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
+import type { InferCall } from './infer-call.ts'
+
+export interface AdmitLimits {
+  readonly deadlineDefaultMs: number
+  readonly deadlineMaxMs: number
+}
+
+/** Checks a request against the version that will answer it, and gives it a deadline. Throws what is wrong with it. */
+export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimits, nowMs: number): InferTask => {
+  const { signature, config, refuseAboveMaxBatch } = served.facts
+  try {
+    checkAgainstSignature(call.inputs, signature)
+  } catch (error) {
+    if (error instanceof TensorError)
+      throw fail('invalid_tensor', { tensor: error.tensor, reason: error.reason }, error)
+    throw error
+  }
+  if (config.maxBatchSize > 0) checkRows(call, refuseAboveMaxBatch ? config.maxBatchSize : Infinity)
+  for (const name of call.outputs) {
+    if (!signature.outputs.some((output) => output.name === name)) {
+      throw fail('invalid_request', { reason: `unexpected inference output '${name}' for model '${call.model}'` })
+    }
+  }
+  const timeoutMs = Math.min(call.timeoutMs ?? limits.deadlineDefaultMs, limits.deadlineMaxMs)
+  const deadlineMs = call.receivedAtMs + timeoutMs
+  if (nowMs >= deadlineMs) {
+    throw fail('deadline_exceeded', {
+      model: call.model,
+      elapsedMs: Math.round(nowMs - call.receivedAtMs),
+      where: 'before it was queued',
+    })
+  }
+  return {
+    inputs: call.inputs,
+    wanted: call.outputs,
+    priority: call.priority,
+    queueTimeoutMs: call.queueTimeoutMs,
+    deadlineMs,
+    cancellation: call.cancellation,
+  }
+}
+
+const checkRows = (call: InferCall, rowsMax: number): void => {
+  const [first] = call.inputs
+  if (first === undefined) return
+  const rows = first.shape[0] ?? 0
+  for (const input of call.inputs) {
+    if (input.shape[0] !== rows) {
+      const reason = `input '${input.name}' has ${input.shape[0]} rows but '${first.name}' has ${rows}: a request has one batch size`
+      throw fail('invalid_request', { reason })
+    }
+  }
+  if (rows > rowsMax) {
+    throw fail('invalid_request', {
+      reason: `inference request batch-size must be <= ${rowsMax} for '${call.model}', got ${rows}`,
+    })
+  }
+}

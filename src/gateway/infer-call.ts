@@ -1,0 +1,36 @@
+import type { Cancellation } from '../lib/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { InferTiming } from '../serving/index.ts'
+
+/** Values that requests and replies carry beside tensors. */
+export type ParameterValue = string | number | boolean | bigint
+
+/** One prediction request, whatever protocol brought it. */
+export interface InferCall {
+  readonly model: string
+  /** Empty or undefined: the newest version that serves. */
+  readonly version: string | undefined
+  /** Chosen by the client, echoed. */
+  readonly id: string
+  readonly inputs: readonly Tensor[]
+  /** Names of the outputs to answer with; empty for all. */
+  readonly outputs: readonly string[]
+  readonly priority: number
+  /** Longest wait in the queue that the client asks for, ms; 0 for none. */
+  readonly queueTimeoutMs: number
+  /** How long the client waits in all, ms; undefined for the server's default. */
+  readonly timeoutMs: number | undefined
+  readonly cancellation: Cancellation
+  readonly protocol: 'http' | 'grpc'
+  /** W3C traceparent of the caller, as received. */
+  readonly traceparent: string | undefined
+  readonly receivedAtMs: number
+}
+
+export interface InferReply {
+  readonly model: string
+  readonly version: string
+  readonly id: string
+  readonly outputs: readonly Tensor[]
+  readonly timing: InferTiming
+}

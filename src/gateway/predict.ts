@@ -1,0 +1,49 @@
+import { AppError, fail } from '../protocol/index.ts'
+import { admit } from './admit.ts'
+import type { AdmitLimits } from './admit.ts'
+import type { InferCall, InferReply } from './infer-call.ts'
+import type { Clock } from '../lib/index.ts'
+import type { ModelManager, ServedVersion } from '../serving/index.ts'
+
+/** Told of every prediction once, as it ends. */
+export interface PredictionRecorder {
+  answered(call: InferCall, reply: InferReply, elapsedMs: number): void
+  failed(call: InferCall, version: string, error: AppError, elapsedMs: number): void
+}
+
+export interface PredictDeps {
+  readonly models: ModelManager
+  readonly clock: Clock
+  readonly limits: AdmitLimits
+  readonly recorder: PredictionRecorder
+  /** Set once shutdown has begun to refuse work. */
+  draining(): boolean
+}
+
+export type Predict = (call: InferCall) => Promise<InferReply>
+
+/** The one way to a prediction: every protocol, batch job and graph comes through here. */
+export const openPredict =
+  (deps: PredictDeps): Predict =>
+  async (call) => {
+    let version = call.version ?? ''
+    try {
+      const served = deps.models.get(call.model, call.version) ?? (await assign(deps, call))
+      version = String(served.version)
+      const task = admit(call, served, deps.limits, deps.clock.now())
+      const answer = await served.infer(task)
+      const reply = { model: call.model, version, id: call.id, outputs: answer.outputs, timing: answer.timing }
+      deps.recorder.answered(call, reply, deps.clock.now() - call.receivedAtMs)
+      return reply
+    } catch (error) {
+      const known = error instanceof AppError ? error : fail('internal', { requestId: call.id || 'unknown' }, error)
+      deps.recorder.failed(call, version, known, deps.clock.now() - call.receivedAtMs)
+      throw known
+    }
+  }
+
+/** The slow way to a version: it isn't in memory, or can't serve. */
+const assign = async (deps: PredictDeps, call: InferCall): Promise<ServedVersion> => {
+  if (deps.draining()) throw fail('shutting_down', {})
+  return deps.models.require(call.model, call.version)
+}

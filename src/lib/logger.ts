@@ -1,0 +1,13 @@
+export type LogFields = Readonly<Record<string, unknown>>
+
+/** Structured log: an event's name and its fields. */
+export interface Logger {
+  debug(event: string, fields?: LogFields): void
+  info(event: string, fields?: LogFields): void
+  warn(event: string, fields?: LogFields): void
+  error(event: string, fields?: LogFields): void
+}
+
+const nothing = (): void => {}
+
+export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }

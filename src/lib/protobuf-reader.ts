@@ -1,0 +1,160 @@
+/** Bytes that are not protobuf wire format. */
+export class ProtobufError extends Error {
+  override name = 'ProtobufError'
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Wire types (Protocol Buffers encoding reference). Groups are not used by anything spoken here. */
+export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
+
+/**
+ * Reads one protobuf message field by field: `while (reader.next()) switch (reader.field) …`, calling exactly one
+ * value method, or skip, for each. Values are views, not copies; every length is checked against the message.
+ */
+export class ProtobufReader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #end: number
+  #at: number
+  field = 0
+  wireType = 0
+
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#at = start
+    this.#end = end
+  }
+
+  /** Moves to the next field; false at the end of the message. */
+  next(): boolean {
+    if (this.#at >= this.#end) return false
+    const tag = this.uint32()
+    this.field = tag >>> 3
+    this.wireType = tag & 7
+    if (this.field === 0) throw new ProtobufError('a field with the number 0')
+    return true
+  }
+
+  /** A varint of which the low 32 bits count. */
+  uint32(): number {
+    let value = 0
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = this.#byte()
+      if (shift < 32) value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return value >>> 0
+    }
+    throw new ProtobufError('a number of more than ten bytes')
+  }
+
+  int32(): number {
+    return this.uint32() | 0
+  }
+
+  bool(): boolean {
+    return this.uint64() !== 0n
+  }
+
+  /** A 64-bit varint, unsigned. */
+  uint64(): bigint {
+    let low = 0
+    let high = 0
+    for (let index = 0; index < 10; index++) {
+      const byte = this.#byte()
+      const bits = byte & 0x7f
+      if (index < 4) low |= bits << (7 * index)
+      else if (index === 4) {
+        low |= bits << 28
+        high |= bits >>> 4
+      } else high |= bits << (7 * index - 32)
+      if (byte < 0x80) return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
+    }
+    throw new ProtobufError('a number of more than ten bytes')
+  }
+
+  /** A 64-bit varint, two's complement. */
+  int64(): bigint {
+    return BigInt.asIntN(64, this.uint64())
+  }
+
+  /** An int64 as a double; values beyond 2^53 come out inexact, never small. */
+  int64Number(): number {
+    const first = this.#bytes[this.#at]
+    if (first !== undefined && first < 0x80 && this.#at < this.#end) {
+      this.#at += 1
+      return first
+    }
+    return Number(this.int64())
+  }
+
+  float(): number {
+    this.#need(4)
+    this.#at += 4
+    return this.#view.getFloat32(this.#at - 4, true)
+  }
+
+  double(): number {
+    this.#need(8)
+    this.#at += 8
+    return this.#view.getFloat64(this.#at - 8, true)
+  }
+
+  bytes(): Uint8Array {
+    if (this.wireType !== wireTypes.bytes)
+      throw new ProtobufError(`field ${this.field} has the wire type ${this.wireType}`)
+    const length = this.uint32()
+    this.#need(length)
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
+  }
+
+  string(): string {
+    try {
+      return utf8.decode(this.bytes())
+    } catch (error) {
+      if (error instanceof ProtobufError) throw error
+      throw new ProtobufError(`field ${this.field} is not valid UTF-8`)
+    }
+  }
+
+  /** A reader of the message in this field. */
+  message(): ProtobufReader {
+    return new ProtobufReader(this.bytes())
+  }
+
+  /** Whether any of a packed field is left; for readers made by `message`. */
+  get more(): boolean {
+    return this.#at < this.#end
+  }
+
+  skip(): void {
+    switch (this.wireType) {
+      case wireTypes.varint:
+        this.uint64()
+        return
+      case wireTypes.fixed64:
+        this.#need(8)
+        this.#at += 8
+        return
+      case wireTypes.bytes:
+        this.bytes()
+        return
+      case wireTypes.fixed32:
+        this.#need(4)
+        this.#at += 4
+        return
+      default:
+        throw new ProtobufError(`wire type ${this.wireType}`)
+    }
+  }
+
+  #byte(): number {
+    if (this.#at >= this.#end) throw new ProtobufError('the message ends inside a number')
+    return this.#bytes[this.#at++] ?? 0
+  }
+
+  #need(bytes: number): void {
+    if (bytes > this.#end - this.#at) throw new ProtobufError(`field ${this.field} runs beyond the message`)
+  }
+}

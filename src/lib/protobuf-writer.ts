@@ -1,0 +1,130 @@
+import { wireTypes } from './protobuf-reader.ts'
+
+const utf8 = new TextEncoder()
+
+/** Fields whose bytes are at least this long are kept as they are instead of being copied into the buffer. */
+const chunkBytesMin = 4096
+
+/** Writes one protobuf message; fields come out in the order of the calls. */
+export class ProtobufWriter {
+  #buffer: Uint8Array
+  #view: DataView
+  #at = 0
+  #flushed: Uint8Array[] = []
+  #flushedBytes = 0
+
+  constructor(sizeHint = 256) {
+    this.#buffer = new Uint8Array(sizeHint)
+    this.#view = new DataView(this.#buffer.buffer)
+  }
+
+  uint64(field: number, value: number | bigint): this {
+    this.#tag(field, wireTypes.varint)
+    this.#varint(value)
+    return this
+  }
+
+  int64(field: number, value: number | bigint): this {
+    return this.uint64(field, value < 0 ? BigInt.asUintN(64, BigInt(value)) : value)
+  }
+
+  bool(field: number, value: boolean): this {
+    return this.uint64(field, value ? 1 : 0)
+  }
+
+  float(field: number, value: number): this {
+    this.#tag(field, wireTypes.fixed32)
+    this.#room(4)
+    this.#view.setFloat32(this.#at, value, true)
+    this.#at += 4
+    return this
+  }
+
+  double(field: number, value: number): this {
+    this.#tag(field, wireTypes.fixed64)
+    this.#room(8)
+    this.#view.setFloat64(this.#at, value, true)
+    this.#at += 8
+    return this
+  }
+
+  string(field: number, text: string): this {
+    return this.bytes(field, utf8.encode(text))
+  }
+
+  bytes(field: number, bytes: Uint8Array): this {
+    this.#tag(field, wireTypes.bytes)
+    this.#varint(bytes.length)
+    if (bytes.length >= chunkBytesMin) {
+      this.#flush()
+      this.#keep(bytes)
+    } else {
+      this.#room(bytes.length)
+      this.#buffer.set(bytes, this.#at)
+      this.#at += bytes.length
+    }
+    return this
+  }
+
+  /** A nested message, written by `write`. */
+  message(field: number, write: (nested: ProtobufWriter) => void): this {
+    const nested = new ProtobufWriter(128)
+    write(nested)
+    return this.bytes(field, nested.finish())
+  }
+
+  /** A packed list of non-negative or signed whole numbers. */
+  packedInt64(field: number, values: readonly number[]): this {
+    const nested = new ProtobufWriter(values.length * 2 + 16)
+    for (const value of values) nested.#varint(value < 0 ? BigInt.asUintN(64, BigInt(value)) : value)
+    return this.bytes(field, nested.finish())
+  }
+
+  finish(): Uint8Array {
+    if (this.#flushed.length === 0) return this.#buffer.subarray(0, this.#at)
+    this.#flush()
+    const whole = new Uint8Array(this.#flushedBytes)
+    let at = 0
+    for (const chunk of this.#flushed) {
+      whole.set(chunk, at)
+      at += chunk.length
+    }
+    return whole
+  }
+
+  #flush(): void {
+    if (this.#at === 0) return
+    this.#keep(this.#buffer.slice(0, this.#at))
+    this.#at = 0
+  }
+
+  #keep(chunk: Uint8Array): void {
+    this.#flushed.push(chunk)
+    this.#flushedBytes += chunk.length
+  }
+
+  #tag(field: number, wireType: number): void {
+    this.#varint(field * 8 + wireType)
+  }
+
+  #varint(value: number | bigint): void {
+    this.#room(10)
+    if (typeof value === 'number' && value <= 0xffff_ffff) {
+      let rest = value
+      for (; rest > 0x7f; rest >>>= 7) this.#buffer[this.#at++] = (rest & 0x7f) | 0x80
+      this.#buffer[this.#at++] = rest
+      return
+    }
+    let rest = BigInt(value)
+    for (; rest > 0x7fn; rest >>= 7n) this.#buffer[this.#at++] = Number(rest & 0x7fn) | 0x80
+    this.#buffer[this.#at++] = Number(rest)
+  }
+
+  #room(bytes: number): void {
+    if (this.#at + bytes <= this.#buffer.length) return
+    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#at + bytes))
+    grown.set(this.#buffer.subarray(0, this.#at))
+    this.#buffer = grown
+    this.#view = new DataView(grown.buffer)
+  }
+}

@@ -1,0 +1,1 @@
+export { type LogOptions, openLogger } from './log.ts'

@@ -1,0 +1,246 @@
+import type { Status } from './status.ts'
+
+export interface ErrorRow {
+  readonly status: Status
+  /** What happened, to the caller; {names} are filled from the details. */
+  readonly text: string
+  /** What to do about it, to the operator or the caller. */
+  readonly hint: string
+  /** When set, the reply carries Retry-After. */
+  readonly retryAfterMs?: number
+  /** Who has to act: counts errors by category in the metrics. */
+  readonly category: 'client' | 'model' | 'infrastructure'
+}
+
+/** Every expected failure of the server. docs/reference/errors.md is generated from this table. */
+export const errorTable = {
+  invalid_request: {
+    status: 'invalid_argument',
+    text: '{reason}',
+    hint: 'Correct the request; the sentence says which part of it is wrong.',
+    category: 'client',
+  },
+  invalid_json: {
+    status: 'invalid_argument',
+    text: 'failed to parse the request JSON: {reason}',
+    hint: 'Send one JSON object in UTF-8; NaN, Infinity and -Infinity are accepted as numbers.',
+    category: 'client',
+  },
+  invalid_tensor: {
+    status: 'invalid_argument',
+    text: "tensor '{tensor}': {reason}",
+    hint: 'Compare shape, datatype and number of values with the model metadata (GET /v2/models/NAME).',
+    category: 'client',
+  },
+  payload_too_large: {
+    status: 'payload_too_large',
+    text: '{what} exceeds the limit of {limitBytes} bytes',
+    hint: 'Send smaller requests, or raise the limit named in the sentence (slipway config docs).',
+    category: 'client',
+  },
+  unsupported_encoding: {
+    status: 'unsupported_media_type',
+    text: "content encoding '{encoding}' is not supported",
+    hint: 'Use gzip, deflate or no compression.',
+    category: 'client',
+  },
+  unsupported_media_type: {
+    status: 'unsupported_media_type',
+    text: "content type '{type}' is not supported here",
+    hint: 'Send application/json, or application/octet-stream with the binary tensor extension.',
+    category: 'client',
+  },
+  route_not_found: {
+    status: 'not_found',
+    text: 'Not Found: {method} {path}',
+    hint: 'The reference lists every path: docs/reference.',
+    category: 'client',
+  },
+  method_not_allowed: {
+    status: 'method_not_allowed',
+    text: '{method} is not allowed on {path}; allowed: {allow}',
+    hint: 'Use one of the methods in the Allow header.',
+    category: 'client',
+  },
+  forbidden_host: {
+    status: 'permission_denied',
+    text: "requests with Host '{host}' are refused",
+    hint: 'Call the server by the address it listens on, or list the name in http.allowedHosts.',
+    category: 'client',
+  },
+  forbidden_origin: {
+    status: 'permission_denied',
+    text: "requests from the web origin '{origin}' are refused",
+    hint: 'Browsers on other sites may not call this server.',
+    category: 'client',
+  },
+  model_not_found: {
+    status: 'not_found',
+    text: "Request for unknown model: '{model}' is not found",
+    hint: 'slipway models lists what is served; POST /v2/repository/index lists what could be loaded.',
+    category: 'client',
+  },
+  version_not_found: {
+    status: 'not_found',
+    text: "Request for unknown model: '{model}' version {version} is not found",
+    hint: 'slipway models show NAME lists the versions and their state.',
+    category: 'client',
+  },
+  model_not_ready: {
+    status: 'unavailable',
+    text: "model '{model}' is not ready: {reason}",
+    hint: 'The reason is also in the log and in slipway models show NAME.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
+  load_failed: {
+    status: 'invalid_argument',
+    text: "failed to load '{model}': {reason}",
+    hint: 'Mend the model files or the configuration; versions that were serving still serve.',
+    category: 'model',
+  },
+  model_file_refused: {
+    status: 'invalid_argument',
+    text: "failed to load '{model}': {reason}",
+    hint: 'The file was checked before load and is damaged, hostile or unsupported.',
+    category: 'model',
+  },
+  config_invalid: {
+    status: 'invalid_argument',
+    text: "failed to load '{model}': {reason}",
+    hint: 'Correct config.pbtxt (or the config parameter of the load request).',
+    category: 'client',
+  },
+  memory_budget_exceeded: {
+    status: 'resource_exhausted',
+    text: "failed to load '{model}': it needs {neededBytes} bytes and the memory budget of {budgetBytes} bytes is taken by models in use",
+    hint: 'Unload a model or raise serving.memory.budgetBytes.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
+  queue_full: {
+    status: 'overloaded',
+    text: "model '{model}': Exceeds maximum queue size, {depth} requests are waiting",
+    hint: 'Send fewer requests at once, add instances, or raise the queue bound of the model.',
+    retryAfterMs: 250,
+    category: 'infrastructure',
+  },
+  queue_timeout: {
+    status: 'unavailable',
+    text: "model '{model}': Request timeout expired after {waitedMs} ms in the queue",
+    hint: 'The queue policy of the model rejects requests that wait this long.',
+    retryAfterMs: 250,
+    category: 'infrastructure',
+  },
+  deadline_exceeded: {
+    status: 'deadline_exceeded',
+    text: "model '{model}': out of time after {elapsedMs} ms ({where})",
+    hint: 'Allow more time (timeout parameter, slipway-timeout-ms header or grpc-timeout), or make the model faster.',
+    category: 'infrastructure',
+  },
+  cancelled: {
+    status: 'cancelled',
+    text: 'the client left before the answer was ready',
+    hint: 'Nothing to do; counted so that aborts can be seen.',
+    category: 'client',
+  },
+  model_failed: {
+    status: 'model_error',
+    text: "model '{model}' failed: {reason}",
+    hint: 'The engine refused this input or the model raised an error.',
+    category: 'model',
+  },
+  input_refused: {
+    status: 'invalid_argument',
+    text: "model '{model}' can't take this input: {reason}",
+    hint: 'Compare the values and shapes with what the model was trained on.',
+    category: 'client',
+  },
+  host_crashed: {
+    status: 'bad_gateway',
+    text: "model '{model}': its host stopped during the run ({reason})",
+    hint: 'The host is restarted; after three crashes a minute the version is quarantined.',
+    retryAfterMs: 1000,
+    category: 'model',
+  },
+  shutting_down: {
+    status: 'unavailable',
+    text: 'the server is shutting down',
+    hint: 'Send the request to another replica.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
+  too_many_connections: {
+    status: 'overloaded',
+    text: 'the server has {limit} open connections, its limit',
+    hint: 'Reuse connections, or raise http.connectionsMax.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
+  unsupported: {
+    status: 'unimplemented',
+    text: '{what} is not supported',
+    hint: 'docs/reference lists what this server speaks.',
+    category: 'client',
+  },
+  permission_denied: {
+    status: 'permission_denied',
+    text: 'this needs the permission {permission}',
+    hint: 'Use a key whose role has the permission.',
+    category: 'client',
+  },
+  conflict: {
+    status: 'conflict',
+    text: '{reason}',
+    hint: 'Another change came first; read the current state and try again.',
+    category: 'client',
+  },
+  storage_full: {
+    status: 'insufficient_storage',
+    text: 'no space left to write {what}',
+    hint: 'Free space on the data directory; serving goes on meanwhile.',
+    retryAfterMs: 5000,
+    category: 'infrastructure',
+  },
+  internal: {
+    status: 'internal',
+    text: 'internal error; the log has the details under request id {requestId}',
+    hint: 'This is a fault of the server: please report it with the log line.',
+    category: 'infrastructure',
+  },
+} as const
+
+void (errorTable satisfies Record<string, ErrorRow>)
+
+export type ErrorCode = keyof typeof errorTable
+
+type Names<T extends string> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never
+/** The values that the text of an error names. */
+export type ErrorDetails<C extends ErrorCode> = Record<Names<(typeof errorTable)[C]['text']>, string | number>
+
+/** An expected failure: one row of the error table with its details. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly status: Status
+  readonly details: Readonly<Record<string, string | number>>
+
+  constructor(code: ErrorCode, details: Readonly<Record<string, string | number>>, cause?: unknown) {
+    super(fillText(errorTable[code].text, details), cause === undefined ? undefined : { cause })
+    this.name = 'AppError'
+    this.code = code
+    this.status = errorTable[code].status
+    this.details = details
+  }
+}
+
+const fillText = (text: string, details: Readonly<Record<string, string | number>>): string =>
+  text.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`))
+
+/** Makes the error of one table row; throw it or return it as a value. */
+export const fail = <C extends ErrorCode>(code: C, details: ErrorDetails<C>, cause?: unknown): AppError =>
+  new AppError(code, details, cause)
+
+export const errorRow = (code: ErrorCode): ErrorRow => errorTable[code]
+
+/** Rebuilds an error that crossed a process boundary. */
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code)

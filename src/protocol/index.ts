@@ -1,0 +1,12 @@
+export {
+  AppError,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorRow,
+  errorRow,
+  errorTable,
+  fail,
+  isErrorCode,
+} from './errors.ts'
+export { type Exchange, jsonReply, type Permission, type Reply, type Route } from './route.ts'
+export { type Status, statusTable } from './status.ts'

@@ -1,0 +1,45 @@
+/** What a caller must be allowed to do; every route names one. */
+export type Permission = 'server.read' | 'server.write' | 'model.read' | 'model.infer' | 'model.write' | 'metrics.read'
+
+/** One HTTP request as a route's handler sees it. */
+export interface Exchange {
+  readonly method: string
+  /** Path as received, without the query, for messages. */
+  readonly path: string
+  /** Values of the {names} in the route's path, decoded once. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  /** Monotonic time of arrival, ms. */
+  readonly receivedAtMs: number
+  /** Value of a request header; the name in lower case. */
+  header(name: string): string | undefined
+  /** The whole body, decompressed, within the limits of the server. */
+  body(): Promise<Uint8Array>
+  /** Called when the client goes away before the reply was sent. */
+  onAbort(listener: () => void): void
+}
+
+export interface Reply {
+  readonly status: number
+  readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Pieces are sent in order without being joined. */
+  readonly body?: string | Uint8Array | readonly Uint8Array[]
+}
+
+/** A route is data: the server, the permission matrix and the reference read the same table. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Segments in braces are parameters: `/v2/models/{model}/infer`. */
+  readonly path: string
+  readonly needs: Permission
+  /** One line for the reference. */
+  readonly doc: string
+  handle(exchange: Exchange): Reply | Promise<Reply>
+}
+
+export const jsonReply = (value: unknown, status = 200): Reply => ({
+  status,
+  contentType: 'application/json',
+  body: JSON.stringify(value),
+})

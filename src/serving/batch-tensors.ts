@@ -1,0 +1,81 @@
+import type { ScatteredTensor } from '../host/index.ts'
+import { splitRows } from '../tensor/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { InferTask } from './infer-task.ts'
+
+/** The host's outputs can't be divided among the requests of the batch. */
+export class UndividableBatch extends Error {
+  override name = 'UndividableBatch'
+}
+
+/** Rows of a request, and a key that requests share exactly when they may run together. */
+export const batchShape = (task: InferTask, joinsRows: boolean): { readonly rows: number; readonly key: string } => {
+  const first = task.inputs[0]
+  if (!joinsRows || first === undefined) return { rows: 1, key: '' }
+  let key = ''
+  for (const input of task.inputs) {
+    key += input.name
+    for (let i = 1; i < input.shape.length; i++) key += `,${input.shape[i]}`
+    key += ';'
+  }
+  return { rows: Math.max(1, first.shape[0] ?? 1), key }
+}
+
+/** Lays the requests' rows behind one another, without copying. */
+export const batchInputs = (
+  tasks: readonly InferTask[],
+): { readonly tensors: readonly ScatteredTensor[]; readonly wanted: readonly string[] } => {
+  const [first] = tasks
+  if (first === undefined) return { tensors: [], wanted: [] }
+  const tensors = first.inputs.map((input): ScatteredTensor => {
+    const pieces: Uint8Array[] = []
+    let rows = 0
+    for (const task of tasks) {
+      const part = task.inputs.find((candidate) => candidate.name === input.name)
+      if (part === undefined) continue
+      pieces.push(part.data)
+      rows += part.shape[0] ?? 1
+    }
+    const shape = tasks.length === 1 ? input.shape : [rows, ...input.shape.slice(1)]
+    return { name: input.name, datatype: input.datatype, shape, pieces }
+  })
+  return { tensors, wanted: commonOutputs(tasks) }
+}
+
+/** Requests that want different outputs share a run that computes all. */
+const commonOutputs = (tasks: readonly InferTask[]): readonly string[] => {
+  const wanted = tasks[0]?.wanted ?? []
+  return tasks.every((task) => sameNames(task.wanted, wanted)) ? wanted : []
+}
+
+const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((name, index) => name === b[index]))
+
+/** Divides a run's outputs among its requests by their rows, each getting the outputs it asked for in its order. */
+export const batchOutputs = (
+  outputs: readonly Tensor[],
+  tasks: readonly InferTask[],
+): readonly (readonly Tensor[])[] => {
+  if (tasks.length === 1 && tasks[0] !== undefined) return [wantedOutputs(outputs, tasks[0])]
+  const counts = tasks.map((task) => task.inputs[0]?.shape[0] ?? 1)
+  const rows = counts.reduce((sum, count) => sum + count, 0)
+  const parts = outputs.map((output) => {
+    if (output.shape[0] !== rows) {
+      throw new UndividableBatch(
+        `output '${output.name}' has the shape [${output.shape.join(',')}] for a batch of ${rows} rows, so its rows can't be told apart`,
+      )
+    }
+    return splitRows(output, counts)
+  })
+  return tasks.map((task, index) =>
+    wantedOutputs(
+      parts.flatMap((split) => split[index] ?? []),
+      task,
+    ),
+  )
+}
+
+const wantedOutputs = (outputs: readonly Tensor[], task: InferTask): readonly Tensor[] =>
+  task.wanted.length === 0
+    ? outputs
+    : task.wanted.flatMap((name) => outputs.find((output) => output.name === name) ?? [])

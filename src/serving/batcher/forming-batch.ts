@@ -1,0 +1,112 @@
+import type { Lane } from './lane.ts'
+import type { Entry } from './waiting.ts'
+
+/** Why nothing more joins for now: nothing waits, the next does not fit, or it has another shape. */
+export type Growth = 'open' | 'full' | 'shape'
+
+/**
+ * The requests at the front of the lanes that fit into one batch. It is remembered between questions and only
+ * continued by new arrivals, so asking after every arrival does not count the same requests again; it starts over
+ * when a request inside it leaves or one arrives in front of its end.
+ */
+export class FormingBatch<T> {
+  readonly #lanes: readonly Lane<T>[]
+  readonly #rowsMax: number
+  readonly #preferred: ReadonlySet<number>
+  #last: Entry<T> | undefined
+  #generation = 1
+  #count = 0
+  #rows = 0
+  #oldestMs = Infinity
+  #preferredCount = 0
+
+  /** `lanes` in the order in which they are served. */
+  constructor(lanes: readonly Lane<T>[], rowsMax: number, preferredRows: readonly number[]) {
+    this.#lanes = lanes
+    this.#rowsMax = rowsMax
+    this.#preferred = new Set(preferredRows)
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** Arrival of its oldest request, ms. */
+  get oldestMs(): number {
+    return this.#oldestMs
+  }
+
+  /** Requests at its front that make up the largest preferred size it has passed; 0 if none. */
+  get preferredCount(): number {
+    return this.#preferredCount
+  }
+
+  /** Takes in what fits. The first request always does, whatever its rows. */
+  grow(): Growth {
+    for (;;) {
+      const entry = this.#last === undefined ? this.#head(0) : this.#after(this.#last)
+      if (entry === undefined) return this.#rows >= this.#rowsMax ? 'full' : 'open'
+      if (this.#last !== undefined) {
+        if (this.#rows + entry.rows > this.#rowsMax) return 'full'
+        if (entry.shapeKey !== this.#last.shapeKey) return 'shape'
+      }
+      this.#include(entry)
+    }
+  }
+
+  /** The first `count` requests of all that wait. */
+  front(count: number): Entry<T>[] {
+    const entries: Entry<T>[] = []
+    let entry = this.#head(0)
+    while (entry !== undefined && entries.length < count) {
+      entries.push(entry)
+      entry = this.#after(entry)
+    }
+    return entries
+  }
+
+  /** To be called after an entry was appended to its lane. */
+  arrived(rank: number): void {
+    if (this.#last?.lane !== undefined && rank < this.#last.lane.rank) this.#startOver()
+  }
+
+  /** To be called before an entry is taken out of its lane. */
+  leaving(entry: Entry<T>): void {
+    if (entry.formedIn === this.#generation) this.#startOver()
+  }
+
+  #include(entry: Entry<T>): void {
+    entry.formedIn = this.#generation
+    this.#last = entry
+    this.#count++
+    this.#rows += entry.rows
+    this.#oldestMs = Math.min(this.#oldestMs, entry.arrivedMs)
+    if (this.#preferred.has(this.#rows)) this.#preferredCount = this.#count
+  }
+
+  #startOver(): void {
+    this.#generation++
+    this.#last = undefined
+    this.#count = 0
+    this.#rows = 0
+    this.#oldestMs = Infinity
+    this.#preferredCount = 0
+  }
+
+  #after(entry: Entry<T>): Entry<T> | undefined {
+    if (entry.next !== undefined) return entry.next
+    return entry.lane === undefined ? undefined : this.#head(entry.lane.rank + 1)
+  }
+
+  #head(fromRank: number): Entry<T> | undefined {
+    for (let rank = fromRank; rank < this.#lanes.length; rank++) {
+      const head = this.#lanes[rank]?.head
+      if (head !== undefined) return head
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,44 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import type { Logger } from '../lib/index.ts'
+
+/** A model that prints without end must not fill the log or the server's memory. */
+const lineCharactersMax = 1000
+const linesMax = 1000
+
+/** Puts what a host prints into the log, line by line, and remembers the last line of its standard error. */
+export class HostOutput {
+  lastLine = ''
+  #lines = 0
+  readonly #logger: Logger
+
+  constructor(child: ChildProcess, logger: Logger) {
+    this.#logger = logger
+    if (child.stdout !== null) this.#read(child.stdout, 'stdout')
+    if (child.stderr !== null) this.#read(child.stderr, 'stderr')
+  }
+
+  #read(stream: Readable, name: 'stdout' | 'stderr'): void {
+    let rest = ''
+    stream.setEncoding('utf8')
+    stream.on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = (lines.pop() ?? '').slice(0, lineCharactersMax)
+      for (const line of lines) this.#line(name, line)
+    })
+    stream.on('end', () => {
+      if (rest !== '') this.#line(name, rest)
+    })
+  }
+
+  #line(stream: 'stdout' | 'stderr', line: string): void {
+    const text = line.slice(0, lineCharactersMax)
+    if (stream === 'stderr' && telling(text)) this.lastLine = text.trim()
+    this.#lines += 1
+    if (this.#lines <= linesMax) this.#logger.info('host.output', { stream, text })
+    if (this.#lines === linesMax) this.#logger.warn('host.output.cut', { lines: linesMax })
+  }
+}
+
+/** The frames of a stack trace and the runtime's banner follow the line that says what went wrong. */
+const telling = (text: string): boolean => text.trim() !== '' && !/^\s+at |^Node\.js v|^\s*\^+\s*$|^[{}]$/.test(text)

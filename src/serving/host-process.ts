@@ -1,0 +1,167 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { constants, setPriority } from 'node:os'
+import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { Frame, HostFailure, LoadOrder, LoadReport, ScatteredTensor, TensorPayload } from '../host/index.ts'
+import {
+  FrameSplitter,
+  frameKinds,
+  hostEntry,
+  jsonFrame,
+  readJsonPayload,
+  readTensorPayload,
+  tensorFrame,
+} from '../host/index.ts'
+import type { Logger } from '../lib/index.ts'
+import { HostOutput } from './host-output.ts'
+
+/** The host ended, or was ended, before it answered. */
+export class HostGone extends Error {
+  override name = 'HostGone'
+}
+
+/** The host answered that it could not. */
+export class HostRefusal extends Error {
+  override name = 'HostRefusal'
+  readonly fault: HostFailure['fault']
+
+  constructor(failure: HostFailure) {
+    super(failure.reason)
+    this.fault = failure.fault
+  }
+}
+
+export interface HostProcessOptions {
+  /** Working directory, empty and private: relative paths in a model find nothing there. */
+  readonly directory: string
+  /** The whole environment of the process: the server's own secrets stay out. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Scheduling priority below the server's, so that health checks answer while every core computes. */
+  readonly niceness: number
+  readonly logger: Logger
+}
+
+interface Pending {
+  resolve(frame: Frame): void
+  reject(error: Error): void
+}
+
+/**
+ * The server's end of one model host: starts the process, speaks frames with it, and ends it. A host that dies
+ * fails everything pending with HostGone, whose message says how it died.
+ */
+export class HostProcess {
+  readonly #child: ChildProcess
+  readonly #link: Socket
+  readonly #pending = new Map<number, Pending>()
+  readonly #exited = Promise.withResolvers<string>()
+  #nextId = 1
+  #killReason: string | undefined
+  #gone: string | undefined
+
+  constructor(options: HostProcessOptions) {
+    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(hostEntry)], {
+      cwd: options.directory,
+      env: options.environment,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      serialization: 'json',
+    })
+    this.#link = this.#child.stdio[3] as Socket
+    const frames = new FrameSplitter()
+    this.#link.on('data', (chunk: Uint8Array) => {
+      try {
+        frames.push(chunk, (frame) => this.#receive(frame))
+      } catch (error) {
+        this.kill(`it broke the frame protocol: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    })
+    // Why: writing to a host that just died reports here as well; the exit tells the reason.
+    this.#link.on('error', () => {})
+    this.#child.on('error', (error) => this.#end(`it could not be started: ${error.message}`))
+    const output = new HostOutput(this.#child, options.logger)
+    this.#child.on('exit', (code, signal) => this.#end(this.#killReason ?? exitReason(code, signal, output.lastLine)))
+    lowerPriority(this.#child.pid, options.niceness)
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** Settles with the reason once the process has ended; never rejects. */
+  get exited(): Promise<string> {
+    return this.#exited.promise
+  }
+
+  async load(order: LoadOrder): Promise<LoadReport> {
+    const frame = await this.#call((id) => this.#link.write(jsonFrame(frameKinds.load, id, order)))
+    return readJsonPayload(frame.payload) as LoadReport
+  }
+
+  /** Runs once; the answer's `number` is the engine's run time in ms. */
+  async run(tensors: readonly ScatteredTensor[], wanted: readonly string[]): Promise<TensorPayload> {
+    const frame = await this.#call((id) => {
+      this.#link.cork()
+      for (const piece of tensorFrame(frameKinds.run, id, { number: 0, wanted, tensors })) this.#link.write(piece)
+      this.#link.uncork()
+    })
+    return readTensorPayload(frame.payload)
+  }
+
+  /** Ends the process at once, also in the middle of a run. */
+  kill(reason: string): void {
+    this.#killReason ??= reason
+    this.#child.kill('SIGKILL')
+  }
+
+  /** Lets the process end by itself; call when nothing is pending. */
+  async close(): Promise<void> {
+    this.#killReason ??= 'closed'
+    this.#link.end()
+    await this.#exited.promise
+  }
+
+  #call(send: (id: number) => void): Promise<Frame> {
+    const id = this.#nextId
+    this.#nextId = id === 0xffff_ffff ? 1 : id + 1
+    return new Promise((resolve, reject) => {
+      if (this.#gone !== undefined) {
+        reject(new HostGone(this.#gone))
+        return
+      }
+      this.#pending.set(id, { resolve, reject })
+      send(id)
+    })
+  }
+
+  #receive(frame: Frame): void {
+    const pending = this.#pending.get(frame.id)
+    if (pending === undefined) return
+    this.#pending.delete(frame.id)
+    if (frame.kind === frameKinds.failed) pending.reject(new HostRefusal(readJsonPayload(frame.payload) as HostFailure))
+    else pending.resolve(frame)
+  }
+
+  #end(reason: string): void {
+    if (this.#gone !== undefined) return
+    this.#gone = reason
+    for (const pending of this.#pending.values()) pending.reject(new HostGone(reason))
+    this.#pending.clear()
+    this.#link.destroy()
+    this.#exited.resolve(reason)
+  }
+}
+
+const exitReason = (code: number | null, signal: string | null, lastLine: string): string => {
+  const how = signal === null ? `exited with code ${code ?? 'unknown'}` : `ended by ${signal}`
+  return lastLine === '' ? how : `${how}; its last words: ${lastLine}`
+}
+
+const lowerPriority = (pid: number | undefined, niceness: number): void => {
+  if (pid === undefined || niceness <= 0) return
+  try {
+    setPriority(pid, Math.min(niceness, constants.priority.PRIORITY_LOW))
+  } catch {
+    // Why: the process may have ended already, or the platform forbids it; the host works without.
+  }
+}

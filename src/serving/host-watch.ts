@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises'
+import type { Clock, Logger } from '../lib/index.ts'
+import type { Resident } from './memory-budget.ts'
+import type { ModelInstance } from './model-instance.ts'
+import type { ModelManager } from './model-manager.ts'
+import type { ServedVersion } from './served-version.ts'
+
+export interface HostWatchOptions {
+  readonly models: ModelManager
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly bytesMax: number
+  readonly bytesRecycle: number
+}
+
+export interface HostWatch {
+  /** Memory of each model in memory, at the last look. */
+  residents(): readonly Resident[]
+  hostBytes(instance: ModelInstance): number
+  stop(): void
+}
+
+/** How often hosts are measured: short enough that one filling memory at a few GB/s is caught in time. */
+const intervalMs = 100
+const pageBytes = 4096
+
+/**
+ * Measures the resident memory of every host, kills one beyond its limit and replaces one that has grown large.
+ * Reads /proc, so on systems without it hosts count with what they reported at load.
+ */
+export const watchHosts = (options: HostWatchOptions): HostWatch => {
+  const measured = new WeakMap<ModelInstance, number>()
+  const recycling = new WeakSet<ModelInstance>()
+  let stopped = false
+
+  const look = async (version: ServedVersion, instance: ModelInstance): Promise<void> => {
+    const bytes = instance.pid === undefined ? undefined : await residentBytes(instance.pid)
+    if (bytes === undefined) return
+    measured.set(instance, bytes)
+    if (bytes > options.bytesMax) {
+      instance.kill(`its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(options.bytesMax)} MiB`)
+    } else if (bytes > options.bytesRecycle && !recycling.has(instance)) {
+      recycling.add(instance)
+      options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
+      await instance.recycle().catch((error: unknown) => {
+        options.logger.error('host.recycle_failed', { model: version.model, reason: String(error) })
+      })
+      recycling.delete(instance)
+    }
+  }
+
+  const round = async (): Promise<void> => {
+    for (const version of options.models.serving()) {
+      for (const instance of version.instances) await look(version, instance)
+    }
+    if (!stopped) options.clock.setTimer(() => void round(), intervalMs)
+  }
+  options.clock.setTimer(() => void round(), intervalMs)
+
+  const hostBytes = (instance: ModelInstance): number => measured.get(instance) ?? instance.memoryBytes
+  return {
+    hostBytes,
+    residents: () => residentsOf(options.models.serving(), hostBytes),
+    stop() {
+      stopped = true
+    },
+  }
+}
+
+const residentsOf = (versions: readonly ServedVersion[], bytesOf: (instance: ModelInstance) => number): Resident[] => {
+  const byModel = new Map<string, Resident>()
+  for (const version of versions) {
+    const before = byModel.get(version.model)
+    const bytes = version.instances.reduce((sum, instance) => sum + bytesOf(instance), before?.bytes ?? 0)
+    byModel.set(version.model, {
+      model: version.model,
+      bytes,
+      lastUsedMs: Math.max(version.lastUsedMs, before?.lastUsedMs ?? 0),
+      busy: version.outstanding > 0 || before?.busy === true,
+    })
+  }
+  return [...byModel.values()]
+}
+
+const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024)
+
+/** Second field of /proc/PID/statm (proc(5)): resident pages. */
+const residentBytes = async (pid: number): Promise<number | undefined> => {
+  try {
+    const pages = Number((await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')[1])
+    return Number.isFinite(pages) ? pages * pageBytes : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,35 @@
+import type { Cancellation } from '../lib/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { BatchReason } from './batcher/batch-queue.ts'
+
+/** One request as the batcher sees it. Inputs are already checked against the signature. */
+export interface InferTask {
+  readonly inputs: readonly Tensor[]
+  /** Outputs to answer with, in order; empty for all. */
+  readonly wanted: readonly string[]
+  /** 1 is the most urgent, 0 asks for the model's default level. */
+  readonly priority: number
+  /** Longest wait in the queue, ms; 0 leaves it to the queue policy of the model. */
+  readonly queueTimeoutMs: number
+  /** When the caller stops waiting, on the monotonic clock. */
+  readonly deadlineMs: number
+  readonly cancellation: Cancellation
+}
+
+/** Where the time of a request went, and with whom it shared the run. All durations in ms. */
+export interface InferTiming {
+  readonly queueMs: number
+  /** Hand-over to the host and back: framing, socket, scheduling of the process. */
+  readonly transferMs: number
+  /** The engine's run, shared by the whole batch. */
+  readonly computeMs: number
+  readonly batchRows: number
+  readonly batchRequests: number
+  /** Why the batch left when it did. */
+  readonly reason: BatchReason
+}
+
+export interface InferAnswer {
+  readonly outputs: readonly Tensor[]
+  readonly timing: InferTiming
+}

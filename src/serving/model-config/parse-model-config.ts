@@ -1,0 +1,181 @@
+import type { DataType } from '../../tensor/index.ts'
+import { ConfigError } from './config-error.ts'
+import type { ReadTree, Tree, TreeValue } from './config-tree.ts'
+import { treeOfJson, treeOfText } from './config-tree.ts'
+import type {
+  DynamicBatchingConfig,
+  InstanceGroup,
+  InstanceKind,
+  ModelConfig,
+  QueuePolicyConfig,
+  TensorConfig,
+  VersionPolicy,
+  WarmupInput,
+  WarmupSample,
+} from './model-config.ts'
+import { parseTextProto } from './text-proto.ts'
+
+export interface ParsedConfig {
+  readonly config: ModelConfig
+  /** Fields that were understood but have no effect here. */
+  readonly warnings: readonly string[]
+}
+
+/** Reads the text of a config.pbtxt. Throws ConfigError with every problem. */
+export const parseModelConfigText = (text: string, source: string): ParsedConfig => {
+  try {
+    return modelConfig(treeOfText(parseTextProto(text)))
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(error.problems.map((problem) => `${source}: ${problem}`))
+    throw error
+  }
+}
+
+/** Reads a configuration as proto3 JSON, the form of load requests. */
+export const parseModelConfigJson = (text: string): ParsedConfig => {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new ConfigError([`the configuration is not JSON: ${error instanceof Error ? error.message : String(error)}`])
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new ConfigError(['the configuration must be a JSON object'])
+  return modelConfig(treeOfJson(json))
+}
+
+const text = (tree: Tree, name: string): string => (typeof tree[name] === 'string' ? tree[name] : '')
+const number = (tree: Tree, name: string): number => (typeof tree[name] === 'number' ? tree[name] : 0)
+const flag = (tree: Tree, name: string): boolean => tree[name] === true
+const numbers = (tree: Tree, name: string): number[] => (Array.isArray(tree[name]) ? (tree[name] as number[]) : [])
+const trees = (tree: Tree, name: string): Tree[] => (Array.isArray(tree[name]) ? (tree[name] as Tree[]) : [])
+const map = (tree: Tree, name: string): ReadonlyMap<string, TreeValue> =>
+  tree[name] instanceof Map ? (tree[name] as ReadonlyMap<string, TreeValue>) : new Map()
+const child = (tree: Tree, name: string): Tree | undefined => tree[name] as Tree | undefined
+
+/** Triton's names of the data types, in the order of their numbers. */
+const typeNames = [
+  'INVALID',
+  'BOOL',
+  'UINT8',
+  'UINT16',
+  'UINT32',
+  'UINT64',
+  'INT8',
+  'INT16',
+  'INT32',
+  'INT64',
+  'FP16',
+  'FP32',
+  'FP64',
+  'STRING',
+  'BF16',
+]
+
+const dataType = (tree: Tree, where: string): DataType => {
+  const written = tree['data_type']
+  const name = typeof written === 'number' ? typeNames[written] : String(written ?? '').replace(/^TYPE_/, '')
+  if (name === undefined || name === 'INVALID' || !typeNames.includes(name)) {
+    throw new ConfigError([`${where}: data_type '${String(written ?? '')}' is not a known type`])
+  }
+  return name === 'STRING' ? 'BYTES' : (name as DataType)
+}
+
+const modelConfig = ({ tree, warnings }: ReadTree): ParsedConfig => {
+  if (tree['sequence_batching'] !== undefined) throw new ConfigError(['sequence_batching is not supported'])
+  if (tree['ensemble_scheduling'] !== undefined) throw new ConfigError(['ensemble_scheduling is not supported'])
+  if (flag(child(tree, 'model_transaction_policy') ?? {}, 'decoupled'))
+    throw new ConfigError(['decoupled models are not supported'])
+  if (flag(child(tree, 'response_cache') ?? {}, 'enable')) throw new ConfigError(['response_cache is not supported'])
+  const batching = child(tree, 'dynamic_batching')
+  const graph = child(child(tree, 'optimization') ?? {}, 'graph')
+  const config: ModelConfig = {
+    name: text(tree, 'name'),
+    platform: text(tree, 'platform'),
+    backend: text(tree, 'backend'),
+    versionPolicy: versionPolicy(child(tree, 'version_policy')),
+    maxBatchSize: number(tree, 'max_batch_size'),
+    inputs: trees(tree, 'input').map((input) => tensorConfig(input, 'input')),
+    outputs: trees(tree, 'output').map((output) => tensorConfig(output, 'output')),
+    dynamicBatching: batching === undefined ? undefined : dynamicBatching(batching),
+    instanceGroups: trees(tree, 'instance_group').map(instanceGroup),
+    modelWarmup: trees(tree, 'model_warmup').map(warmupSample),
+    parameters: Object.fromEntries(
+      [...map(tree, 'parameters')].map(([key, value]) => [key, text(value as Tree, 'string_value')]),
+    ),
+    defaultModelFilename: text(tree, 'default_model_filename'),
+    optimization: { graphLevel: graph === undefined ? undefined : number(graph, 'level') },
+    metricTags: Object.fromEntries([...map(tree, 'metric_tags')].map(([key, value]) => [key, String(value)])),
+    written: new Set(Object.keys(tree)),
+  }
+  return { config, warnings }
+}
+
+const versionPolicy = (tree: Tree | undefined): VersionPolicy => {
+  if (tree?.['all'] !== undefined) return { kind: 'all' }
+  const specific = tree === undefined ? undefined : child(tree, 'specific')
+  if (specific !== undefined) return { kind: 'specific', versions: numbers(specific, 'versions') }
+  const latest = tree === undefined ? undefined : child(tree, 'latest')
+  return { kind: 'latest', numVersions: latest === undefined ? 1 : number(latest, 'num_versions') }
+}
+
+const tensorConfig = (tree: Tree, what: string): TensorConfig => ({
+  name: text(tree, 'name'),
+  dataType: dataType(tree, `${what} '${text(tree, 'name')}'`),
+  dims: numbers(tree, 'dims'),
+  optional: flag(tree, 'optional'),
+  labelFilename: text(tree, 'label_filename'),
+})
+
+const dynamicBatching = (tree: Tree): DynamicBatchingConfig => {
+  const policy = child(tree, 'default_queue_policy')
+  return {
+    preferredBatchSize: numbers(tree, 'preferred_batch_size'),
+    maxQueueDelayMicroseconds: number(tree, 'max_queue_delay_microseconds'),
+    preserveOrdering: flag(tree, 'preserve_ordering'),
+    priorityLevels: number(tree, 'priority_levels'),
+    defaultPriorityLevel: number(tree, 'default_priority_level'),
+    defaultQueuePolicy: policy === undefined ? undefined : queuePolicy(policy),
+    priorityQueuePolicy: new Map(
+      [...map(tree, 'priority_queue_policy')].map(([level, value]) => [Number(level), queuePolicy(value as Tree)]),
+    ),
+  }
+}
+
+const queuePolicy = (tree: Tree): QueuePolicyConfig => ({
+  timeoutAction: tree['timeout_action'] === 'DELAY' || tree['timeout_action'] === 1 ? 'delay' : 'reject',
+  defaultTimeoutMicroseconds: number(tree, 'default_timeout_microseconds'),
+  allowTimeoutOverride: flag(tree, 'allow_timeout_override'),
+  maxQueueSize: number(tree, 'max_queue_size'),
+})
+
+const kinds: readonly InstanceKind[] = ['KIND_AUTO', 'KIND_GPU', 'KIND_CPU', 'KIND_MODEL']
+
+const instanceGroup = (tree: Tree): InstanceGroup => {
+  const written = tree['kind'] ?? 'KIND_AUTO'
+  const kind = typeof written === 'number' ? kinds[written] : kinds.find((known) => known === written)
+  if (kind === undefined)
+    throw new ConfigError([`instance_group: kind '${String(written)}' is not one of ${kinds.join(', ')}`])
+  return {
+    name: text(tree, 'name'),
+    kind,
+    count: tree['count'] === undefined ? 1 : number(tree, 'count'),
+    gpus: numbers(tree, 'gpus'),
+  }
+}
+
+const warmupSample = (tree: Tree): WarmupSample => ({
+  name: text(tree, 'name'),
+  batchSize: number(tree, 'batch_size'),
+  count: number(tree, 'count'),
+  inputs: Object.fromEntries([...map(tree, 'inputs')].map(([name, value]) => [name, warmupInput(name, value as Tree)])),
+})
+
+const warmupInput = (name: string, tree: Tree): WarmupInput => {
+  const file = text(tree, 'input_data_file')
+  return {
+    dataType: dataType(tree, `model_warmup input '${name}'`),
+    dims: numbers(tree, 'dims'),
+    source: file !== '' ? { kind: 'file', file } : { kind: flag(tree, 'random_data') ? 'random' : 'zero' },
+  }
+}

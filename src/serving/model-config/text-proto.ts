@@ -1,0 +1,139 @@
+import { ConfigError } from './config-error.ts'
+
+/** A field's value: a number or word as written, a string, or a message. */
+export type TextValue =
+  | { readonly kind: 'scalar'; readonly text: string }
+  | { readonly kind: 'string'; readonly text: string }
+  | { readonly kind: 'message'; readonly fields: readonly TextField[] }
+
+export interface TextField {
+  readonly name: string
+  readonly value: TextValue
+  readonly line: number
+}
+
+const depthMax = 100
+const escapes: Readonly<Record<string, string>> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  '?': '?',
+  a: '\u0007',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+}
+
+/** One token: white space and comments, then a string, a word or number, or a sign. */
+const token =
+  /(?:\s|#[^\n]*)*(?:("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(-?[A-Za-z0-9_.+][A-Za-z0-9_.+-]*)|([{}[\]<>:,;-])|$)/y
+
+/** Parses protobuf text format into fields, in order; lists become repeated fields. Throws ConfigError with the line. */
+export const parseTextProto = (text: string): TextField[] => new TextProtoParser(text).document()
+
+class TextProtoParser {
+  readonly #text: string
+  #at = 0
+  #string: string | undefined
+  #word: string | undefined
+  #sign: string | undefined
+
+  constructor(text: string) {
+    this.#text = text
+    this.#advance()
+  }
+
+  document(): TextField[] {
+    const fields = this.#fields(undefined, 0)
+    return fields
+  }
+
+  #line(): number {
+    return this.#text.slice(0, this.#at).split('\n').length
+  }
+
+  #fail(reason: string): ConfigError {
+    return new ConfigError([`line ${this.#line()}: ${reason}`])
+  }
+
+  get #ended(): boolean {
+    return this.#string === undefined && this.#word === undefined && this.#sign === undefined
+  }
+
+  #advance(): void {
+    token.lastIndex = this.#at
+    const match = token.exec(this.#text)
+    if (match === null) throw this.#fail(`unexpected text '${this.#text.slice(this.#at).trim().slice(0, 20)}'`)
+    this.#at = token.lastIndex
+    this.#string = match[1]
+    this.#word = match[2]
+    this.#sign = match[3]
+  }
+
+  #take(sign: string): boolean {
+    if (this.#sign !== sign) return false
+    this.#advance()
+    return true
+  }
+
+  #fields(end: string | undefined, depth: number): TextField[] {
+    if (depth > depthMax) throw this.#fail(`messages nested deeper than ${depthMax}`)
+    const fields: TextField[] = []
+    while (end === undefined ? !this.#ended : !this.#take(end)) {
+      const name = this.#word
+      if (name === undefined)
+        throw this.#fail(end !== undefined && this.#ended ? `a '${end}' is missing` : 'expected the name of a field')
+      const line = this.#line()
+      this.#advance()
+      const colon = this.#take(':')
+      for (const value of this.#values(colon, depth)) fields.push({ name, value, line })
+      if (!this.#take(',')) this.#take(';')
+    }
+    return fields
+  }
+
+  #values(colon: boolean, depth: number): TextValue[] {
+    if (!this.#take('[')) return [this.#value(colon, depth)]
+    const values: TextValue[] = []
+    if (this.#take(']')) return values
+    do values.push(this.#value(colon, depth))
+    while (this.#take(','))
+    if (!this.#take(']')) throw this.#fail("expected ',' or ']'")
+    return values
+  }
+
+  #value(colon: boolean, depth: number): TextValue {
+    if (this.#take('{')) return { kind: 'message', fields: this.#fields('}', depth + 1) }
+    if (this.#take('<')) return { kind: 'message', fields: this.#fields('>', depth + 1) }
+    if (!colon) throw this.#fail("expected ':' or '{'")
+    if (this.#string !== undefined) return { kind: 'string', text: this.#strings() }
+    const negative = this.#take('-')
+    const word = this.#word
+    if (word === undefined) throw this.#fail('expected a value')
+    this.#advance()
+    return { kind: 'scalar', text: negative ? `-${word}` : word }
+  }
+
+  /** Strings that follow one another are one. */
+  #strings(): string {
+    let text = ''
+    while (this.#string !== undefined) {
+      text += this.#unescape(this.#string.slice(1, -1))
+      this.#advance()
+    }
+    return text
+  }
+
+  #unescape(quoted: string): string {
+    return quoted.replace(/\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)/g, (_, escape: string) => {
+      if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) & 0xff)
+      if (/^x./.test(escape)) return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
+      const plain = escapes[escape]
+      if (plain === undefined) throw this.#fail(`unknown escape \\${escape}`)
+      return plain
+    })
+  }
+}

@@ -1,0 +1,83 @@
+import { ConfigError } from './config-error.ts'
+import type { ModelConfig, TensorConfig } from './model-config.ts'
+
+/** Instances are processes; more than this on one machine is a slip of the pen. */
+const instancesMax = 256
+
+/** Checks a configuration by itself, before any file is touched. Throws ConfigError with every problem. */
+export const validateModelConfig = (config: ModelConfig, folderName: string): void => {
+  const problems = [
+    ...(config.name !== '' && config.name !== folderName
+      ? [`name '${config.name}' is not the name of its folder, '${folderName}'`]
+      : []),
+    ...(config.maxBatchSize < 0 ? [`max_batch_size ${config.maxBatchSize} is below 0`] : []),
+    ...batchingProblems(config),
+    ...tensorProblems(config.inputs, 'input'),
+    ...tensorProblems(config.outputs, 'output'),
+    ...fileProblems(config),
+    ...instanceProblems(config),
+    ...versionProblems(config),
+  ]
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+const batchingProblems = ({ dynamicBatching, maxBatchSize }: ModelConfig): string[] => {
+  if (dynamicBatching === undefined) return []
+  const problems: string[] = []
+  for (const size of dynamicBatching.preferredBatchSize) {
+    if (size <= 0) problems.push(`preferred_batch_size ${size} is not above 0`)
+    if (maxBatchSize > 0 && size > maxBatchSize)
+      problems.push(`preferred_batch_size ${size} is above max_batch_size ${maxBatchSize}`)
+  }
+  const { priorityLevels, defaultPriorityLevel, priorityQueuePolicy, maxQueueDelayMicroseconds } = dynamicBatching
+  if (maxQueueDelayMicroseconds < 0) problems.push('max_queue_delay_microseconds is below 0')
+  if (defaultPriorityLevel > priorityLevels)
+    problems.push(`default_priority_level ${defaultPriorityLevel} is above priority_levels ${priorityLevels}`)
+  if (priorityLevels > 0 && defaultPriorityLevel === 0) problems.push('priority_levels needs a default_priority_level')
+  for (const level of priorityQueuePolicy.keys()) {
+    if (!(level >= 1 && level <= priorityLevels))
+      problems.push(`priority_queue_policy names level ${level}; there are ${priorityLevels}`)
+  }
+  return problems
+}
+
+const tensorProblems = (tensors: readonly TensorConfig[], what: string): string[] => {
+  const problems: string[] = []
+  const names = new Set<string>()
+  for (const tensor of tensors) {
+    if (tensor.name === '') problems.push(`an ${what} has no name`)
+    if (names.has(tensor.name)) problems.push(`${what} '${tensor.name}' appears twice`)
+    names.add(tensor.name)
+    if (tensor.dims.some((dimension) => dimension === 0 || dimension < -1)) {
+      problems.push(`${what} '${tensor.name}' has dims [${tensor.dims.join(',')}]; each is above 0, or -1 for any size`)
+    }
+  }
+  return problems
+}
+
+const isPlainFileName = (name: string): boolean =>
+  // eslint-disable-next-line no-control-regex -- control characters are what must be refused
+  name !== '.' && name !== '..' && !/[/\\\u0000-\u001f]/.test(name)
+
+const fileProblems = (config: ModelConfig): string[] => {
+  const files = [
+    config.defaultModelFilename,
+    ...config.outputs.map((output) => output.labelFilename),
+    ...config.modelWarmup.flatMap((sample) =>
+      Object.values(sample.inputs).map((input) => (input.source.kind === 'file' ? input.source.file : '')),
+    ),
+  ]
+  return files
+    .filter((name) => name !== '' && !isPlainFileName(name))
+    .map((name) => `'${name}' is not a plain file name`)
+}
+
+const instanceProblems = ({ instanceGroups }: ModelConfig): string[] =>
+  instanceGroups
+    .filter((group) => group.count < 1 || group.count > instancesMax)
+    .map((group) => `instance_group count ${group.count} is not between 1 and ${instancesMax}`)
+
+const versionProblems = ({ versionPolicy }: ModelConfig): string[] =>
+  versionPolicy.kind === 'latest' && versionPolicy.numVersions < 1
+    ? [`version_policy latest num_versions ${versionPolicy.numVersions} is below 1`]
+    : []

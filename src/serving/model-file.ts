@@ -1,0 +1,51 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EngineName } from '../host/index.ts'
+import { fail } from '../protocol/index.ts'
+import type { ModelConfig } from './model-config/model-config.ts'
+import type { ModelFile } from './model-source.ts'
+
+/** File names by engine, in the order in which they are looked for. */
+const engineFiles: readonly { readonly engine: EngineName; readonly names: readonly string[] }[] = [
+  { engine: 'onnx', names: ['model.onnx'] },
+  { engine: 'js', names: ['model.ts', 'model.mjs', 'model.js'] },
+  { engine: 'echo', names: ['model.echo.json'] },
+]
+
+/** Triton's names of backends and platforms that this server has an engine for. */
+const engineOfBackend: Readonly<Record<string, EngineName>> = {
+  onnxruntime: 'onnx',
+  onnxruntime_onnx: 'onnx',
+  onnx: 'onnx',
+  js: 'js',
+  echo: 'echo',
+}
+
+/** Finds which engine loads which file of a version's folder: as the configuration says, else by what is there. */
+export const findModelFile = async (
+  model: string,
+  directory: string,
+  config: ModelConfig | undefined,
+): Promise<ModelFile> => {
+  const named = config?.backend || config?.platform || ''
+  const engine = Object.hasOwn(engineOfBackend, named) ? engineOfBackend[named] : undefined
+  if (named !== '' && engine === undefined) {
+    const known = Object.keys(engineOfBackend).join(', ')
+    throw fail('load_failed', { model, reason: `there is no engine for backend '${named}'; known are ${known}` })
+  }
+  const candidates = engineFiles
+    .filter((row) => engine === undefined || row.engine === engine)
+    .flatMap((row) => fileNames(row.names, config).map((name) => ({ engine: row.engine, name })))
+  for (const candidate of candidates) {
+    const path = join(directory, candidate.name)
+    const facts = await stat(path).catch(() => undefined)
+    // A model with external data may be a folder named model.onnx that holds the file of the same name.
+    if (facts?.isDirectory() === true) return { engine: candidate.engine, path: join(path, candidate.name) }
+    if (facts !== undefined) return { engine: candidate.engine, path }
+  }
+  const looked = [...new Set(candidates.map((candidate) => candidate.name))].join(', ')
+  throw fail('load_failed', { model, reason: `its version folder has none of ${looked}` })
+}
+
+const fileNames = (names: readonly string[], config: ModelConfig | undefined): readonly string[] =>
+  config === undefined || config.defaultModelFilename === '' ? names : [config.defaultModelFilename]

@@ -1,0 +1,147 @@
+import type { LoadOrder, LoadReport, ScatteredTensor, TensorPayload } from '../host/index.ts'
+import type { Clock, Logger, Timer } from '../lib/index.ts'
+import { HostGone } from './host-process.ts'
+import type { HostProcess } from './host-process.ts'
+import type { RestartStep } from './restart-policy.ts'
+
+export interface InstanceOptions {
+  readonly order: LoadOrder
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly loadTimeoutMs: number
+  /** A run that takes longer has hung: its host is killed. */
+  readonly runTimeoutMs: number
+  openHost(): HostProcess
+  /** Called when the host died by itself or was killed; decides what happens next. */
+  onCrash(reason: string): RestartStep
+}
+
+export type InstanceState = 'starting' | 'ready' | 'restarting' | 'quarantined' | 'closed'
+
+/** One supervised host of a version: loads the model, runs one batch at a time, and comes back after a crash. */
+export class ModelInstance {
+  readonly #options: InstanceOptions
+  #host: HostProcess | undefined
+  #pending = 0
+  #restartTimer: Timer | undefined
+  state: InstanceState = 'starting'
+  /** As the host reported after its load. */
+  memoryBytes = 0
+  onFree: () => void = () => {}
+
+  constructor(options: InstanceOptions) {
+    this.#options = options
+  }
+
+  get free(): boolean {
+    return this.state === 'ready' && this.#pending === 0
+  }
+
+  get pid(): number | undefined {
+    return this.#host?.pid
+  }
+
+  /** First start: a failure is the caller's to handle, no restart follows. */
+  async start(): Promise<LoadReport> {
+    const { host, report } = await this.#loadedHost()
+    if (this.#isClosed()) {
+      host.kill('closed while loading')
+      throw new HostGone('closed while loading')
+    }
+    this.#adopt(host)
+    return report
+  }
+
+  async run(tensors: readonly ScatteredTensor[], wanted: readonly string[]): Promise<TensorPayload> {
+    const host = this.#host
+    if (host === undefined) throw new HostGone('it is being restarted')
+    this.#pending += 1
+    const { clock, runTimeoutMs } = this.#options
+    const watchdog = clock.setTimer(() => host.kill(`a run took longer than ${runTimeoutMs} ms`), runTimeoutMs)
+    try {
+      return await host.run(tensors, wanted)
+    } finally {
+      watchdog.cancel()
+      this.#pending -= 1
+      if (this.free) this.onFree()
+    }
+  }
+
+  /** Kills the host; the crash policy decides about the next one. */
+  kill(reason: string): void {
+    this.#host?.kill(reason)
+  }
+
+  /** Replaces the host by a fresh one without a gap, then ends the old one. */
+  async recycle(): Promise<void> {
+    const old = this.#host
+    if (old === undefined || this.state !== 'ready') return
+    const { host } = await this.#loadedHost()
+    if (this.#host !== old || this.#isClosed()) {
+      host.kill('no longer needed')
+      return
+    }
+    this.#adopt(host)
+    await old.close()
+  }
+
+  /** Ends the host; runs under way should have ended. */
+  async close(): Promise<void> {
+    this.state = 'closed'
+    this.#restartTimer?.cancel()
+    const host = this.#host
+    this.#host = undefined
+    await host?.close()
+  }
+
+  // Why a method: the state changes during an await, which narrowing doesn't see.
+  #isClosed(): boolean {
+    return this.state === 'closed'
+  }
+
+  async #loadedHost(): Promise<{ host: HostProcess; report: LoadReport }> {
+    const { clock, loadTimeoutMs, order } = this.#options
+    const host = this.#options.openHost()
+    const watchdog = clock.setTimer(() => host.kill(`loading took longer than ${loadTimeoutMs} ms`), loadTimeoutMs)
+    try {
+      const report = await host.load(order)
+      this.memoryBytes = report.memoryBytes
+      return { host, report }
+    } catch (error) {
+      host.kill('its load failed')
+      throw error
+    } finally {
+      watchdog.cancel()
+    }
+  }
+
+  #adopt(host: HostProcess): void {
+    this.#host = host
+    this.state = 'ready'
+    void host.exited.then((reason) => {
+      if (this.#host === host) this.#crashed(reason)
+    })
+    this.onFree()
+  }
+
+  #crashed(reason: string): void {
+    this.#host = undefined
+    const step = this.#options.onCrash(reason)
+    if (step.kind === 'quarantine') {
+      this.state = 'quarantined'
+      return
+    }
+    this.state = 'restarting'
+    this.#restartTimer = this.#options.clock.setTimer(() => void this.#restart(), step.afterMs)
+  }
+
+  async #restart(): Promise<void> {
+    try {
+      const { host } = await this.#loadedHost()
+      if (this.#isClosed()) host.kill('closed while restarting')
+      else this.#adopt(host)
+    } catch (error) {
+      if (!this.#isClosed()) this.#crashed(error instanceof Error ? error.message : String(error))
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { ModelEntry } from './model-entry.ts'
+import type { VersionFacts } from './served-version.ts'
+import type { VersionState } from './serving-events.ts'
+
+export interface VersionStatus {
+  readonly version: number
+  readonly state: VersionState
+  /** Why the version is in this state; empty when there is nothing to say. */
+  readonly reason: string
+  readonly facts: VersionFacts | undefined
+  readonly instances: number
+  readonly queueDepth: number
+  readonly outstanding: number
+  readonly lastCrash: string | undefined
+}
+
+export interface ModelStatus {
+  readonly name: string
+  /** Why the model as a whole can't be loaded. */
+  readonly problem: string | undefined
+  /** Not in memory, but the next request loads it. */
+  readonly onDemand: boolean
+  readonly versions: readonly VersionStatus[]
+}
+
+export const modelStatus = (entry: ModelEntry): ModelStatus => ({
+  name: entry.name,
+  problem: entry.problem,
+  onDemand: entry.onDemand,
+  versions: [...entry.versions.values()]
+    .sort((a, b) => a.version - b.version)
+    .map((slot) => {
+      const served = slot.current
+      return {
+        version: slot.version,
+        state: served?.unavailable === undefined ? slot.state : 'unavailable',
+        reason: served?.unavailable ?? slot.reason,
+        facts: served?.facts,
+        instances: served?.instances.length ?? 0,
+        queueDepth: served?.queueDepth ?? 0,
+        outstanding: served?.outstanding ?? 0,
+        lastCrash: served?.lastCrash,
+      }
+    }),
+})

@@ -1,0 +1,131 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
+import { Semaphore } from '../lib/index.ts'
+import { HostProcess } from './host-process.ts'
+import { watchHosts } from './host-watch.ts'
+import type { HostWatch } from './host-watch.ts'
+import { MemoryKeeper } from './memory-keeper.ts'
+import { ModelManager } from './model-manager.ts'
+import { ModelRepository } from './model-repository.ts'
+import { ServedVersion } from './served-version.ts'
+import type { VersionLimits } from './served-version.ts'
+import type { ServingEvents } from './serving-events.ts'
+
+export interface ServingOptions {
+  readonly roots: readonly string[]
+  readonly control: 'none' | 'explicit' | 'poll'
+  readonly pollIntervalMs: number
+  /** Models to load at start under explicit control; `*` for all. */
+  readonly loadModels: readonly string[]
+  readonly swap: 'availability' | 'resource'
+  readonly loadParallelism: number
+  readonly limits: VersionLimits
+  /** 0 for half of the machine's memory. */
+  readonly memoryBudgetBytes: number
+  /** A host above this is killed. */
+  readonly hostMemoryBytesMax: number
+  /** A host above this is replaced by a fresh one, without a gap. */
+  readonly hostMemoryBytesRecycle: number
+  readonly hostEnvironment: Readonly<Record<string, string>>
+  readonly niceness: number
+}
+
+export interface ServingDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly defer: Defer
+  readonly logger: Logger
+  readonly events: ServingEvents
+}
+
+/** The model server's core: the models, and what watches over them. */
+export class Serving {
+  readonly models: ModelManager
+  readonly watch: HostWatch
+  readonly memoryBudgetBytes: number
+  readonly #hostDirectory: string
+  readonly #options: ServingOptions
+  readonly #deps: ServingDeps
+  #loaded = false
+  #closed = false
+
+  constructor(options: ServingOptions, deps: ServingDeps, hostDirectory: string) {
+    this.#options = options
+    this.#deps = deps
+    this.#hostDirectory = hostDirectory
+    this.memoryBudgetBytes = options.memoryBudgetBytes > 0 ? options.memoryBudgetBytes : Math.floor(totalmem() / 2)
+    const memory = new MemoryKeeper({
+      budgetBytes: this.memoryBudgetBytes,
+      residents: () => this.watch.residents(),
+      evict: (model) => this.models.evict(model),
+    })
+    this.models = new ModelManager({
+      source: new ModelRepository(options.roots),
+      clock: deps.clock,
+      logger: deps.logger,
+      events: deps.events,
+      memory,
+      loads: new Semaphore(options.loadParallelism > 0 ? options.loadParallelism : availableParallelism()),
+      swap: options.swap,
+      openVersion: (order) =>
+        new ServedVersion(order, { ...deps, limits: options.limits, openHost: () => this.#openHost() }),
+    })
+    this.watch = watchHosts({
+      models: this.models,
+      clock: deps.clock,
+      logger: deps.logger,
+      bytesMax: options.hostMemoryBytesMax,
+      bytesRecycle: options.hostMemoryBytesRecycle,
+    })
+  }
+
+  /** Whether every model that should be there at start has been tried. */
+  get ready(): boolean {
+    return this.#loaded && !this.#closed
+  }
+
+  /** Loads what the control mode asks for; models that fail are reported, not thrown. */
+  async start(): Promise<void> {
+    const { control, loadModels, pollIntervalMs } = this.#options
+    if (control === 'explicit') {
+      await this.models.discover()
+      if (loadModels.length > 0) await this.models.loadAll(loadModels)
+    } else {
+      await this.models.loadAll()
+    }
+    this.#loaded = true
+    if (control === 'poll') this.#pollLater(pollIntervalMs)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.watch.stop()
+    await this.models.close()
+    await rm(this.#hostDirectory, { recursive: true, force: true })
+  }
+
+  #pollLater(intervalMs: number): void {
+    this.#deps.clock.setTimer(() => {
+      if (this.#closed) return
+      void this.models
+        .poll()
+        .catch((error: unknown) => this.#deps.logger.error('repository.poll_failed', { error: String(error) }))
+        .then(() => this.#pollLater(intervalMs))
+    }, intervalMs)
+  }
+
+  #openHost(): HostProcess {
+    return new HostProcess({
+      directory: this.#hostDirectory,
+      environment: this.#options.hostEnvironment,
+      niceness: this.#options.niceness,
+      logger: this.#deps.logger,
+    })
+  }
+}
+
+/** Opens the model server's core; nothing is loaded before `start`. */
+export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> =>
+  new Serving(options, deps, await mkdtemp(join(tmpdir(), 'slipway-hosts-')))

@@ -1,0 +1,17 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ModelConfig } from './model-config/model-config.ts'
+
+/** Reads the label files that a configuration names: one class a line, in the order of the classes. */
+export const readLabels = async (
+  config: ModelConfig,
+  directory: string,
+): Promise<ReadonlyMap<string, readonly string[]>> => {
+  const labels = new Map<string, readonly string[]>()
+  for (const output of config.outputs) {
+    if (output.labelFilename === '') continue
+    const text = await readFile(join(directory, output.labelFilename), 'utf8')
+    labels.set(output.name, text.replace(/\r?\n$/, '').split(/\r?\n/))
+  }
+  return labels
+}

@@ -1,0 +1,269 @@
+import type { LoadOrder, LoadReport } from '../host/index.ts'
+import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
+import { AppError, fail } from '../protocol/index.ts'
+import type { Signature } from '../tensor/index.ts'
+import { batchOptions } from './batch-options.ts'
+import type { HostProcess } from './host-process.ts'
+import { engineOptions } from './engine-options.ts'
+import type { InferAnswer, InferTask } from './infer-task.ts'
+import { autoComplete } from './model-config/auto-complete.ts'
+import type { ModelConfig } from './model-config/model-config.ts'
+import { findModelFile } from './model-file.ts'
+import { ModelInstance } from './model-instance.ts'
+import type { FoundVersion, ModelFile } from './model-source.ts'
+import type { RestartOptions, RestartStep } from './restart-policy.ts'
+import { afterCrash } from './restart-policy.ts'
+import { fullSignature } from './full-signature.ts'
+import type { ServingEvents } from './serving-events.ts'
+import { VersionScheduler } from './version-scheduler.ts'
+import { readLabels } from './read-labels.ts'
+import { warmUp } from './warm-up.ts'
+
+export interface VersionLimits {
+  readonly rowsMax: number
+  readonly queueDepthMax: number
+  readonly loadTimeoutMs: number
+  readonly runTimeoutMs: number
+  readonly drainTimeoutMs: number
+  readonly instances: number
+  readonly restart: RestartOptions
+  /** Options of the engine that the model's own parameters override. */
+  readonly engineDefaults: Readonly<Record<string, string>>
+}
+
+export interface VersionDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly defer: Defer
+  readonly logger: Logger
+  readonly events: ServingEvents
+  readonly limits: VersionLimits
+  openHost(): HostProcess
+}
+
+export interface VersionOrder {
+  readonly model: string
+  readonly found: FoundVersion
+  readonly config: ModelConfig | undefined
+  /** Folder of the model, which holds warm-up data. */
+  readonly directory: string
+}
+
+/** What is known of a version once it is loaded. */
+export interface VersionFacts {
+  readonly engine: string
+  readonly config: ModelConfig
+  readonly refuseAboveMaxBatch: boolean
+  /** Shapes with the batch dimension, as requests send them. */
+  readonly signature: Signature
+  readonly metadata: Readonly<Record<string, string>>
+  readonly runtime: string
+  readonly loadMs: number
+  /** Class labels by output, from the files that the configuration names. */
+  readonly labels: ReadonlyMap<string, readonly string[]>
+}
+
+/**
+ * One version in memory: its hosts, its queue, and the count of requests inside, for which unloading waits.
+ * Created for one load; a reload makes another one beside it.
+ */
+export class ServedVersion {
+  readonly model: string
+  readonly version: number
+  readonly #deps: VersionDeps
+  readonly #order: VersionOrder
+  #instances: ModelInstance[] = []
+  #scheduler: VersionScheduler | undefined
+  #facts: VersionFacts | undefined
+  #crashes: readonly number[] = []
+  #outstanding = 0
+  #idle: (() => void) | undefined
+  /** Why no request can be served, once that is so. */
+  unavailable: string | undefined
+  lastCrash: string | undefined
+  lastUsedMs: number
+
+  constructor(order: VersionOrder, deps: VersionDeps) {
+    this.model = order.model
+    this.version = order.found.version
+    this.#order = order
+    this.#deps = deps
+    this.lastUsedMs = deps.clock.now()
+  }
+
+  get facts(): VersionFacts {
+    if (this.#facts === undefined) throw fail('model_not_ready', { model: this.model, reason: 'it is loading' })
+    return this.#facts
+  }
+
+  get found(): FoundVersion {
+    return this.#order.found
+  }
+
+  get outstanding(): number {
+    return this.#outstanding
+  }
+
+  get queueDepth(): number {
+    return this.#scheduler?.depth ?? 0
+  }
+
+  get instances(): readonly ModelInstance[] {
+    return this.#instances
+  }
+
+  /** Loads, checks the configuration against the model, warms up. Throws load_failed, with every host ended. */
+  async start(): Promise<void> {
+    const { clock } = this.#deps
+    const startedAt = clock.now()
+    try {
+      const file = await findModelFile(this.model, this.#order.found.directory, this.#order.config)
+      const first = this.#openInstance(this.#loadOrder(file, this.#order.config))
+      const report = await first.start()
+      const { config, refuseAboveMaxBatch } = this.#completeConfig(file, report)
+      await this.#openOthers(this.#loadOrder(file, config), config)
+      const signature = fullSignature(config, report.signature)
+      await warmUp({
+        config,
+        signature,
+        directory: this.#order.directory,
+        instances: this.#instances,
+        random: this.#deps.random,
+      })
+      this.#scheduler = this.#openScheduler(config)
+      this.#facts = {
+        engine: file.engine,
+        config,
+        refuseAboveMaxBatch,
+        signature,
+        metadata: report.metadata,
+        runtime: report.runtime,
+        loadMs: clock.now() - startedAt,
+        labels: await readLabels(config, this.#order.directory),
+      }
+    } catch (error) {
+      await this.#closeInstances()
+      throw this.#loadFailure(error)
+    }
+  }
+
+  /** Runs one request. Its inputs have passed the signature check. */
+  async infer(task: InferTask): Promise<InferAnswer> {
+    if (this.unavailable !== undefined || this.#scheduler === undefined) {
+      throw fail('model_not_ready', { model: this.model, reason: this.unavailable ?? 'it is loading' })
+    }
+    this.#outstanding += 1
+    this.lastUsedMs = this.#deps.clock.now()
+    try {
+      return await this.#scheduler.infer(task)
+    } finally {
+      this.#outstanding -= 1
+      if (this.#outstanding === 0) this.#idle?.()
+    }
+  }
+
+  /** Takes no new request, waits for those inside (no longer than the drain limit), then ends the hosts. */
+  async drain(reason: string): Promise<void> {
+    this.unavailable ??= reason
+    const { clock, limits } = this.#deps
+    if (this.#outstanding > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimer(resolve, limits.drainTimeoutMs)
+        this.#idle = () => {
+          timer.cancel()
+          resolve()
+        }
+      })
+    }
+    this.#scheduler?.failWaiting(fail('model_not_ready', { model: this.model, reason }))
+    await this.#closeInstances()
+  }
+
+  #loadOrder(file: ModelFile, config: ModelConfig | undefined): LoadOrder {
+    return {
+      model: this.model,
+      version: String(this.version),
+      engine: file.engine,
+      path: file.path,
+      options: { ...this.#deps.limits.engineDefaults, ...engineOptions(config) },
+    }
+  }
+
+  #completeConfig(file: ModelFile, report: LoadReport): { config: ModelConfig; refuseAboveMaxBatch: boolean } {
+    return autoComplete({
+      name: this.model,
+      config: this.#order.config,
+      model: {
+        engine: file.engine,
+        inputs: report.signature.inputs,
+        outputs: report.signature.outputs,
+        ...(report.batched === undefined ? {} : { batched: report.batched }),
+      },
+      defaults: { rowsMax: this.#deps.limits.rowsMax, instances: this.#deps.limits.instances },
+    })
+  }
+
+  #openInstance(order: LoadOrder): ModelInstance {
+    const { clock, logger, limits } = this.#deps
+    const instance = new ModelInstance({
+      order,
+      clock,
+      logger,
+      loadTimeoutMs: limits.loadTimeoutMs,
+      runTimeoutMs: limits.runTimeoutMs,
+      openHost: () => this.#deps.openHost(),
+      onCrash: (reason) => this.#crashed(reason),
+    })
+    this.#instances.push(instance)
+    return instance
+  }
+
+  async #openOthers(order: LoadOrder, config: ModelConfig): Promise<void> {
+    const count = config.instanceGroups.reduce((sum, group) => sum + group.count, 0)
+    const others: Promise<unknown>[] = []
+    for (let i = this.#instances.length; i < count; i++) others.push(this.#openInstance(order).start())
+    await Promise.all(others)
+  }
+
+  #openScheduler(config: ModelConfig): VersionScheduler {
+    const { clock, defer, events, limits } = this.#deps
+    const scheduler = new VersionScheduler({
+      model: this.model,
+      batch: batchOptions(config, limits.queueDepthMax),
+      joinsRows: config.maxBatchSize > 0,
+      clock,
+      defer,
+      events: { batchDone: (batch) => events.batchDone(this, batch) },
+    })
+    scheduler.useInstances(this.#instances)
+    return scheduler
+  }
+
+  #crashed(reason: string): RestartStep {
+    const { clock, events, limits, random, logger } = this.#deps
+    const step = afterCrash(this.#crashes, clock.now(), limits.restart, random)
+    this.#crashes = step.recent
+    this.lastCrash = reason
+    logger.error('host.crashed', { model: this.model, version: this.version, reason, next: step.kind })
+    events.hostCrashed(this, reason)
+    if (step.kind === 'quarantine') this.#quarantine(reason)
+    return step
+  }
+
+  #quarantine(reason: string): void {
+    const { crashWindowMs } = this.#deps.limits.restart
+    this.unavailable = `quarantined after ${this.#crashes.length} crashes within ${crashWindowMs / 1000} s; the last: ${reason}`
+    this.#scheduler?.failWaiting(fail('model_not_ready', { model: this.model, reason: this.unavailable }))
+    this.#deps.events.quarantined(this)
+  }
+
+  async #closeInstances(): Promise<void> {
+    await Promise.all(this.#instances.map((instance) => instance.close()))
+  }
+
+  #loadFailure(error: unknown): AppError {
+    if (error instanceof AppError) return error
+    const reason = error instanceof Error ? error.message : String(error)
+    return fail('load_failed', { model: this.model, reason }, error)
+  }
+}

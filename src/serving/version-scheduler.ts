@@ -1,0 +1,219 @@
+import type { Clock, Defer, Timer } from '../lib/index.ts'
+import { AppError, fail } from '../protocol/index.ts'
+import type { BatchDecision, BatchOptions, Waiting } from './batcher/batch-queue.ts'
+import { BatchQueue } from './batcher/batch-queue.ts'
+import { ReleaseOrder } from './batcher/release-order.ts'
+import { batchInputs, batchOutputs, batchShape, UndividableBatch } from './batch-tensors.ts'
+import { HostGone, HostRefusal } from './host-process.ts'
+import type { InferAnswer, InferTask } from './infer-task.ts'
+import type { ModelInstance } from './model-instance.ts'
+
+export interface SchedulerEvents {
+  /** A batch left the host, well or not. */
+  batchDone(batch: {
+    readonly rows: number
+    readonly requests: number
+    readonly reason: string
+    readonly computeMs: number
+  }): void
+}
+
+export interface SchedulerOptions {
+  readonly model: string
+  readonly batch: BatchOptions
+  /** Whether row 0 of every tensor is the batch: requests may be joined. */
+  readonly joinsRows: boolean
+  readonly clock: Clock
+  readonly defer: Defer
+  readonly events: SchedulerEvents
+}
+
+interface Ticket {
+  readonly task: InferTask
+  readonly resolve: (answer: InferAnswer) => void
+  readonly reject: (error: Error) => void
+  /** Its place in the order of arrival, when answers leave in that order. */
+  place: number
+}
+
+/**
+ * Brings requests and instances together: queues requests, asks the batch queue what to run next, and hands each
+ * caller its rows of the result. Every ticket is settled exactly once.
+ */
+export class VersionScheduler {
+  readonly #options: SchedulerOptions
+  readonly #queue: BatchQueue<Ticket>
+  readonly #order: ReleaseOrder<() => void> | undefined
+  #instances: readonly ModelInstance[] = []
+  #dispatchPending = false
+  #timer: Timer | undefined
+  #joins: boolean
+  #alone = 0
+  inFlight = 0
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options
+    this.#queue = new BatchQueue(options.batch)
+    this.#order = options.batch.preserveOrdering ? new ReleaseOrder() : undefined
+    this.#joins = options.joinsRows
+  }
+
+  get depth(): number {
+    return this.#queue.depth
+  }
+
+  /** The instances that take batches; call again when the set changes. */
+  useInstances(instances: readonly ModelInstance[]): void {
+    this.#instances = instances
+    for (const instance of instances) instance.onFree = () => this.#scheduleDispatch()
+    this.#scheduleDispatch()
+  }
+
+  infer(task: InferTask): Promise<InferAnswer> {
+    const shape = batchShape(task, this.#joins)
+    // Why: requests that must not be joined differ in their key, which closes a batch after each.
+    const shapeKey = this.#joins ? shape.key : String(this.#alone++)
+    return new Promise((resolve, reject) => {
+      const ticket: Ticket = { task, resolve, reject, place: 0 }
+      const arrival = {
+        item: ticket,
+        rows: shape.rows,
+        shapeKey,
+        priority: task.priority,
+        timeoutMs: task.queueTimeoutMs,
+        deadlineMs: task.deadlineMs,
+      }
+      const waiting = this.#queue.push(arrival, this.#options.clock.now())
+      if (waiting === 'queue_full') {
+        reject(fail('queue_full', { model: this.#options.model, depth: this.#queue.depth }))
+        return
+      }
+      ticket.place = this.#order?.admit() ?? 0
+      task.cancellation.onCancel(() => this.#cancel(waiting))
+      this.#scheduleDispatch()
+    })
+  }
+
+  /** Fails everything that waits; runs under way end by themselves. */
+  failWaiting(error: Error): void {
+    for (const waiting of this.#queue.takeAll()) this.#settle(waiting.item, () => waiting.item.reject(error))
+  }
+
+  #cancel(waiting: Waiting<Ticket>): void {
+    this.#queue.cancel(waiting)
+    // A request that is being run is answered by its run; nobody reads that.
+    if (!waiting.cancelled) return
+    this.#settle(waiting.item, () => waiting.item.reject(fail('cancelled', {})))
+  }
+
+  #scheduleDispatch(): void {
+    if (this.#dispatchPending) return
+    this.#dispatchPending = true
+    // Why: requests that arrived in the same turn of the event loop leave together instead of one by one.
+    this.#options.defer(() => {
+      this.#dispatchPending = false
+      this.#dispatch()
+    })
+  }
+
+  #dispatch(): void {
+    for (;;) {
+      const now = this.#options.clock.now()
+      const instance = this.#instances.find((candidate) => candidate.free)
+      const decision = this.#queue.next(now, instance !== undefined)
+      this.#expire(decision, now)
+      if (decision.batch.length === 0 || instance === undefined) {
+        this.#wakeAt(decision.wakeAtMs, now)
+        return
+      }
+      void this.#run(instance, decision, now)
+    }
+  }
+
+  #wakeAt(atMs: number | undefined, now: number): void {
+    this.#timer?.cancel()
+    this.#timer = atMs === undefined ? undefined : this.#options.clock.setTimer(() => this.#dispatch(), atMs - now)
+  }
+
+  #expire(decision: BatchDecision<Ticket>, now: number): void {
+    const model = this.#options.model
+    for (const { item, arrivedMs } of decision.expired) {
+      const waitedMs = Math.round(now - arrivedMs)
+      this.#settle(item, () => item.reject(fail('queue_timeout', { model, waitedMs })))
+    }
+    for (const { item, arrivedMs } of decision.late) {
+      const elapsedMs = Math.round(now - arrivedMs)
+      this.#settle(item, () =>
+        item.reject(fail('deadline_exceeded', { model, elapsedMs, where: 'waiting in the queue' })),
+      )
+    }
+  }
+
+  async #run(instance: ModelInstance, decision: BatchDecision<Ticket>, sentAt: number): Promise<void> {
+    const { batch, rows, reason } = decision
+    this.inFlight += batch.length
+    const tasks = batch.map((waiting) => waiting.item.task)
+    const fits = { rows, requests: batch.length, reason }
+    try {
+      const { tensors, wanted } = batchInputs(tasks)
+      const payload = await instance.run(tensors, wanted)
+      const outputs = batchOutputs(payload.tensors, tasks)
+      const doneAt = this.#options.clock.now()
+      this.#options.events.batchDone({ ...fits, computeMs: payload.number })
+      batch.forEach((waiting, index) => {
+        const answer: InferAnswer = {
+          outputs: outputs[index] ?? [],
+          timing: {
+            queueMs: sentAt - waiting.arrivedMs,
+            transferMs: Math.max(0, doneAt - sentAt - payload.number),
+            computeMs: payload.number,
+            batchRows: rows,
+            batchRequests: batch.length,
+            reason,
+          },
+        }
+        this.#settle(waiting.item, () => waiting.item.resolve(answer))
+      })
+    } catch (error) {
+      await this.#failed(instance, decision, error)
+    } finally {
+      this.inFlight -= batch.length
+    }
+  }
+
+  /**
+   * A joined batch that the host refused, or whose outputs can't be divided, runs again request by request, so that
+   * one bad input doesn't fail its batch mates. A host that died took the whole batch with it: running it again
+   * could kill the next host.
+   */
+  async #failed(instance: ModelInstance, decision: BatchDecision<Ticket>, error: unknown): Promise<void> {
+    const { batch, rows, reason } = decision
+    this.#options.events.batchDone({ rows, requests: batch.length, reason, computeMs: 0 })
+    if (error instanceof UndividableBatch) this.#joins = false
+    const separable = error instanceof HostRefusal || error instanceof UndividableBatch
+    if (batch.length === 1 || !separable) {
+      const failure = inferFailure(this.#options.model, error)
+      for (const waiting of batch) this.#settle(waiting.item, () => waiting.item.reject(failure))
+      return
+    }
+    const sentAt = this.#options.clock.now()
+    await Promise.all(
+      batch.map((waiting) =>
+        this.#run(instance, { ...decision, batch: [waiting], rows: waiting.rows, reason: 'alone' }, sentAt),
+      ),
+    )
+  }
+
+  #settle(ticket: Ticket, release: () => void): void {
+    if (this.#order === undefined) release()
+    else for (const next of this.#order.settle(ticket.place, release)) next()
+  }
+}
+
+const inferFailure = (model: string, error: unknown): Error => {
+  if (error instanceof AppError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof HostGone) return fail('host_crashed', { model, reason }, error)
+  if (error instanceof HostRefusal && error.fault === 'input') return fail('input_refused', { model, reason }, error)
+  return fail('model_failed', { model, reason }, error)
+}

@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Random } from '../lib/index.ts'
+import { datatypeBytes, elementCount, encodeStrings } from '../tensor/index.ts'
+import type { DataType, Signature } from '../tensor/index.ts'
+import type { ScatteredTensor } from '../host/index.ts'
+import type { ModelConfig, WarmupInput, WarmupSample } from './model-config/model-config.ts'
+import type { ModelInstance } from './model-instance.ts'
+
+export interface WarmUp {
+  readonly config: ModelConfig
+  readonly signature: Signature
+  /** The model's folder; files of samples lie in its subfolder `warmup`. */
+  readonly directory: string
+  readonly instances: readonly ModelInstance[]
+  readonly random: Random
+}
+
+/** A sample larger than this is a mistake in the configuration. */
+const sampleElementsMax = 64 * 1024 * 1024
+
+/**
+ * Runs the configured samples on every instance; without any, one row of zeros when all dimensions are known, so
+ * that the first request of a client isn't the one that pays for lazy initialisation. A configured sample that
+ * fails fails the load; the implied one may be an input the model refuses.
+ */
+export const warmUp = async (work: WarmUp): Promise<void> => {
+  const samples = work.config.modelWarmup
+  if (samples.length === 0) {
+    const tensors = impliedSample(work.signature)
+    if (tensors !== undefined) {
+      await Promise.all(work.instances.map((instance) => instance.run(tensors, []).catch(ignoreRefusal)))
+    }
+    return
+  }
+  for (const sample of samples) {
+    const tensors = await sampleTensors(sample, work)
+    for (let i = 0; i < Math.max(1, sample.count); i++) {
+      await Promise.all(work.instances.map((instance) => instance.run(tensors, [])))
+    }
+  }
+}
+
+const ignoreRefusal = (error: unknown): void => {
+  if (!(error instanceof Error) || error.name !== 'HostRefusal') throw error
+}
+
+const impliedSample = (signature: Signature): ScatteredTensor[] | undefined => {
+  const tensors: ScatteredTensor[] = []
+  for (const input of signature.inputs) {
+    if (input.optional === true) continue
+    const shape = input.shape.map((dimension, index) => (index === 0 && dimension < 0 ? 1 : dimension))
+    if (shape.some((dimension) => dimension < 0) || elementCount(shape, input.name) > sampleElementsMax)
+      return undefined
+    tensors.push({ name: input.name, datatype: input.datatype, shape, pieces: [zeros(input.datatype, shape)] })
+  }
+  return tensors
+}
+
+const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTensor[]> =>
+  Promise.all(
+    Object.entries(sample.inputs).map(async ([name, input]) => {
+      const batch = work.config.maxBatchSize > 0 ? [Math.max(1, sample.batchSize)] : []
+      const shape = [...batch, ...input.dims]
+      if (elementCount(shape, name) > sampleElementsMax) throw new Error(`warm-up sample '${name}' is too large`)
+      return { name, datatype: input.dataType, shape, pieces: [await sampleData(input, shape, work)] }
+    }),
+  )
+
+const sampleData = async (input: WarmupInput, shape: readonly number[], work: WarmUp): Promise<Uint8Array> => {
+  switch (input.source.kind) {
+    case 'zero':
+      return zeros(input.dataType, shape)
+    case 'random': {
+      const data = zeros(input.dataType, shape)
+      if (input.dataType !== 'BYTES')
+        for (let i = 0; i < data.length; i++) data[i] = randomByte(input.dataType, work.random)
+      return data
+    }
+    case 'file':
+      return readFile(join(work.directory, 'warmup', input.source.file))
+  }
+}
+
+/** Bytes below 0x3f keep every type finite and of moderate size; a BOOL is 0 or 1. */
+const randomByte = (datatype: DataType, random: Random): number =>
+  Math.floor(random.next() * (datatype === 'BOOL' ? 2 : 0x3f))
+
+const zeros = (datatype: DataType, shape: readonly number[]): Uint8Array => {
+  const count = shape.reduce((product, dimension) => product * dimension, 1)
+  return datatype === 'BYTES'
+    ? encodeStrings(Array.from({ length: count }, () => ''))
+    : new Uint8Array(count * datatypeBytes[datatype])
+}

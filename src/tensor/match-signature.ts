@@ -1,0 +1,40 @@
+import { TensorError } from './tensor-error.ts'
+import type { Signature, Tensor, TensorSpec } from './tensor.ts'
+
+/** Checks the inputs of a request against what the model declares. Throws TensorError for the first that doesn't fit. */
+export const checkAgainstSignature = (inputs: readonly Tensor[], signature: Signature): void => {
+  const specs = signature.inputs
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i]
+    if (input === undefined) continue
+    const spec = specs.find((candidate) => candidate.name === input.name)
+    if (spec === undefined) {
+      throw new TensorError(
+        input.name,
+        `unexpected inference input; the model takes ${specs.map((known) => known.name).join(', ')}`,
+      )
+    }
+    for (let j = 0; j < i; j++) {
+      if (inputs[j]?.name === input.name) throw new TensorError(input.name, 'the input is given more than once')
+    }
+    checkInput(input, spec)
+  }
+  if (inputs.length >= specs.length) return
+  for (const spec of specs) {
+    if (spec.optional !== true && !inputs.some((input) => input.name === spec.name)) {
+      throw new TensorError(spec.name, `the input is missing; expected ${spec.datatype} [${spec.shape.join(',')}]`)
+    }
+  }
+}
+
+const checkInput = (input: Tensor, spec: TensorSpec): void => {
+  if (input.datatype !== spec.datatype) {
+    throw new TensorError(input.name, `unexpected datatype: expected ${spec.datatype}, got ${input.datatype}`)
+  }
+  const { shape } = input
+  let fits = shape.length === spec.shape.length
+  for (let i = 0; fits && i < shape.length; i++) fits = spec.shape[i] === -1 || spec.shape[i] === shape[i]
+  if (!fits) {
+    throw new TensorError(input.name, `unexpected shape: expected [${spec.shape.join(',')}], got [${shape.join(',')}]`)
+  }
+}
