@@ -1,20 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { grpcHealth, GrpcServer } from '../api/grpc/index.ts'
 import { HttpServer } from '../api/http/index.ts'
-import { JsonThreads, ModelLoads, openInferenceRoutes, Statistics } from '../dialects/open-inference/index.ts'
+import {
+  GrpcMessages,
+  JsonThreads,
+  ModelLoads,
+  openInferenceMethods,
+  openInferenceRoutes,
+  Statistics,
+} from '../dialects/open-inference/index.ts'
 import { openPredict } from '../gateway/index.ts'
 import { deferToCheckPhase, systemClock, systemRandom } from '../lib/index.ts'
 import type { Clock, Logger, Random } from '../lib/index.ts'
 import { openServing } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
-import { packageVersion } from './package-info.ts'
+import { packageRoot, packageVersion } from './package-info.ts'
 import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
 import { diskUploads } from './uploads.ts'
 
 /** Where a started server answers. */
 export interface Addresses {
   readonly http: string
+  /** HOST:PORT, the form that gRPC clients take. */
+  readonly grpc: string
 }
 
 export interface StartDeps {
@@ -68,40 +79,51 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
     draining: () => draining,
   })
   const threads = new JsonThreads()
+  const messages = new GrpcMessages(join(packageRoot, 'proto'))
+  const ready = (): boolean => serving.ready && !draining
+  const openInference = {
+    models: serving.models,
+    predict,
+    threads,
+    statistics,
+    messages,
+    loads: new ModelLoads(serving.models, diskUploads(uploadsRoot(config))),
+    serverName: 'slipway',
+    serverVersion: packageVersion,
+    threadBytesMin: config.http.jsonThreadBytes,
+    jsonDepthMax: config.http.jsonDepthMax,
+    ready,
+  }
+  const doors = { clock, logger, newRequestId: randomUUID }
   const http = new HttpServer(
     { ...config.http, bytesMax: config.http.bodyBytesMax },
-    {
-      clock,
-      logger,
-      newRequestId: randomUUID,
-      routes: openInferenceRoutes({
-        models: serving.models,
-        predict,
-        threads,
-        statistics,
-        loads: new ModelLoads(serving.models, diskUploads(uploadsRoot(config))),
-        serverName: 'slipway',
-        serverVersion: packageVersion,
-        threadBytesMin: config.http.jsonThreadBytes,
-        jsonDepthMax: config.http.jsonDepthMax,
-        ready: () => serving.ready && !draining,
-      }),
-    },
+    { ...doors, routes: openInferenceRoutes(openInference) },
   )
   const loaded = serving.start()
-  const { host, port } = await http.listen()
-  const addresses = { http: `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}` }
+  const httpAddress = await http.listen()
+  const methods = openInferenceMethods(openInference)
+  const services = methods.map((method) => method.service)
+  const health = grpcHealth({ codec: (service, method) => messages.codec(service, method), services, ready })
+  const grpc = new GrpcServer(
+    { ...config.grpc, host: config.http.host, reusePort: config.http.reusePort },
+    { ...doors, methods: [...methods, health], definition: messages.definition },
+  )
+  const grpcAddress = await grpc.listen()
+  const addresses = { http: `http://${authority(httpAddress)}`, grpc: authority(grpcAddress) }
   return {
     addresses,
     loaded: loaded.then(() => writeReadyFile(config.app.readyFile, addresses)),
     async stop() {
       draining = true
-      await http.close(config.app.shutdownTimeoutMs)
+      await Promise.all([http.close(config.app.shutdownTimeoutMs), grpc.close(config.app.shutdownTimeoutMs)])
       await serving.close()
       await threads.close()
     },
   }
 }
+
+const authority = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 
 const refuseOpenDoor = ({ http }: Config): void => {
   const loopback =

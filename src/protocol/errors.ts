@@ -56,6 +56,12 @@ export const errorTable = {
     hint: 'The reference lists every path: docs/reference.',
     category: 'client',
   },
+  service_unknown: {
+    status: 'not_found',
+    text: "there is no gRPC service '{service}'",
+    hint: 'gRPC reflection lists the services.',
+    category: 'client',
+  },
   method_not_allowed: {
     status: 'method_not_allowed',
     text: '{method} is not allowed on {path}; allowed: {allow}',

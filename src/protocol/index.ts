@@ -8,5 +8,13 @@ export {
   fail,
   isErrorCode,
 } from './errors.ts'
-export { type Exchange, jsonReply, type Permission, type Reply, type Route } from './route.ts'
+export {
+  type Exchange,
+  type GrpcCall,
+  type GrpcMethod,
+  jsonReply,
+  type Permission,
+  type Reply,
+  type Route,
+} from './route.ts'
 export { type Status, statusTable } from './status.ts'

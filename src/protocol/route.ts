@@ -43,3 +43,24 @@ export const jsonReply = (value: unknown, status = 200): Reply => ({
   contentType: 'application/json',
   body: JSON.stringify(value),
 })
+
+/** One gRPC call as a method's handler sees it. */
+export interface GrpcCall {
+  readonly receivedAtMs: number
+  /** Time the client gives the call, ms; undefined for no limit. */
+  readonly timeoutMs: number | undefined
+  /** Value of a metadata key, in lower case. */
+  metadata(key: string): string | undefined
+  /** Called when the client leaves or the call's time is up. */
+  onCancel(listener: () => void): void
+}
+
+/** A gRPC method is data like a route. A streaming method is called for every message of the stream, and answers each. */
+export interface GrpcMethod {
+  readonly service: string
+  readonly method: string
+  readonly needs: Permission
+  readonly streams: boolean
+  /** Takes and gives encoded messages. */
+  handle(request: Uint8Array, call: GrpcCall): Promise<Uint8Array>
+}

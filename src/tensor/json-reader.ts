@@ -24,9 +24,12 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** Whole numbers of up to 15 digits fit a double exactly, and so do the powers of ten up to 22 (Clinger, PLDI 1990). */
+/**
+ * Whole numbers of up to 15 digits fit a double exactly, and so do the powers of ten up to 22: their quotient is the
+ * decimal correctly rounded (Clinger, PLDI 1990).
+ */
 const exactDigitsMax = 15
-const powersOfTen = Array.from({ length: 23 }, (_, power) => Number(`1e${power}`))
+const powersOfTen = Array.from({ length: exactDigitsMax + 1 }, (_, power) => Number(`1e${power}`))
 
 /**
  * Reads JSON (RFC 8259) from UTF-8, in one pass whose depth is bounded. Beyond the standard it takes NaN, Infinity
@@ -39,33 +42,55 @@ export const parseJson = (bytes: Uint8Array, limits: JsonLimits = { depthMax: de
 /**
  * As parseJson, by the platform's own reader when the result is certain to be the same; meant for small texts. Whole
  * numbers come as doubles, which lose digits beyond 2^53: read again with parseJson when one that large matters.
+ *
+ * The platform's reader lets a name appear twice and keeps the last. Each name has one colon behind it, so a text with
+ * as many colons as the tree has names has none twice; a text with more (colons in strings too) is read by parseJson.
  */
 export const parseJsonQuick = (bytes: Uint8Array, limits: JsonLimits = { depthMax: depthMaxDefault }): JsonValue => {
+  let text: string
   let value: JsonValue
   try {
-    value = JSON.parse(utf8.decode(bytes)) as JsonValue
+    text = utf8.decode(bytes)
+    value = JSON.parse(text) as JsonValue
   } catch {
     return parseJson(bytes, limits)
   }
-  return isTame(value, limits.depthMax) ? value : parseJson(bytes, limits)
+  return countNames(value, limits.depthMax) === countColons(text) ? value : parseJson(bytes, limits)
 }
 
-/** Whether a tree is shallow and has no number that overflowed; bounded by the depth limit itself. */
-const isTame = (value: JsonValue, depthLeft: number): boolean => {
-  if (typeof value === 'number') return value !== Infinity && value !== -Infinity
-  if (typeof value !== 'object' || value === null) return true
-  if (depthLeft === 0) return false
-  if (!Array.isArray(value)) {
-    for (const key in value) if (!isTame(value[key] as JsonValue, depthLeft - 1)) return false
-    return true
+/**
+ * How many names the objects of a tree have; -1 when it is too deep or has a number that overflowed. The recursion is
+ * bounded by the depth limit.
+ */
+const countNames = (value: JsonValue, depthLeft: number): number => {
+  if (typeof value === 'number') return value === Infinity || value === -Infinity ? -1 : 0
+  if (typeof value !== 'object' || value === null) return 0
+  if (depthLeft === 0) return -1
+  if (Array.isArray(value)) return countNamesOfList(value, depthLeft - 1)
+  let names = 0
+  for (const key in value) {
+    const inner = countNames(value[key] as JsonValue, depthLeft - 1)
+    if (inner < 0) return -1
+    names += 1 + inner
   }
-  for (let i = 0; i < value.length; i++) {
-    const element = value[i] as JsonValue
-    if (typeof element === 'number') {
-      if (element === Infinity || element === -Infinity) return false
-    } else if (!isTame(element, depthLeft - 1)) return false
+  return names
+}
+
+const countNamesOfList = (values: readonly JsonValue[], depthLeft: number): number => {
+  let names = 0
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as JsonValue
+    const inner = typeof value === 'number' && Number.isFinite(value) ? 0 : countNames(value, depthLeft)
+    if (inner < 0) return -1
+    names += inner
   }
-  return true
+  return names
+}
+
+const countColons = (text: string): number => {
+  let colons = 0
+  for (let at = text.indexOf(':'); at !== -1; at = text.indexOf(':', at + 1)) colons += 1
+  return colons
 }
 
 class JsonReader {
@@ -229,11 +254,10 @@ class JsonReader {
       for (; isDigit(bytes[at]); at++, digits++, fraction++) mantissa = mantissa * 10 + ((bytes[at] ?? 0) - 0x30)
       if (fraction === 0) throw this.#error('a number that ends at its point')
     }
-    const byte = bytes[at]
-    if (byte === 0x65 || byte === 0x45) return this.#exponent(start, at)
+    if (isExponent(bytes[at])) return this.#exponent(start, at)
     this.#at = at
-    if (digits <= exactDigitsMax && fraction < powersOfTen.length) {
-      const value = fraction === 0 ? mantissa : mantissa / (powersOfTen[fraction] ?? 1)
+    if (digits <= exactDigitsMax) {
+      const value = mantissa / (powersOfTen[fraction] ?? 1)
       return negative ? -value : value
     }
     return this.#slowNumber(start, at, fraction === 0)
@@ -268,5 +292,7 @@ class JsonReader {
 
 /** No integer type has more digits; a longer number is read as a double and refused by the integer types. */
 const bigintCharactersMax = 40
+
+const isExponent = (byte: number | undefined): boolean => byte === 0x65 || byte === 0x45
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39

@@ -85,8 +85,15 @@ const bytesOf = (array: Float32Array | Float64Array | Uint16Array | BigInt64Arra
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 
 const wrongValue = ({ name, datatype }: Values, index: number, value: JsonValue | undefined): TensorError => {
-  const shown = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value))
-  return new TensorError(name, `value ${index} (${shown.slice(0, 40)}) is not a ${datatype}`)
+  return new TensorError(name, `value ${index} (${shown(value)}) is not a ${datatype}`)
+}
+
+/** A few characters for an error message: lists and objects may be large, and hold whole numbers JSON.stringify refuses. */
+const shown = (value: JsonValue | undefined): string => {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40))
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return String(value).slice(0, 40)
 }
 
 const fillFloats = <T extends Float32Array | Float64Array>(array: T, given: Values): T => {
@@ -164,6 +171,8 @@ const fillStrings = (given: Values): Uint8Array =>
   encodeBytes(
     given.values.map((value, index) => {
       if (typeof value !== 'string') throw wrongValue(given, index, value)
+      // Half of a surrogate pair has no UTF-8: the encoder would put U+FFFD in its place.
+      if (!value.isWellFormed()) throw wrongValue(given, index, value)
       return utf8.encode(value)
     }),
   )

@@ -11,7 +11,7 @@ export const checkAgainstSignature = (inputs: readonly Tensor[], signature: Sign
     if (spec === undefined) {
       throw new TensorError(
         input.name,
-        `unexpected inference input; the model takes ${specs.map((known) => known.name).join(', ')}`,
+        `unexpected inference input '${input.name}'; the model takes ${specs.map((known) => known.name).join(', ')}`,
       )
     }
     for (let j = 0; j < i; j++) {
@@ -29,12 +29,12 @@ export const checkAgainstSignature = (inputs: readonly Tensor[], signature: Sign
 
 const checkInput = (input: Tensor, spec: TensorSpec): void => {
   if (input.datatype !== spec.datatype) {
-    throw new TensorError(input.name, `unexpected datatype: expected ${spec.datatype}, got ${input.datatype}`)
+    throw new TensorError(input.name, `expected datatype ${spec.datatype}, got ${input.datatype}`)
   }
   const { shape } = input
   let fits = shape.length === spec.shape.length
   for (let i = 0; fits && i < shape.length; i++) fits = spec.shape[i] === -1 || spec.shape[i] === shape[i]
   if (!fits) {
-    throw new TensorError(input.name, `unexpected shape: expected [${spec.shape.join(',')}], got [${shape.join(',')}]`)
+    throw new TensorError(input.name, `expected shape [${spec.shape.join(',')}], got [${shape.join(',')}]`)
   }
 }

@@ -3,7 +3,14 @@ import { elementCount } from './shape.ts'
 import { TensorError } from './tensor-error.ts'
 import type { Tensor } from './tensor.ts'
 
-/** Joins tensors of the same type and row shape along their first dimension. */
+/** The first dimension. Throws for a scalar, which has no rows. */
+export const rowCount = ({ name, shape }: Tensor): number => {
+  const [rows] = shape
+  if (rows === undefined) throw new TensorError(name, 'a scalar has no rows')
+  return rows
+}
+
+/** Joins tensors of the same type and row shape along their first dimension. Throws TensorError for others. */
 export const joinRows = (parts: readonly Tensor[]): Tensor => {
   const [first] = parts
   if (first === undefined) throw new TensorError('', 'nothing to join')
@@ -17,7 +24,7 @@ export const joinRows = (parts: readonly Tensor[]): Tensor => {
         `rows of ${part.datatype} [${part.shape.join(',')}] can't join [${first.shape.join(',')}]`,
       )
     }
-    rows += part.shape[0] ?? 0
+    rows += rowCount(part)
     bytes += part.data.length
   }
   const data = new Uint8Array(bytes)
@@ -29,16 +36,24 @@ export const joinRows = (parts: readonly Tensor[]): Tensor => {
   return { name: first.name, datatype: first.datatype, shape: [rows, ...rowShape], data }
 }
 
-/** Divides a tensor along its first dimension into views of the given numbers of rows, which must add up. */
+/**
+ * Divides a tensor along its first dimension into views of the given numbers of rows. Throws TensorError when the
+ * numbers don't add up to the tensor's rows, or its data are not what its shape says.
+ */
 export const splitRows = (tensor: Tensor, counts: readonly number[]): Tensor[] => {
   const { name, datatype, shape, data } = tensor
-  const rows = shape[0] ?? 0
-  const asked = counts.reduce((sum, count) => sum + count, 0)
+  const rows = rowCount(tensor)
+  let asked = 0
+  for (const count of counts) {
+    if (!Number.isSafeInteger(count) || count < 0) throw new TensorError(name, `can't be divided into ${count} rows`)
+    asked += count
+  }
   if (asked !== rows) throw new TensorError(name, `has ${rows} rows, not ${asked}`)
   const rowShape = shape.slice(1)
   const perRow = elementCount(rowShape, name)
   const ends =
     datatype === 'BYTES' ? bytesEnds(tensor, counts, perRow) : fixedEnds(counts, perRow * datatypeBytes[datatype])
+  if ((ends.at(-1) ?? 0) !== data.length) throw new TensorError(name, `${data.length} bytes don't hold ${rows} rows`)
   let start = 0
   return counts.map((count, index) => {
     const end = ends[index] ?? start
@@ -53,11 +68,15 @@ const fixedEnds = (counts: readonly number[], rowBytes: number): number[] => {
   return counts.map((count) => (end += count * rowBytes))
 }
 
-const bytesEnds = ({ data }: Tensor, counts: readonly number[], perRow: number): number[] => {
+const bytesEnds = ({ name, data }: Tensor, counts: readonly number[], perRow: number): number[] => {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   let at = 0
   return counts.map((count) => {
-    for (let left = count * perRow; left > 0; left--) at += 4 + view.getUint32(at, true)
+    for (let left = count * perRow; left > 0; left--) {
+      if (data.length - at < 4)
+        throw new TensorError(name, `${data.length} bytes hold fewer elements than the shape says`)
+      at += 4 + view.getUint32(at, true)
+    }
     return at
   })
 }

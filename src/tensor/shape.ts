@@ -21,15 +21,22 @@ export const elementCount = (shape: readonly number[], name: string): number => 
   return count
 }
 
+/** Bytes of the data of a tensor; throws for BYTES, whose size the shape doesn't tell, and for what no memory could hold. */
+export const byteSize = ({ name, datatype, shape }: Pick<Tensor, 'name' | 'datatype' | 'shape'>): number => {
+  if (datatype === 'BYTES') throw new TensorError(name, 'the size of BYTES depends on their values')
+  const size = elementCount(shape, name) * datatypeBytes[datatype]
+  if (size > Number.MAX_SAFE_INTEGER) throw new TensorError(name, `the shape [${shape.join(',')}] has too many bytes`)
+  return size
+}
+
 /** Checks that the data are exactly what shape and datatype say; costs no memory. */
 export const checkTensor = (tensor: Tensor): void => {
   const { name, datatype, shape, data } = tensor
-  const count = elementCount(shape, name)
   if (datatype === 'BYTES') {
-    checkBytes(tensor, count)
+    checkBytes(tensor, elementCount(shape, name))
     return
   }
-  const expected = count * datatypeBytes[datatype]
+  const expected = byteSize(tensor)
   if (data.length !== expected) {
     throw new TensorError(name, `shape [${shape.join(',')}] of ${datatype} takes ${expected} bytes, got ${data.length}`)
   }

@@ -1,0 +1,2 @@
+export { grpcHealth } from './grpc-health.ts'
+export { GrpcServer } from './grpc-server.ts'
