@@ -18,6 +18,8 @@ import type { Clock, Logger, Random } from '../lib/index.ts'
 import { openServing } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
 import { packageRoot, packageVersion } from './package-info.ts'
+import { Observer } from './observe.ts'
+import { probeRoutes } from './probes.ts'
 import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
 import { diskUploads } from './uploads.ts'
 
@@ -50,19 +52,13 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
   refuseOpenDoor(config)
   await mkdir(uploadsRoot(config), { recursive: true })
   let draining = false
+  const observer = new Observer(clock)
   const serving = await openServing(servingOptionsOf(config, environment), {
     clock,
     random,
     defer: deferToCheckPhase,
     logger,
-    events: {
-      batchDone: (version, batch) => statistics.batchDone(version, batch.rows, batch.computeMs),
-      hostCrashed() {},
-      quarantined() {},
-      versionState() {},
-      versionLoaded() {},
-      versionGone() {},
-    },
+    events: observer.events,
   })
   const statistics = new Statistics(serving.models, clock)
   const predict = openPredict({
@@ -72,10 +68,7 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
       deadlineDefaultMs: config.serving['deadline.defaultMs'],
       deadlineMaxMs: config.serving['deadline.maxMs'],
     },
-    recorder: {
-      answered: (call, reply, elapsedMs) => statistics.answered(call, reply, elapsedMs),
-      failed: (call, version, _, elapsedMs) => statistics.failed(call, version, elapsedMs),
-    },
+    recorder: observer.recorder(statistics),
     draining: () => draining,
   })
   const threads = new JsonThreads()
@@ -97,8 +90,9 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
   const doors = { clock, logger, newRequestId: randomUUID }
   const http = new HttpServer(
     { ...config.http, bytesMax: config.http.bodyBytesMax },
-    { ...doors, routes: openInferenceRoutes(openInference) },
+    { ...doors, routes: [...openInferenceRoutes(openInference), ...probeRoutes(ready), observer.route] },
   )
+  observer.watch(serving, () => http.connections)
   const loaded = serving.start()
   const httpAddress = await http.listen()
   const methods = openInferenceMethods(openInference)

@@ -1,1 +1,5 @@
 export { type LogOptions, openLogger } from './log.ts'
+export { metricTable, type ServerMetrics } from './metrics/metric-table.ts'
+export { PredictionMetrics } from './metrics/prediction-metrics.ts'
+export { collectProcess } from './metrics/process-metrics.ts'
+export { MetricsRegistry } from './metrics/registry.ts'

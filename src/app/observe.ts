@@ -1,0 +1,117 @@
+import type { InferCall, InferReply, PredictionRecorder } from '../gateway/index.ts'
+import type { Clock } from '../lib/index.ts'
+import type { Statistics } from '../dialects/open-inference/index.ts'
+import { collectProcess, MetricsRegistry, metricTable, PredictionMetrics } from '../monitoring/index.ts'
+import type { ServerMetrics } from '../monitoring/index.ts'
+import { errorRow } from '../protocol/index.ts'
+import type { AppError, Route } from '../protocol/index.ts'
+import type { Serving, ServingEvents } from '../serving/index.ts'
+
+/** Turns what happens in the server into metrics and statistics. */
+export class Observer {
+  readonly registry: MetricsRegistry<ServerMetrics> = new MetricsRegistry(metricTable)
+  readonly #predictions = new PredictionMetrics(this.registry)
+  #statistics: Statistics | undefined
+
+  constructor(clock: Clock) {
+    collectProcess(this.registry, clock)
+  }
+
+  /** What serving is given before the statistics, which need serving, exist. */
+  readonly events: ServingEvents = {
+    batchDone: (version, batch) => {
+      this.#statistics?.batchDone(version, batch.rows, batch.computeMs)
+      this.#predictions.batchDone(version.model, String(version.version), batch)
+    },
+    hostCrashed: ({ model, version }) => {
+      this.registry.series('slipway_host_crashes_total', { model, version: String(version) }).add(1)
+    },
+    quarantined: ({ model, version }) => {
+      this.registry.series('slipway_versions_quarantined_total', { model, version: String(version) }).add(1)
+    },
+    versionState: (model, version, state) => {
+      this.registry.series('slipway_version_ready', { model, version: String(version) }).set(state === 'ready' ? 1 : 0)
+    },
+    versionLoaded: (version) => {
+      this.registry
+        .histogram('slipway_model_load_seconds', { model: version.model })
+        .observe(version.facts.loadMs / 1000)
+    },
+    versionGone: (model, version) => this.#predictions.forget(model, String(version)),
+  }
+
+  recorder(statistics: Statistics): PredictionRecorder {
+    this.#statistics = statistics
+    return {
+      answered: (call, reply, elapsedMs) => {
+        statistics.answered(call, reply, elapsedMs)
+        this.#predictions.answered(targetOf(call, reply.version), answeredTiming(call, reply, elapsedMs))
+      },
+      failed: (call, version, error, elapsedMs) => {
+        statistics.failed(call, version, elapsedMs)
+        this.#predictions.failed(failedTarget(call, version, error), {
+          code: error.code,
+          category: errorRow(error.code).category,
+        })
+      },
+    }
+  }
+
+  /** Sets the gauges of the models at every scrape. */
+  watch(serving: Serving, connections: () => number): void {
+    this.registry.onCollect(() => {
+      let used = 0
+      for (const version of serving.models.serving()) {
+        const labels = { model: version.model, version: String(version.version) }
+        const bytes = version.instances.reduce((sum, instance) => sum + serving.watch.hostBytes(instance), 0)
+        used += bytes
+        this.registry.series('slipway_queue_depth', labels).set(version.queueDepth)
+        this.registry.series('nv_inference_pending_request_count', labels).set(version.queueDepth)
+        this.registry.series('slipway_in_flight', labels).set(version.outstanding)
+        this.registry.series('slipway_host_memory_bytes', labels).set(bytes)
+      }
+      this.registry.series('slipway_memory_budget_bytes').set(serving.memoryBudgetBytes)
+      this.registry.series('slipway_memory_used_bytes').set(used)
+      this.registry.series('slipway_http_connections').set(connections())
+    })
+  }
+
+  get route(): Route {
+    return {
+      method: 'GET',
+      path: '/metrics',
+      needs: 'metrics.read',
+      doc: 'Metrics in the Prometheus text format, or OpenMetrics when accepted.',
+      handle: (exchange) => {
+        const { contentType, text } = this.registry.render(exchange.header('accept'))
+        return { status: 200, contentType, body: text }
+      },
+    }
+  }
+}
+
+const targetOf = (call: InferCall, version: string): { model: string; version: string; protocol: string } => ({
+  model: call.model,
+  version,
+  protocol: call.protocol,
+})
+
+/** A name that no model has is the caller's invention; it must not become a label. */
+const failedTarget = (call: InferCall, version: string, error: AppError): ReturnType<typeof targetOf> =>
+  error.code === 'model_not_found'
+    ? { model: '', version: '', protocol: call.protocol }
+    : error.code === 'version_not_found'
+      ? targetOf(call, '')
+      : targetOf(call, version)
+
+const answeredTiming = (
+  call: InferCall,
+  reply: InferReply,
+  elapsedMs: number,
+): Parameters<PredictionMetrics['answered']>[1] => ({
+  elapsedMs,
+  queueMs: reply.timing.queueMs,
+  computeMs: reply.timing.computeMs,
+  transferMs: reply.timing.transferMs,
+  rows: reply.timing.batchRows <= 1 ? 1 : Math.min(reply.timing.batchRows, call.inputs[0]?.shape[0] ?? 1),
+})
