@@ -27,6 +27,16 @@ export class ProtobufReader {
     this.#end = end
   }
 
+  /** Where the next value is read from. */
+  get position(): number {
+    return this.#at
+  }
+
+  /** Goes back to a position that `position` gave. */
+  seek(position: number): void {
+    this.#at = position
+  }
+
   /** Moves to the next field; false at the end of the message. */
   next(): boolean {
     if (this.#at >= this.#end) return false

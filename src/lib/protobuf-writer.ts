@@ -66,6 +66,20 @@ export class ProtobufWriter {
     return this
   }
 
+  /** A field whose value is already encoded, its length included. */
+  raw(field: number, wireType: number, encoded: Uint8Array): this {
+    this.#tag(field, wireType)
+    if (encoded.length >= chunkBytesMin) {
+      this.#flush()
+      this.#keep(encoded)
+      return this
+    }
+    this.#room(encoded.length)
+    this.#buffer.set(encoded, this.#at)
+    this.#at += encoded.length
+    return this
+  }
+
   /** A nested message, written by `write`. */
   message(field: number, write: (nested: ProtobufWriter) => void): this {
     const nested = new ProtobufWriter(128)

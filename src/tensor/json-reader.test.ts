@@ -11,14 +11,16 @@ const readers = [
     parse: (text: string, limits?: JsonLimits): JsonValue => parseJsonQuick(utf8.encode(text), limits),
   },
 ]
+const character = fc.constantFrom('a', ':', '"', '\\', '/', '\0', '\n', '\ud800', 'é', '\u2028', '\ufeff', '𝄞')
+const withoutBigint = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value)
 const exactly = (text: string): JsonValue => parseJson(utf8.encode(text))
 
 describe.each(readers)('$name', ({ name, parse }) => {
   it('reads every JSON text as the platform does', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), fc.constantFrom(0, 1, '\t'), (value, space) => {
+      fc.property(fc.jsonValue({ stringUnit: character }), fc.constantFrom(0, 1, '\t'), (value, space) => {
         const text = JSON.stringify(value, undefined, space)
-        expect(parse(text)).toEqual(JSON.parse(text))
+        expect(JSON.stringify(parse(text), withoutBigint)).toBe(JSON.stringify(JSON.parse(text)))
       }),
     )
   })

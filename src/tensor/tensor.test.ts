@@ -91,15 +91,6 @@ describe.each(datatypes)('any %s tensor', (datatype) => {
     )
   })
 
-  it.skipIf(datatype === 'BYTES')('keeps its bits as a typed array', () => {
-    fc.assert(
-      fc.property(anyTensor, (tensor) => {
-        const back = tensorFromTypedArray('x', datatype, tensor.shape, toTypedArray(tensor))
-        expect(bytesOf(back)).toEqual(bytesOf(tensor))
-      }),
-    )
-  })
-
   it('keeps its bits through JSON, NaN as NaN', () => {
     const jsonTensor = anyShape.chain((shape) => tensorOf(datatype, shape, true))
     fc.assert(
@@ -107,6 +98,18 @@ describe.each(datatypes)('any %s tensor', (datatype) => {
         const data = parseJson(new TextEncoder().encode(encodeJsonData(tensor)))
         const back = decodeJsonTensor({ name: 'x', datatype, shape: tensor.shape, data, exact: true })
         expect(bytesWithoutNaN(back)).toEqual(bytesWithoutNaN(tensor))
+      }),
+    )
+  })
+})
+
+describe.each(datatypes.filter((datatype) => datatype !== 'BYTES'))('any %s tensor', (datatype) => {
+  it('keeps its bits as a typed array', () => {
+    const anyTensor = anyShape.chain((shape) => tensorOf(datatype, shape))
+    fc.assert(
+      fc.property(anyTensor, (tensor) => {
+        const back = tensorFromTypedArray('x', datatype, tensor.shape, toTypedArray(tensor))
+        expect(bytesOf(back)).toEqual(bytesOf(tensor))
       }),
     )
   })

@@ -20,9 +20,8 @@ describe('toTypedArray', () => {
         return this.subarray(start, end)
       }
     }
-    const bytes = new Shared(5)
-    bytes.set(one.data, 1)
-    expect(toTypedArray({ ...one, data: bytes.subarray(1) })).toEqual(Float32Array.of(1))
+    const data = new Shared(Uint8Array.of(9, ...one.data).buffer).subarray(1)
+    expect(toTypedArray({ ...one, data })).toEqual(Float32Array.of(1))
   })
 
   it('refuses BYTES and data that are not whole values', () => {

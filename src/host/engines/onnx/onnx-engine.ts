@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Signature, Tensor, TensorSpec } from '../../../tensor/index.ts'
 import type { Engine, LoadedModel, LoadOrder } from '../../engine.ts'
 import { EngineError } from '../../engine.ts'
+import { checkOnnx, OnnxRefused } from './check-onnx.ts'
+import type { WithoutZipMap } from './drop-zip-map.ts'
+import { dropZipMap } from './drop-zip-map.ts'
+import type { OnnxFacts } from './onnx-file.ts'
 import { availableProviders } from './available-providers.ts'
 import { fromOrt, toOrt } from './ort-tensor.ts'
 import { ortDatatypes } from './ort-datatype.ts'
@@ -12,14 +17,48 @@ export const onnxEngine: Engine = {
   name: 'onnx',
   async load(order: LoadOrder): Promise<LoadedModel> {
     const options = sessionOptions(order.options, availableProviders())
-    const session = await createSession(order.path, options as InferenceSession.SessionOptions)
-    return new OnnxModel(session, options.executionProviders[0] ?? 'cpu')
+    const facts = checkFile(order)
+    const { source, classes } = facts.hasZipMap ? withoutZipMap(order.path, facts) : { source: order.path, classes: {} }
+    const session = await createSession(source, options as InferenceSession.SessionOptions)
+    const metadata = { producer: facts.producer, ...facts.metadata, ...classMetadata(classes) }
+    return new OnnxModel(session, { provider: options.executionProviders[0] ?? 'cpu', metadata })
   },
 }
 
-const createSession = async (path: string, options: InferenceSession.SessionOptions): Promise<InferenceSession> => {
+const checkFile = (order: LoadOrder): OnnxFacts => {
   try {
-    return await InferenceSession.create(path, options)
+    return checkOnnx(order.path, {
+      bytesMax: Number(order.options['onnx_file_bytes_max'] ?? Infinity),
+      allowedDomains: (order.options['onnx_allowed_domains'] ?? '').split(',').filter((domain) => domain !== ''),
+    })
+  } catch (error) {
+    if (error instanceof OnnxRefused) throw new EngineError('model', error.message, error)
+    throw error
+  }
+}
+
+const withoutZipMap = (path: string, facts: OnnxFacts): { source: Uint8Array; classes: WithoutZipMap['classes'] } => {
+  if (facts.external.length > 0)
+    throw new EngineError(
+      'model',
+      'ZipMap together with external data is not supported; convert the model without ZipMap',
+    )
+  const { model, classes } = dropZipMap(readFileSync(path))
+  return { source: model, classes }
+}
+
+/** The classes that a ZipMap named, which its tensor has only as positions. */
+const classMetadata = (classes: WithoutZipMap['classes']): Record<string, string> =>
+  Object.fromEntries(Object.entries(classes).map(([output, labels]) => [`classes.${output}`, JSON.stringify(labels)]))
+
+const createSession = async (
+  source: string | Uint8Array,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> => {
+  try {
+    return typeof source === 'string'
+      ? await InferenceSession.create(source, options)
+      : await InferenceSession.create(source, options)
   } catch (error) {
     throw new EngineError('model', `ONNX Runtime: ${message(error)}`, error)
   }
@@ -29,13 +68,17 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
 
 class OnnxModel implements LoadedModel {
   readonly signature: Signature
-  readonly metadata: Readonly<Record<string, string>> = {}
+  readonly metadata: Readonly<Record<string, string>>
   readonly runtime: string
   readonly #session: InferenceSession
 
-  constructor(session: InferenceSession, provider: string) {
+  constructor(
+    session: InferenceSession,
+    about: { readonly provider: string; readonly metadata: Readonly<Record<string, string>> },
+  ) {
     this.#session = session
-    this.runtime = `onnxruntime ${provider}`
+    this.metadata = about.metadata
+    this.runtime = `onnxruntime ${about.provider}`
     this.signature = {
       inputs: session.inputMetadata.map((value) => tensorSpec(value, 'input')),
       outputs: session.outputMetadata.map((value) => tensorSpec(value, 'output')),

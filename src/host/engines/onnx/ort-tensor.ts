@@ -5,6 +5,20 @@ import { EngineError } from '../../engine.ts'
 import { ortDatatypes, ortTypeOf } from './ort-datatype.ts'
 
 /**
+ * Makes the runtime take FP16 as its bits. It picks an array type for it when it sees its first tensor, and its
+ * native part doesn't know the one that newer platforms have.
+ */
+const takeHalvesAsBits = (): void => {
+  const platformHalves = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')
+  if (platformHalves === undefined) return
+  Reflect.deleteProperty(globalThis, 'Float16Array')
+  void new OrtTensor('float32', Float32Array.of(0), [1])
+  Object.defineProperty(globalThis, 'Float16Array', platformHalves)
+}
+
+takeHalvesAsBits()
+
+/**
  * Views a tensor as ONNX Runtime's. Its strings end at NUL and can't carry bytes that aren't UTF-8, so such
  * elements are refused here instead of arriving cut short.
  */

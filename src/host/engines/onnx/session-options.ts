@@ -24,20 +24,42 @@ const threads = (options: Readonly<Record<string, string>>, key: string): number
   return value
 }
 
-const choice = <T>(options: Readonly<Record<string, string>>, key: string, choices: Readonly<Record<string, T>>): T => {
-  const text = options[key] ?? Object.keys(choices)[0] ?? ''
-  const chosen = Object.hasOwn(choices, text) ? choices[text] : undefined
+/** The value of a parameter by its choices, of which the first is the default. A map, because objects put numeric names first. */
+const choice = <T>(options: Readonly<Record<string, string>>, key: string, choices: ReadonlyMap<string, T>): T => {
+  const [fallback = ''] = choices.keys()
+  const text = options[key] ?? fallback
+  const chosen = choices.get(text)
   if (chosen === undefined) {
-    throw new EngineError('model', `parameter ${key} must be one of ${Object.keys(choices).join(', ')}, not '${text}'`)
+    throw new EngineError('model', `parameter ${key} must be one of ${[...choices.keys()].join(', ')}, not '${text}'`)
   }
   return chosen
 }
 
-const flags = { '1': true, '0': false, true: true, false: false }
+const flags: ReadonlyMap<string, boolean> = new Map([
+  ['1', true],
+  ['0', false],
+  ['true', true],
+  ['false', false],
+])
+
+const executionModes = new Map([
+  ['0', 'sequential'],
+  ['1', 'parallel'],
+] as const)
+
+/** By name, and by the numbers of Triton's `optimization.graph.level`. */
+const optimizationLevels = new Map([
+  ['all', 'all'],
+  ['extended', 'extended'],
+  ['basic', 'basic'],
+  ['disabled', 'disabled'],
+  ['0', 'all'],
+  ['1', 'extended'],
+  ['-1', 'basic'],
+] as const)
 
 /**
- * Session options from a model's parameters, which carry the names of Triton's ONNX Runtime backend. The first
- * choice of each is the default. `available` lists the execution providers that the runtime has.
+ * Session options from a model's parameters, which carry the names of Triton's ONNX Runtime backend. `available` lists the execution providers that the runtime has.
  */
 export const sessionOptions = (
   options: Readonly<Record<string, string>>,
@@ -46,16 +68,8 @@ export const sessionOptions = (
   executionProviders: executionProviders(options['execution_provider'] ?? 'auto', available),
   intraOpNumThreads: threads(options, 'intra_op_thread_count'),
   interOpNumThreads: threads(options, 'inter_op_thread_count'),
-  executionMode: choice(options, 'execution_mode', { '0': 'sequential', '1': 'parallel' } as const),
-  graphOptimizationLevel: choice(options, 'graph_optimization_level', {
-    all: 'all',
-    extended: 'extended',
-    basic: 'basic',
-    disabled: 'disabled',
-    '1': 'all',
-    '-1': 'basic',
-    '0': 'all',
-  } as const),
+  executionMode: choice(options, 'execution_mode', executionModes),
+  graphOptimizationLevel: choice(options, 'graph_optimization_level', optimizationLevels),
   enableCpuMemArena: choice(options, 'enable_mem_arena', flags),
   enableMemPattern: choice(options, 'enable_mem_pattern', flags),
   logSeverityLevel: 3,
