@@ -26,8 +26,11 @@ const hostEnvironment = (environment: Readonly<Record<string, string | undefined
 export const modelRoots = (config: Config): string[] => [
   ...config.serving.modelRepository,
   uploadsRoot(config),
-  ...(config.app.example === '' ? [] : [join(packageRoot, 'examples', config.app.example, 'model-repository')]),
+  ...exampleRoots(config),
 ]
+
+export const exampleRoots = (config: Config): string[] =>
+  config.app.example === '' ? [] : [join(packageRoot, 'examples', config.app.example, 'model-repository')]
 
 export const uploadsRoot = (config: Config): string => join(config.app.dataDir, 'models')
 

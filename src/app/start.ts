@@ -18,6 +18,7 @@ import type { Clock, Logger, Random } from '../lib/index.ts'
 import { openServing } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
 import { packageRoot, packageVersion } from './package-info.ts'
+import { apiRoutes } from './api-routes.ts'
 import { Observer } from './observe.ts'
 import { probeRoutes } from './probes.ts'
 import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
@@ -90,7 +91,15 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
   const doors = { clock, logger, newRequestId: randomUUID }
   const http = new HttpServer(
     { ...config.http, bytesMax: config.http.bodyBytesMax },
-    { ...doors, routes: [...openInferenceRoutes(openInference), ...probeRoutes(ready), observer.route] },
+    {
+      ...doors,
+      routes: [
+        ...openInferenceRoutes(openInference),
+        ...apiRoutes(config, serving),
+        ...probeRoutes(ready),
+        observer.route,
+      ],
+    },
   )
   observer.watch(serving, () => http.connections)
   const loaded = serving.start()

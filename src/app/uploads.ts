@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { DeployStore } from '../api/index.ts'
 import type { UploadStore } from '../dialects/open-inference/index.ts'
 import { fail } from '../protocol/index.ts'
 
@@ -30,4 +34,63 @@ export const diskUploads = (root: string): UploadStore => ({
 
 const ignoreMissing = (error: NodeJS.ErrnoException): void => {
   if (error.code !== 'ENOENT') throw error
+}
+
+/** Highest number of a version in any of the model's folders, 0 without any. */
+const newestVersion = async (folders: readonly string[]): Promise<number> => {
+  const names = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])))
+  return Math.max(
+    0,
+    ...names
+      .flat()
+      .filter((name) => /^[1-9]\d{0,14}$/.test(name))
+      .map(Number),
+  )
+}
+
+/** Keeps deployed files among the uploads. `earlier` are the roots that win over them, `later` those that they win over. */
+export const diskDeploys = (
+  root: string,
+  others: { readonly earlier: readonly string[]; readonly later: readonly string[] },
+): DeployStore => {
+  const refuseKeptElsewhere = async (model: string): Promise<void> => {
+    for (const folder of others.earlier) {
+      const facts = await stat(join(folder, model)).catch(() => undefined)
+      if (facts !== undefined)
+        throw fail('conflict', {
+          reason: `model '${model}' is kept in a model repository of the operator's; add or remove versions there`,
+        })
+    }
+  }
+  return {
+    async addVersion(model, file, bytes) {
+      await refuseKeptElsewhere(model)
+      const fresh = join(root, `.${randomUUID()}`)
+      try {
+        await mkdir(fresh, { recursive: true })
+        await pipeline(Readable.from(bytes), createWriteStream(join(fresh, file), { flags: 'wx' }))
+        const folders = [root, ...others.later].map((folder) => join(folder, model))
+        await mkdir(join(root, model), { recursive: true })
+        for (let version = (await newestVersion(folders)) + 1; ; version++) {
+          // Why: two deploys at once may pick the same number; renaming onto a folder that isn't empty fails.
+          const taken = await rename(fresh, join(root, model, String(version))).then(() => false, isTaken)
+          if (!taken) return version
+        }
+      } catch (error) {
+        await rm(fresh, { recursive: true, force: true })
+        if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+          throw fail('storage_full', { what: `the files of '${model}'` }, error)
+        throw error
+      }
+    },
+    async remove(model) {
+      await refuseKeptElsewhere(model)
+      await rm(join(root, model), { recursive: true, force: true })
+    },
+  }
+}
+
+const isTaken = (error: NodeJS.ErrnoException): true => {
+  if (error.code === 'ENOTEMPTY' || error.code === 'EEXIST') return true
+  throw error
 }

@@ -17,6 +17,36 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/up.ts')).up,
   },
   {
+    name: 'deploy',
+    summary: 'add a model file as the next version of a model',
+    group: 'Models',
+    load: async () => (await import('./commands/deploy.ts')).deploy,
+  },
+  {
+    name: 'models',
+    summary: 'list, show, load, unload and remove models',
+    group: 'Models',
+    load: async () => (await import('./commands/models.ts')).models,
+  },
+  {
+    name: 'predict',
+    summary: 'score the rows of a JSON, CSV or Parquet file',
+    group: 'Models',
+    load: async () => (await import('./commands/predict.ts')).predict,
+  },
+  {
+    name: 'bench',
+    summary: 'put load on a model and show how it answers',
+    group: 'Tools',
+    load: async () => (await import('./commands/bench.ts')).bench,
+  },
+  {
+    name: 'doctor',
+    summary: 'look for what could keep a server from working here',
+    group: 'Tools',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
     name: 'config',
     summary: 'print, check or document the configuration',
     group: 'Tools',

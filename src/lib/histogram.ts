@@ -50,6 +50,14 @@ export class Histogram {
     return histogram
   }
 
+  /** Middle of each bucket that is not empty, in ms, with its count; ascending. */
+  *entries(): Generator<readonly [valueMs: number, count: number]> {
+    for (let bucket = 0; bucket < bucketCount; bucket++) {
+      const count = this.#counts[bucket] ?? 0
+      if (count > 0) yield [middleOf(bucket) / unitsPerMs, count]
+    }
+  }
+
   get count(): number {
     return this.#count
   }

@@ -17,4 +17,5 @@ export {
   type Reply,
   type Route,
 } from './route.ts'
+export { apiRoot, openApi, type Operation, operationRoute, type Schema } from './operation.ts'
 export { type Status, statusTable } from './status.ts'

@@ -15,6 +15,8 @@ export interface Exchange {
   header(name: string): string | undefined
   /** The whole body, decompressed, within the limits of the server. */
   body(): Promise<Uint8Array>
+  /** The body in pieces as it arrives, for files; refused above the server's limit for uploads. */
+  bodyStream(): AsyncIterable<Uint8Array>
   /** Called when the client goes away before the reply was sent. */
   onAbort(listener: () => void): void
 }

@@ -74,3 +74,15 @@ const inflate = (bytes: Uint8Array, encoding: 'gzip' | 'deflate', limits: BodyLi
     stream.end(bytes)
   })
 }
+
+/** The body in pieces as it arrives. The reader sets the pace; the sum is bounded. */
+export async function* streamBody(request: IncomingMessage, bytesMax: number): AsyncGenerator<Uint8Array> {
+  if (request.headers['content-encoding'] !== undefined)
+    throw fail('unsupported_encoding', { encoding: String(request.headers['content-encoding']) })
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > bytesMax) throw fail('payload_too_large', { what: 'the uploaded file', limitBytes: bytesMax })
+    yield chunk
+  }
+}

@@ -30,6 +30,7 @@ export const httpOptions = {
     min: 1024,
     doc: 'Largest request body, before and after decompression.',
   },
+  uploadBytesMax: { type: 'bytes', default: 8 * 1024 ** 3, min: 1024, doc: 'Largest model file that may be deployed.' },
   chunksMax: { type: 'integer', default: 65536, min: 1, doc: 'Most pieces in which a body may arrive.' },
   inflateRatioMax: {
     type: 'number',

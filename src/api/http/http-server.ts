@@ -6,7 +6,7 @@ import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, errorRow, fail, statusTable } from '../../protocol/index.ts'
 import type { Exchange, Reply, Route } from '../../protocol/index.ts'
 import type { BodyLimits } from './body.ts'
-import { readBody } from './body.ts'
+import { readBody, streamBody } from './body.ts'
 import { hostGuard } from './host-guard.ts'
 import { Router } from './router.ts'
 
@@ -20,6 +20,7 @@ export interface HttpOptions extends BodyLimits {
   readonly headerBytesMax: number
   readonly connectionsMax: number
   readonly reusePort: boolean
+  readonly uploadBytesMax: number
 }
 
 export interface HttpServerDeps {
@@ -204,7 +205,7 @@ interface NodeExchangeParts {
   readonly params: Readonly<Record<string, string>>
   readonly path: string
   readonly receivedAtMs: number
-  readonly limits: BodyLimits
+  readonly limits: HttpOptions
 }
 
 class NodeExchange implements Exchange {
@@ -241,6 +242,10 @@ class NodeExchange implements Exchange {
 
   body(): Promise<Uint8Array> {
     return readBody(this.#parts.request, this.#parts.limits)
+  }
+
+  bodyStream(): AsyncIterable<Uint8Array> {
+    return streamBody(this.#parts.request, this.#parts.limits.uploadBytesMax)
   }
 
   onAbort(listener: () => void): void {

@@ -2,8 +2,14 @@ import { linkSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { decodeStrings, encodeStrings, tensorFromTypedArray, toTypedArray } from '../../../tensor/index.ts'
-import type { DataType, Tensor } from '../../../tensor/index.ts'
+import {
+  datatypeBytes,
+  decodeStrings,
+  encodeStrings,
+  tensorFromTypedArray,
+  toTypedArray,
+} from '../../../tensor/index.ts'
+import type { Tensor } from '../../../tensor/index.ts'
 import type { OnnxInitializer, OnnxModel } from '../../../testing/onnx-builder.ts'
 import { buildOnnx } from '../../../testing/onnx-builder.ts'
 import { identityModel, mlpModel, simpleModel, zipMapModel } from '../../../testing/onnx-models.ts'
@@ -42,26 +48,11 @@ describe('the ONNX engine', () => {
     'FP16',
     'FP32',
     'FP64',
-  ] as const)('carries %s through the runtime bit by bit', async (datatype: DataType) => {
+  ] as const)('carries %s through the runtime bit by bit', async (datatype) => {
     const bytes = Uint8Array.from({ length: 48 }, (_, index) =>
       datatype === 'BOOL' ? index % 2 : (index * 37 + 11) % 120,
     )
-    const elements =
-      48 /
-      {
-        BOOL: 1,
-        UINT8: 1,
-        INT8: 1,
-        UINT16: 2,
-        INT16: 2,
-        FP16: 2,
-        UINT32: 4,
-        INT32: 4,
-        FP32: 4,
-        UINT64: 8,
-        INT64: 8,
-        FP64: 8,
-      }[datatype]
+    const elements = 48 / datatypeBytes[datatype]
     await using model = await load(write(identityModel(datatype, [-1])))
     const input: Tensor = { name: 'x', datatype, shape: [elements], data: bytes }
     const [output] = await model.run([input], [])

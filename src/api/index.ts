@@ -1,0 +1,2 @@
+export { type DeployStore, modelOperations } from './operations/models/model-operations.ts'
+export type { ModelView, VersionView } from './operations/models/model-view.ts'

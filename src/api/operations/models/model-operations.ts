@@ -1,0 +1,93 @@
+import { fail } from '../../../protocol/index.ts'
+import type { Exchange, Operation } from '../../../protocol/index.ts'
+import { isModelName } from '../../../serving/index.ts'
+import type { Serving } from '../../../serving/index.ts'
+import { modelSchema, modelView } from './model-view.ts'
+import type { ModelView } from './model-view.ts'
+
+/** Keeps deployed model files; the part of the server that owns the data directory provides it. */
+export interface DeployStore {
+  /** Writes a file as a new version, which appears whole; answers its number. Throws conflict when the model is kept elsewhere. */
+  addVersion(model: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<number>
+  /** Removes everything deployed for a model. Throws conflict when the model is kept elsewhere. */
+  remove(model: string): Promise<void>
+}
+
+export interface ModelOperationsDeps {
+  readonly serving: Serving
+  readonly deploys: DeployStore
+}
+
+/** File names that the engines look for in a version's folder. */
+const deployFiles = ['model.onnx', 'model.ts', 'model.mjs', 'model.js', 'model.echo.json']
+
+/** Operations on models: what `slipway models` and `slipway deploy` call. */
+export const modelOperations = (deps: ModelOperationsDeps): Operation[] => [
+  {
+    name: 'models.list',
+    method: 'GET',
+    path: '/models',
+    needs: 'model.read',
+    doc: 'Every model with its versions, states and reasons.',
+    output: { type: 'object', properties: { models: { type: 'array', items: modelSchema } } },
+    run: () => ({ models: deps.serving.models.status().map((status) => modelView(status, deps.serving)) }),
+  },
+  {
+    name: 'models.get',
+    method: 'GET',
+    path: '/models/{model}',
+    needs: 'model.read',
+    doc: 'One model with its versions, signature, configuration and memory.',
+    output: modelSchema,
+    run: (exchange) => viewOf(deps, modelOf(exchange)),
+  },
+  {
+    name: 'models.deploy',
+    method: 'POST',
+    path: '/models/{model}/versions',
+    needs: 'model.write',
+    doc: 'Adds the file in the body as the next version and loads it; the versions that serve go on until it is ready.',
+    query: { file: `Name of the file, which says its kind: ${deployFiles.join(', ')}.` },
+    file: 'application/octet-stream',
+    output: modelSchema,
+    run: (exchange) => deploy(deps, exchange),
+  },
+  {
+    name: 'models.remove',
+    method: 'DELETE',
+    path: '/models/{model}',
+    needs: 'model.write',
+    doc: 'Takes a deployed model out of service and deletes its files.',
+    output: { type: 'object', properties: { removed: { type: 'string' } } },
+    run: async (exchange) => {
+      const model = modelOf(exchange)
+      viewOf(deps, model)
+      await deps.deploys.remove(model)
+      await deps.serving.models.forget(model)
+      return { removed: model }
+    },
+  },
+]
+
+const modelOf = (exchange: Exchange): string => {
+  const model = exchange.params['model'] ?? ''
+  if (!isModelName(model)) throw fail('invalid_request', { reason: `'${model.slice(0, 100)}' can't name a model` })
+  return model
+}
+
+const viewOf = ({ serving }: ModelOperationsDeps, model: string): ModelView => {
+  const status = serving.models.statusOf(model)
+  if (status === undefined) throw fail('model_not_found', { model })
+  return modelView(status, serving)
+}
+
+const deploy = async (deps: ModelOperationsDeps, exchange: Exchange): Promise<ModelView> => {
+  const model = modelOf(exchange)
+  const file = exchange.query.get('file') ?? ''
+  if (!deployFiles.includes(file)) {
+    throw fail('invalid_request', { reason: `the query must name the file, one of ${deployFiles.join(', ')}` })
+  }
+  await deps.deploys.addVersion(model, file, exchange.bodyStream())
+  await deps.serving.models.load(model)
+  return viewOf(deps, model)
+}

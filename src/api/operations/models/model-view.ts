@@ -1,0 +1,97 @@
+import type { Schema } from '../../../protocol/index.ts'
+import type { ModelStatus, Serving, VersionStatus } from '../../../serving/index.ts'
+import { modelConfigToJson } from '../../../serving/index.ts'
+
+/** What the API tells of a model. */
+export interface ModelView {
+  readonly name: string
+  readonly problem: string
+  readonly onDemand: boolean
+  readonly versions: readonly VersionView[]
+}
+
+export interface VersionView {
+  readonly version: string
+  readonly state: string
+  readonly reason: string
+  readonly engine: string
+  readonly runtime: string
+  readonly inputs: readonly unknown[]
+  readonly outputs: readonly unknown[]
+  readonly metadata: Readonly<Record<string, string>>
+  readonly config: unknown
+  readonly instances: number
+  readonly queueDepth: number
+  readonly inFlight: number
+  /** Resident memory of its hosts. */
+  readonly memoryBytes: number
+  readonly loadMs: number
+  readonly lastCrash: string
+}
+
+export const modelView = (status: ModelStatus, serving: Serving): ModelView => ({
+  name: status.name,
+  problem: status.problem ?? '',
+  onDemand: status.onDemand,
+  versions: status.versions.map((version) => versionView(status.name, version, serving)),
+})
+
+const versionView = (model: string, status: VersionStatus, serving: Serving): VersionView => {
+  const { facts } = status
+  const served = serving.models
+    .serving()
+    .find((version) => version.model === model && version.version === status.version)
+  return {
+    version: String(status.version),
+    state: status.state,
+    reason: status.reason,
+    engine: facts?.engine ?? '',
+    runtime: facts?.runtime ?? '',
+    inputs: facts?.signature.inputs ?? [],
+    outputs: facts?.signature.outputs ?? [],
+    metadata: facts?.metadata ?? {},
+    config: facts === undefined ? null : modelConfigToJson(facts.config),
+    instances: status.instances,
+    queueDepth: status.queueDepth,
+    inFlight: status.outstanding,
+    memoryBytes: (served?.instances ?? []).reduce((sum, instance) => sum + serving.watch.hostBytes(instance), 0),
+    loadMs: Math.round(facts?.loadMs ?? 0),
+    lastCrash: status.lastCrash ?? '',
+  }
+}
+
+const text: Schema = { type: 'string' }
+const number: Schema = { type: 'number' }
+
+export const modelSchema: Schema = {
+  type: 'object',
+  required: ['name', 'problem', 'onDemand', 'versions'],
+  properties: {
+    name: text,
+    problem: text,
+    onDemand: { type: 'boolean' },
+    versions: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          version: text,
+          state: { enum: ['ready', 'loading', 'unloading', 'unavailable'] },
+          reason: text,
+          engine: text,
+          runtime: text,
+          inputs: { type: 'array' },
+          outputs: { type: 'array' },
+          metadata: { type: 'object' },
+          config: { type: ['object', 'null'] },
+          instances: number,
+          queueDepth: number,
+          inFlight: number,
+          memoryBytes: number,
+          loadMs: number,
+          lastCrash: text,
+        },
+      },
+    },
+  },
+}

@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs'
+import type { ModelView } from '../../api/index.ts'
+import { failed, runClosedLoop, runOpenLoop } from '../../client/index.ts'
+import type { LoadResult } from '../../client/index.ts'
+import { systemClock, systemRandom } from '../../lib/index.ts'
+import { apiRoot } from '../../protocol/index.ts'
+import type { ClientArgs } from '../client-options.ts'
+import { clientArgs, commonOptions, onePositional } from '../client-options.ts'
+import type { Command } from '../command.ts'
+import { Refusal, UsageError } from '../command.ts'
+import { millisecondsText } from '../format.ts'
+
+/** Puts load on a model and shows how it answers. */
+export const bench: Command = {
+  usage: 'NAME [--clients N | --rate N] [--seconds N]',
+  options: [
+    ['--clients N', 'closed loop: so many clients, each waiting for its answer; 16 when left out'],
+    [
+      '--rate N',
+      'open loop: so many requests a second, however the server does; latency counts from when each was due',
+    ],
+    ['--seconds N', 'how long; 5 when left out'],
+    ['--rows N', 'rows a request; 1 when left out'],
+    ['--body FILE', 'a request of your own instead of zeros'],
+    ...commonOptions,
+  ],
+  examples: ['slipway bench fraud', 'slipway bench fraud --rate 2000 --seconds 30', 'slipway bench fraud --json'],
+  async run(context) {
+    const args = clientArgs(context, {
+      clients: { type: 'string' },
+      rate: { type: 'string' },
+      seconds: { type: 'string' },
+      rows: { type: 'string' },
+      body: { type: 'string' },
+    })
+    const name = onePositional(args, 'the name of the model')
+    const body = await bodyOf(args, name)
+    const target = {
+      url: new URL(`/v2/models/${encodeURIComponent(name)}/infer`, args.client.url),
+      body,
+      headers: { 'content-type': 'application/json' },
+      durationMs: number(args, 'seconds', 5) * 1000,
+      clock: systemClock,
+    }
+    const rate = args.text('rate') === undefined ? undefined : number(args, 'rate', 0)
+    const result =
+      rate === undefined
+        ? await runClosedLoop({ ...target, clients: number(args, 'clients', 16) })
+        : await runOpenLoop({ ...target, rate, arrivals: 'poisson', random: systemRandom })
+    context.out(args.json ? `${JSON.stringify(summary(result))}\n` : text(result))
+    return failed(result) === 0 ? 0 : 1
+  },
+}
+
+const number = (args: ClientArgs, name: string, fallback: number): number => {
+  const given = args.text(name)
+  if (given === undefined) return fallback
+  const value = Number(given)
+  if (!(value > 0)) throw new UsageError(`--${name} must be a number above 0, not '${given}'`)
+  return value
+}
+
+interface InputSpec {
+  readonly name: string
+  readonly datatype: string
+  readonly shape: readonly number[]
+}
+
+const bodyOf = async (args: ClientArgs, name: string): Promise<Uint8Array> => {
+  const file = args.text('body')
+  if (file !== undefined) return readFileSync(file)
+  const model = await args.client.json<ModelView>({
+    method: 'GET',
+    path: `${apiRoot}/models/${encodeURIComponent(name)}`,
+  })
+  const ready = model.versions.findLast((version) => version.state === 'ready')
+  if (ready === undefined) throw new Refusal(`model '${name}' is not ready`, 'model_not_ready')
+  const rows = number(args, 'rows', 1)
+  const inputs = (ready.inputs as InputSpec[]).map((spec) => {
+    const shape = spec.shape.map((dimension, index) => (dimension < 0 ? (index === 0 ? rows : 1) : dimension))
+    const count = shape.reduce((product, dimension) => product * dimension, 1)
+    const value = spec.datatype === 'BYTES' ? '' : spec.datatype === 'BOOL' ? false : 0
+    return { name: spec.name, datatype: spec.datatype, shape, data: Array.from({ length: count }, () => value) }
+  })
+  return new TextEncoder().encode(JSON.stringify({ inputs }))
+}
+
+const percentiles = [50, 90, 95, 99, 99.9]
+
+const summary = (result: LoadResult): Record<string, unknown> => ({
+  requests: result.count,
+  failed: failed(result),
+  byStatus: result.byStatus,
+  requestsPerSecond: Math.round(result.histogram.count / (result.elapsedMs / 1000)),
+  latencyMs: Object.fromEntries(percentiles.map((p) => [`p${p}`, result.histogram.percentile(p)])),
+})
+
+const barCharacters = 40
+
+const text = (result: LoadResult): string => {
+  const { histogram, elapsedMs } = result
+  const lines = [
+    `${result.count} requests in ${(elapsedMs / 1000).toFixed(1)} s: ${Math.round(histogram.count / (elapsedMs / 1000))} answers/s, ${failed(result)} failed`,
+    ...Object.entries(result.byStatus)
+      .filter(([status]) => !status.startsWith('2'))
+      .map(([status, count]) => `  ${count} × ${status}`),
+  ]
+  if (histogram.count > 0)
+    lines.push(
+      '',
+      ...bars(result),
+      '',
+      percentiles.map((p) => `p${p} ${millisecondsText(histogram.percentile(p))}`).join('   '),
+    )
+  return `${lines.join('\n')}\n`
+}
+
+/** Shares of the answers by latency, a line for each doubling. */
+const bars = ({ histogram }: LoadResult): string[] => {
+  const shares = new Map<number, number>()
+  for (const [valueMs, count] of histogram.entries()) {
+    const bound = 2 ** Math.ceil(Math.log2(Math.max(valueMs, 0.001)))
+    shares.set(bound, (shares.get(bound) ?? 0) + count)
+  }
+  const most = Math.max(...shares.values())
+  return [...shares]
+    .sort(([a], [b]) => a - b)
+    .map(([bound, count]) => {
+      const bar = '█'.repeat(Math.round((count / most) * barCharacters))
+      return `  ≤ ${millisecondsText(bound).padStart(8)}  ${bar.padEnd(barCharacters)} ${((count / histogram.count) * 100).toFixed(1).padStart(5)} %`
+    })
+}

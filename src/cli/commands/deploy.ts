@@ -1,0 +1,69 @@
+import { createReadStream, statSync } from 'node:fs'
+import { basename, extname } from 'node:path'
+import { Transform } from 'node:stream'
+import type { ModelView } from '../../api/index.ts'
+import { apiRoot } from '../../protocol/index.ts'
+import { clientArgs, commonOptions, onePositional } from '../client-options.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { Refusal, UsageError } from '../command.ts'
+import { bytesText } from '../format.ts'
+
+/** Adds a model file to a server as the next version of a model. */
+export const deploy: Command = {
+  usage: 'FILE --name NAME',
+  options: [['--name NAME', 'the model; a new name makes a new model'], ...commonOptions],
+  examples: ['slipway deploy ./model.onnx --name fraud', 'slipway deploy ./rules.ts --name rules'],
+  async run(context) {
+    const args = clientArgs(context, { name: { type: 'string' } })
+    const path = onePositional(args, 'the model file')
+    const name = args.text('name')
+    if (name === undefined) throw new UsageError('--name is missing')
+    const file = deployedName(path)
+    const size = sizeOf(path)
+    const model = await args.client.json<ModelView>({
+      method: 'POST',
+      path: `${apiRoot}/models/${encodeURIComponent(name)}/versions?file=${file}`,
+      body: createReadStream(path).pipe(progress(context, size)),
+      contentType: 'application/octet-stream',
+    })
+    const newest = model.versions.findLast((version) => version.state === 'ready')
+    context.out(
+      args.json
+        ? `${JSON.stringify(model)}\n`
+        : `${name} version ${newest?.version ?? ''} is ready (loaded in ${newest?.loadMs ?? 0} ms)\n`,
+    )
+    return 0
+  },
+}
+
+/** Name of the file on the server, which says its kind. */
+const deployedName = (path: string): string => {
+  if (path.endsWith('.echo.json')) return 'model.echo.json'
+  const extension = extname(path)
+  if (['.onnx', '.ts', '.mjs', '.js'].includes(extension)) return `model${extension}`
+  throw new UsageError(`'${basename(path)}' is not a model file; they end in .onnx, .ts, .mjs or .js`)
+}
+
+const sizeOf = (path: string): number => {
+  try {
+    return statSync(path).size
+  } catch {
+    throw new Refusal(`there is no file '${path}'`)
+  }
+}
+
+/** Shows on a terminal how much was sent. */
+const progress = (context: CommandContext, size: number): Transform => {
+  let sent = 0
+  return new Transform({
+    transform(chunk: Uint8Array, _, done) {
+      sent += chunk.length
+      if (context.terminal) context.err(`\r${bytesText(sent)} of ${bytesText(size)} sent`)
+      done(null, chunk)
+    },
+    flush(done) {
+      if (context.terminal) context.err('\r\u001b[K')
+      done()
+    },
+  })
+}

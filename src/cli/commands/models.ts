@@ -1,0 +1,101 @@
+import type { ModelView, VersionView } from '../../api/index.ts'
+import { apiRoot } from '../../protocol/index.ts'
+import type { ClientArgs } from '../client-options.ts'
+import { clientArgs, commonOptions } from '../client-options.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { UsageError } from '../command.ts'
+import { bytesText } from '../format.ts'
+import { table } from '../table.ts'
+
+/** Lists and steers the models of a server. */
+export const models: Command = {
+  usage: 'ls | show NAME | load NAME | unload NAME | rm NAME',
+  options: [
+    ['ls', 'every model and version with its state, and why it is in it'],
+    ['show NAME', 'one model: inputs, outputs, configuration, memory'],
+    ['load NAME', 'load or reload a model; the versions that serve go on until the new ones are ready'],
+    ['unload NAME', 'take a model out of service'],
+    ['rm NAME', 'take a deployed model out of service and delete its files'],
+    ...commonOptions,
+  ],
+  examples: ['slipway models ls', 'slipway models show fraud --json', 'slipway models load fraud'],
+  async run(context) {
+    const args = clientArgs(context)
+    const [what = 'ls', name, ...others] = args.positionals
+    if (others.length > 0) throw new UsageError(`unexpected '${others[0] ?? ''}'`)
+    if (what === 'ls') return list(context, args)
+    if (!['show', 'load', 'unload', 'rm'].includes(what))
+      throw new UsageError(`'${what}' is not one of ls, show, load, unload, rm`)
+    if (name === undefined) throw new UsageError('the name of the model is missing')
+    const path = `${apiRoot}/models/${encodeURIComponent(name)}`
+    const repository = `/v2/repository/models/${encodeURIComponent(name)}`
+    switch (what) {
+      case 'load':
+        await args.client.json({ method: 'POST', path: `${repository}/load` })
+        break
+      case 'unload':
+        await args.client.json({ method: 'POST', path: `${repository}/unload` })
+        break
+      case 'rm':
+        await args.client.json({ method: 'DELETE', path })
+        context.out(args.json ? `${JSON.stringify({ removed: name })}\n` : `${name} is removed\n`)
+        return 0
+      default:
+    }
+    const model = await args.client.json<ModelView>({ method: 'GET', path })
+    context.out(args.json ? `${JSON.stringify(model)}\n` : modelText(model))
+    return 0
+  },
+}
+
+const list = async (context: CommandContext, args: ClientArgs): Promise<number> => {
+  const answer = await args.client.json<{ models: ModelView[] }>({ method: 'GET', path: `${apiRoot}/models` })
+  if (args.json) {
+    context.out(`${JSON.stringify(answer)}\n`)
+    return 0
+  }
+  const rows = answer.models.flatMap((model) =>
+    model.versions.length === 0
+      ? [[model.name, '', 'unavailable', '', '', '', model.problem]]
+      : model.versions.map((version) => [
+          model.name,
+          version.version,
+          version.state,
+          version.engine,
+          version.state === 'ready' ? bytesText(version.memoryBytes) : '',
+          version.state === 'ready' ? String(version.queueDepth) : '',
+          version.reason || (version.lastCrash === '' ? '' : `last crash: ${version.lastCrash}`) || model.problem,
+        ]),
+  )
+  context.out(
+    rows.length === 0
+      ? 'no models; slipway deploy FILE --name NAME adds one\n'
+      : table(['model', 'version', 'state', 'engine', 'memory', 'waiting', 'why'], rows),
+  )
+  return 0
+}
+
+const tensorText = (tensor: unknown): string => {
+  const { name, datatype, shape } = tensor as { name: string; datatype: string; shape: number[] }
+  return `    ${name}  ${datatype} [${shape.join(', ')}]`
+}
+
+const versionText = (version: VersionView): string => {
+  const why = version.reason === '' ? '' : `: ${version.reason}`
+  const lines = [`version ${version.version}  ${version.state}${why}`]
+  if (version.lastCrash !== '') lines.push(`  last crash: ${version.lastCrash}`)
+  if (version.state === 'ready') {
+    lines.push(
+      `  ${version.engine} on ${version.runtime}, ${version.instances} instance(s), ${bytesText(version.memoryBytes)}, loaded in ${version.loadMs} ms`,
+      '  inputs',
+      ...version.inputs.map(tensorText),
+      '  outputs',
+      ...version.outputs.map(tensorText),
+      ...Object.entries(version.metadata).map(([key, value]) => `  ${key}: ${value}`),
+    )
+  }
+  return lines.join('\n')
+}
+
+const modelText = (model: ModelView): string =>
+  `${[`${model.name}${model.problem === '' ? '' : `  ${model.problem}`}`, ...model.versions.map(versionText)].join('\n')}\n`

@@ -1,0 +1,74 @@
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { Readable } from 'node:stream'
+import { json as readJson, text as readText } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { Refusal } from './command.ts'
+
+export interface ServerRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly path: string
+  readonly body?: string | Uint8Array | Readable
+  readonly contentType?: string
+}
+
+/** Calls the server for the client commands; what it refuses becomes a Refusal with its sentence. */
+export class ServerClient {
+  readonly url: URL
+  readonly #key: string | undefined
+
+  constructor(url: URL, key: string | undefined) {
+    this.url = url
+    this.#key = key
+  }
+
+  /** The JSON of a successful answer. */
+  async json<T>(request: ServerRequest): Promise<T> {
+    const response = await this.#send(request)
+    const status = response.statusCode ?? 0
+    if (status >= 200 && status < 300) return (await readJson(response)) as T
+    const text = await readText(response)
+    throw new Refusal(
+      errorOf(text) ?? `the server answered ${status}`,
+      String(response.headers['slipway-error'] ?? 'refused'),
+    )
+  }
+
+  #send(request: ServerRequest): Promise<import('node:http').IncomingMessage> {
+    const url = new URL(request.path, this.url)
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+    return new Promise((resolve, reject) => {
+      const outgoing = send(url, {
+        method: request.method,
+        headers: {
+          ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+          ...(this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` }),
+        },
+      })
+      outgoing.on('response', resolve)
+      outgoing.on('error', (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)))
+      const { body } = request
+      if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) outgoing.end(body)
+      else pipeline(body, outgoing).catch(reject)
+    })
+  }
+
+  #unreachable(error: NodeJS.ErrnoException): Error {
+    if (error.code === 'ECONNREFUSED') {
+      return new Refusal(
+        `no server answers at ${this.url.origin}; start one with 'slipway up', or name another with --server`,
+        'unreachable',
+      )
+    }
+    return new Refusal(`${this.url.origin} can't be reached: ${error.message}`, 'unreachable')
+  }
+}
+
+const errorOf = (text: string): string | undefined => {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown }
+    return typeof error === 'string' ? error : undefined
+  } catch {
+    return undefined
+  }
+}
