@@ -34,6 +34,7 @@ interface Ticket {
   readonly reject: (error: Error) => void
   /** Its place in the order of arrival, when answers leave in that order. */
   place: number
+  settled: boolean
 }
 
 /**
@@ -74,7 +75,7 @@ export class VersionScheduler {
     // Why: requests that must not be joined differ in their key, which closes a batch after each.
     const shapeKey = this.#joins ? shape.key : String(this.#alone++)
     return new Promise((resolve, reject) => {
-      const ticket: Ticket = { task, resolve, reject, place: 0 }
+      const ticket: Ticket = { task, resolve, reject, place: 0, settled: false }
       const arrival = {
         item: ticket,
         rows: shape.rows,
@@ -154,6 +155,7 @@ export class VersionScheduler {
     this.inFlight += batch.length
     const tasks = batch.map((waiting) => waiting.item.task)
     const fits = { rows, requests: batch.length, reason }
+    const deadline = this.#watchDeadlines(batch)
     try {
       const { tensors, wanted } = batchInputs(tasks)
       const payload = await instance.run(tensors, wanted)
@@ -177,8 +179,30 @@ export class VersionScheduler {
     } catch (error) {
       await this.#failed(instance, decision, error)
     } finally {
+      deadline.cancel()
       this.inFlight -= batch.length
     }
+  }
+
+  /** Answers the callers of a running batch when their time is up; the run itself goes on, for the others and for the host's sake. */
+  #watchDeadlines(batch: readonly Waiting<Ticket>[]): Timer {
+    const { clock, model } = this.#options
+    let timer: Timer | undefined
+    const arm = (): void => {
+      const now = clock.now()
+      let next = Infinity
+      for (const { item, arrivedMs, deadlineMs } of batch) {
+        if (deadlineMs > now) {
+          next = Math.min(next, deadlineMs)
+          continue
+        }
+        const elapsedMs = Math.round(now - arrivedMs)
+        this.#settle(item, () => item.reject(fail('deadline_exceeded', { model, elapsedMs, where: 'running' })))
+      }
+      timer = next === Infinity ? undefined : clock.setTimer(arm, next - now)
+    }
+    arm()
+    return { cancel: () => timer?.cancel() }
   }
 
   /**
@@ -205,6 +229,8 @@ export class VersionScheduler {
   }
 
   #settle(ticket: Ticket, release: () => void): void {
+    if (ticket.settled) return
+    ticket.settled = true
     if (this.#order === undefined) release()
     else for (const next of this.#order.settle(ticket.place, release)) next()
   }

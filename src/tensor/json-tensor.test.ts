@@ -45,6 +45,7 @@ describe('the layout of JSON values', () => {
 
   it.each<[string, number[], JsonValue]>([
     ['ragged rows', [2, 2], [[1, 2], [3]]],
+    ['ragged rows that make up the right count', [2, 2], [[1], [2, 3, 4]]],
     ['a number among lists', [2, 2], [[1, 2], 3]],
     ['nesting deeper than the shape', [2], [[1], [2]]],
     [

@@ -42,7 +42,8 @@ describe('a closed loop', () => {
     const result = await runClosedLoop({ url: server.url, clients: 3, durationMs: 0, countMin: 200, clock })
     expect(result.count).toBeGreaterThanOrEqual(200)
     expect(succeeded(result)).toBe(result.count)
-    expect([server.connections(), mostUnderWay]).toEqual([3, 3])
+    expect(server.connections()).toBe(3)
+    expect(mostUnderWay).toBeLessThanOrEqual(3)
   })
 
   it('sends the body and the headers of its target', async () => {

@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { addModel, eventually, inferBody, obedientModel, startTestApp } from '../../src/testing/index.ts'
+import type { TestApp } from '../../src/testing/index.ts'
+
+/** Processes that run a model host for this test process, oldest first. */
+const hostsOf = (pid: number): number[] =>
+  execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(pid)])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes('host/main'))
+    .map((line) => Number(line.trim().split(' ')[0]))
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('a model that goes wrong hurts nobody else', () => {
+  let app: TestApp
+
+  beforeAll(async () => {
+    app = await startTestApp({
+      models: { 'bad/1/model.mjs': obedientModel(), 'good/1/model.mjs': addModel(1) },
+      flags: ['--serving.host.run-timeout-ms', '2s', '--serving.host.memory-bytes-max', '400MiB', '--serving.host.crashes-max', '1000', '--serving.host.backoff-first-ms', '1ms'],
+    })
+  })
+
+  afterAll(() => app.stop())
+
+  const infer = async (model: string, value: number): Promise<{ status: number; text: string; code: string | null }> => {
+    const response = await app.post(`/v2/models/${model}/infer`, inferBody([value]))
+    return { status: response.status, text: await response.text(), code: response.headers.get('slipway-error') }
+  }
+
+  const recovers = (): Promise<unknown> => eventually('the model answers again', async () => ((await infer('bad', 5)).status === 200 ? true : undefined))
+
+  const good = async (): Promise<void> => {
+    const { status, text } = await infer('good', 41)
+    expect(status, text).toBe(200)
+    expect(JSON.parse(text)).toMatchObject({ outputs: [{ data: [42] }] })
+  }
+
+  it.each([
+    [666, 'aborts', /SIGABRT/],
+    [667, 'never returns', /a run took longer than 2000 ms/],
+    [668, 'exits', /exited with code 7/],
+    [669, 'takes memory without end', /beyond the limit of 400 MiB|heap out of memory|Array buffer allocation failed/],
+  ])('when a run with %d %s, its request is told why, the other model goes on, and the host comes back', async (value, _, reason) => {
+    const failing = infer('bad', value)
+    await good()
+    const { status, text, code } = await failing
+    expect(text).toMatch(reason)
+    expect([500, 502]).toContain(status)
+    expect(['host_crashed', 'model_failed']).toContain(code)
+    await good()
+    await recovers()
+  })
+
+  it('when predict throws, the message reaches the caller and the host stays', async () => {
+    await recovers()
+    expect(await infer('bad', 670)).toMatchObject({ status: 500, code: 'model_failed', text: expect.stringContaining('no such customer') as unknown })
+    expect(await infer('bad', 5)).toMatchObject({ status: 200 })
+  })
+
+  it('when predict answers too few values, that is said', async () => {
+    expect(await infer('bad', 671)).toMatchObject({ status: 500, text: expect.stringContaining('wrong output') as unknown })
+  })
+
+  it('NaN in an answer is sent as the word', async () => {
+    expect((await infer('bad', 673)).text).toContain('"data":[NaN]')
+  })
+
+  it('a model that prints much neither stalls nor fills the log', async () => {
+    expect(await infer('bad', 672)).toMatchObject({ status: 200 })
+    await good()
+    expect(app.log.filter((line) => line.event === 'host.output').length).toBeLessThanOrEqual(1001)
+  })
+
+  it.each(['SIGKILL', 'SIGSTOP'] as const)('a host that gets %s from outside is replaced', async (signal) => {
+    await recovers()
+    const hosts = hostsOf(process.pid)
+    for (const pid of hosts) process.kill(pid, signal)
+    if (signal === 'SIGSTOP') await infer('bad', 5)
+    await recovers()
+    await eventually('the other model answers', async () => ((await infer('good', 1)).status === 200 ? true : undefined))
+    expect(hostsOf(process.pid).some((pid) => hosts.includes(pid))).toBe(false)
+  })
+
+  it('leaves no process behind when the server stops', async () => {
+    await recovers()
+    const hosts = hostsOf(process.pid)
+    expect(hosts.length).toBe(2)
+    await app.stop()
+    expect(hosts.filter(isAlive)).toEqual([])
+  })
+})
+
+describe('a version that crashes again and again', () => {
+  it('is quarantined after three crashes a minute, which the API, the index and the log explain', async () => {
+    await using app = await startTestApp({
+      models: { 'bad/1/model.mjs': obedientModel() },
+      flags: ['--serving.host.backoff-first-ms', '1ms'],
+    })
+    for (let crash = 0; crash < 3; crash++) {
+      await eventually('the model answers', async () => ((await app.post('/v2/models/bad/infer', inferBody([1]))).status === 200 ? true : undefined))
+      await app.post('/v2/models/bad/infer', inferBody([666]))
+    }
+    const why = /quarantined after 3 crashes within 60 s; the last: ended by SIGABRT/
+    const response = await app.post('/v2/models/bad/infer', inferBody([1]))
+    expect(response.status).toBe(503)
+    expect(await response.text()).toMatch(why)
+    const index = (await (await app.post('/v2/repository/index')).json()) as { state: string; reason: string }[]
+    expect(index).toMatchObject([{ state: 'UNAVAILABLE', reason: expect.stringMatching(why) as unknown }])
+    expect((await app.fetch('/v2/models/bad/ready')).status).toBe(503)
+    expect(app.log.filter((line) => line.event === 'host.crashed').map((line) => line.fields['next'])).toEqual(['restart', 'restart', 'quarantine'])
+    const metrics = await (await app.fetch('/metrics')).text()
+    expect(metrics).toContain('slipway_host_crashes_total{model="bad",version="1"} 3')
+    await app.post('/v2/repository/models/bad/load')
+    expect((await app.post('/v2/models/bad/infer', inferBody([1]))).status, 'a load brings it back').toBe(200)
+  })
+})
+
+describe('a host that grows', () => {
+  it('is replaced without a failed request before it reaches its limit', async () => {
+    const leaking = `const held = []
+export const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }] }
+export const batched = true
+export const predict = ({ x }) => { held.push(new Uint8Array(4 * 1024 * 1024).fill(1)); return { y: Array.from(x.data) } }`
+    await using app = await startTestApp({
+      models: { 'leaky/1/model.mjs': leaking },
+      flags: ['--serving.host.memory-bytes-recycle', '200MiB', '--serving.host.memory-bytes-max', '3GiB'],
+    })
+    const first = hostsOf(process.pid)
+    await eventually('the host is replaced', async () => {
+      expect((await app.post('/v2/models/leaky/infer', inferBody([1]))).status).toBe(200)
+      const hosts = hostsOf(process.pid)
+      return hosts.length === 1 && hosts[0] !== first[0] ? true : undefined
+    })
+    expect(app.log.some((line) => line.event === 'host.recycled')).toBe(true)
+  })
+})

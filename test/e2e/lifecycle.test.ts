@@ -1,0 +1,193 @@
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { addModel, eventually, inferBody, jsModel, startTestApp } from '../../src/testing/index.ts'
+import type { TestApp } from '../../src/testing/index.ts'
+
+const answerOf = async (app: TestApp, model: string, version = ''): Promise<unknown> => {
+  const path = version === '' ? `/v2/models/${model}/infer` : `/v2/models/${model}/versions/${version}/infer`
+  const response = await app.post(path, inferBody([10]))
+  const body = (await response.json()) as { outputs?: { data: number[] }[]; error?: string }
+  return body.outputs?.[0]?.data[0] ?? body.error
+}
+
+const index = async (app: TestApp): Promise<string[]> => {
+  const rows = (await (await app.post('/v2/repository/index')).json()) as { name: string; version: string; state: string }[]
+  return rows.map((row) => `${row.name}/${row.version} ${row.state}`)
+}
+
+const load = (app: TestApp, model: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<Response> =>
+  app.post(`/v2/repository/models/${model}/load`, { parameters })
+
+const broken = 'export const nothing = 1\n'
+
+describe('versions', () => {
+  const models = { 'm/1/model.mjs': addModel(1), 'm/2/model.mjs': addModel(2), 'm/3/model.mjs': addModel(3) }
+
+  it.each([
+    ['nothing said', undefined, ['m/1 UNAVAILABLE', 'm/2 UNAVAILABLE', 'm/3 READY']],
+    ['latest two', 'version_policy { latest { num_versions: 2 } }', ['m/1 UNAVAILABLE', 'm/2 READY', 'm/3 READY']],
+    ['all', 'version_policy: { all {} }', ['m/1 READY', 'm/2 READY', 'm/3 READY']],
+    ['specific', 'version_policy { specific { versions: [1, 3, 9] } }', ['m/1 READY', 'm/2 UNAVAILABLE', 'm/3 READY']],
+  ])('that serve with the policy: %s', async (_, policy, expected) => {
+    await using app = await startTestApp({ models: policy === undefined ? models : { ...models, 'm/config.pbtxt': policy } })
+    expect(await index(app)).toEqual(expected)
+    expect(await answerOf(app, 'm')).toBe(13)
+    for (const row of expected) {
+      const version = row.slice(2, 3)
+      expect((await app.fetch(`/v2/models/m/versions/${version}/ready`)).status).toBe(row.endsWith('READY') && !row.endsWith('UNREADY') && !row.includes('UNAVAILABLE') ? 200 : 503)
+    }
+  })
+
+  it('a new version that is broken never displaces the one that serves', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    app.write('m/2/model.mjs', broken)
+    const response = await load(app, 'm')
+    expect(response.status).toBe(400)
+    expect(await response.text()).toMatch(/failed to load 'm'.*must export a function predict/)
+    expect(await answerOf(app, 'm')).toBe(11)
+    expect(await index(app)).toEqual(['m/1 READY', 'm/2 UNAVAILABLE'])
+    app.write('m/3/model.mjs', addModel(3))
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await answerOf(app, 'm')).toBe(13)
+    const expected = ['m/1 UNAVAILABLE', 'm/2 UNAVAILABLE', 'm/3 READY']
+    await eventually('the old version is gone', async () => ((await index(app)).join() === expected.join() ? true : undefined))
+  })
+
+  it('a version whose file changed is loaded again; one that did not is left alone', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(app.log.filter((line) => line.event === 'model.ready').length).toBe(1)
+    app.write('m/1/model.mjs', addModel(500))
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await answerOf(app, 'm')).toBe(510)
+  })
+
+  it('a broken config.pbtxt is told with its line and hurts no other model', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1), 'n/1/model.mjs': addModel(2), 'm/config.pbtxt': 'max_batch_size: 4\nmax_batch: 5' } })
+    expect(await answerOf(app, 'm')).toMatch(/config.pbtxt: line 2: unknown field 'max_batch'/)
+    expect(await answerOf(app, 'n')).toBe(12)
+    expect((await app.fetch('/v2/health/ready')).status).toBe(200)
+  })
+})
+
+describe('loading and unloading on request', () => {
+  it('explicit control loads nothing by itself, and what is named at start', async () => {
+    const models = { 'a/1/model.mjs': addModel(1), 'b/1/model.mjs': addModel(2) }
+    await using app = await startTestApp({ models, flags: ['--model-control', 'explicit', '--load-model', 'b'] })
+    expect(await index(app)).toEqual(['a/1 UNAVAILABLE', 'b/1 READY'])
+    expect((await load(app, 'a')).status).toBe(200)
+    expect(await answerOf(app, 'a')).toBe(11)
+    expect((await app.post('/v2/repository/models/a/unload')).status).toBe(200)
+    expect(await answerOf(app, 'a')).toMatch(/is not ready: unloaded/)
+    expect((await app.fetch('/v2/models/a/ready')).status).toBe(503)
+  })
+
+  it('a configuration in the request wins over the file, until the next load without one', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1), 'm/2/model.mjs': addModel(2) } })
+    const config = JSON.stringify({ max_batch_size: 3, version_policy: { specific: { versions: ['1'] } } })
+    expect((await load(app, 'm', { config })).status).toBe(200)
+    expect(await answerOf(app, 'm')).toBe(11)
+    expect(await (await app.fetch('/v2/models/m/config')).json()).toMatchObject({ max_batch_size: 3 })
+    const tooMany = await app.post('/v2/models/m/infer', inferBody([1, 2, 3, 4]))
+    expect(await tooMany.text()).toMatch(/batch-size must be <= 3/)
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await answerOf(app, 'm')).toBe(12)
+    expect((await app.post('/v2/models/m/infer', inferBody(Array.from({ length: 500 }, () => 1)))).status).toBe(200)
+  })
+
+  it('files in the request make a model, which is there after a restart of the folder scan', async () => {
+    await using app = await startTestApp({})
+    const file = (amount: number): string => Buffer.from(addModel(amount)).toString('base64')
+    expect((await load(app, 'fresh', { config: '{"backend":"js"}', 'file:1/model.mjs': file(7) })).status).toBe(200)
+    expect(await answerOf(app, 'fresh')).toBe(17)
+    expect((await load(app, 'fresh', { config: '{"backend":"js"}', 'file:2/model.mjs': file(8) })).status).toBe(200)
+    expect(await answerOf(app, 'fresh')).toBe(18)
+  })
+
+  it('warm-up runs before a version is ready, and a sample that fails keeps it out', async () => {
+    const counting = jsModel('globalThis.runs = (globalThis.runs ?? 0) + 1; return Array.from(x.data, () => globalThis.runs)')
+    const config = `model_warmup { name: "w" batch_size: 2 count: 3 inputs { key: "x" value { data_type: TYPE_FP32 dims: [1] random_data: true } } }`
+    const failing = jsModel('if (x.data.length === 2) throw new Error("cold"); return Array.from(x.data)')
+    await using app = await startTestApp({
+      models: { 'm/1/model.mjs': counting, 'm/config.pbtxt': config, 'f/1/model.mjs': failing, 'f/config.pbtxt': config },
+    })
+    expect(await answerOf(app, 'm')).toBe(4)
+    expect(await answerOf(app, 'f')).toMatch(/failed to load 'f'.*cold/)
+  })
+
+  it('several instances share the work', async () => {
+    const slow = jsModel('await new Promise((done) => setTimeout(done, 150)); return Array.from(x.data, () => process.pid)')
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': slow, 'm/config.pbtxt': 'max_batch_size: 1 instance_group { count: 3 }' } })
+    const answers = await Promise.all(Array.from({ length: 3 }, () => answerOf(app, 'm')))
+    expect(new Set(answers).size).toBe(3)
+  })
+
+  it('with swap resource the old version ends before the new one loads', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) }, flags: ['--serving.swap', 'resource'] })
+    app.write('m/2/model.mjs', addModel(2))
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await answerOf(app, 'm')).toBe(12)
+  })
+})
+
+describe('following the folders', () => {
+  it('poll control picks up new, changed and removed models', async () => {
+    await using app = await startTestApp({ models: { 'a/1/model.mjs': addModel(1) }, flags: ['--model-control', 'poll', '--serving.poll-interval-ms', '20ms'] })
+    app.write('.new/1/model.mjs', addModel(5))
+    renameSync(join(app.repository, '.new'), join(app.repository, 'b'))
+    await eventually('the new model serves', async () => ((await answerOf(app, 'b')) === 15 ? true : undefined))
+    mkdirSync(join(app.repository, 'a', 'part'))
+    app.write('a/part/model.mjs', addModel(2))
+    renameSync(join(app.repository, 'a', 'part'), join(app.repository, 'a', '2'))
+    await eventually('the new version serves', async () => ((await answerOf(app, 'a')) === 12 ? true : undefined))
+    rmSync(join(app.repository, 'b'), { recursive: true })
+    await eventually('the removed model is gone', async () => (String(await answerOf(app, 'b')).includes('unknown model') ? true : undefined))
+  })
+})
+
+describe('many models in little memory', () => {
+  it('unloads the least recently used and loads it again when asked', async () => {
+    const models = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`m${i}/1/model.mjs`, addModel(i)]))
+    await using app = await startTestApp({ models, flags: ['--model-control', 'explicit', '--serving.memory.budget-bytes', '200MiB'] })
+    for (let i = 0; i < 6; i++) {
+      expect((await load(app, `m${i}`)).status).toBe(200)
+      expect(await answerOf(app, `m${i}`)).toBe(10 + i)
+    }
+    const ready = (await index(app)).filter((row) => row.endsWith(' READY')).length
+    expect(ready).toBeGreaterThan(0)
+    expect(ready).toBeLessThan(6)
+    expect((await app.fetch('/v2/models/m0/ready')).status, 'it answers, after loading').toBe(200)
+    for (let round = 0; round < 2; round++) for (let i = 0; i < 6; i++) expect(await answerOf(app, `m${i}`)).toBe(10 + i)
+  })
+
+  it('refuses a model that fits in no way, and the others go on', async () => {
+    await using app = await startTestApp({ models: { 'a/1/model.mjs': addModel(1) }, flags: ['--serving.memory.budget-bytes', '90MiB'] })
+    app.write('big/1/model.mjs', `${addModel(2)}\n//${'x'.repeat(60 * 1024 * 1024)}`)
+    const response = await load(app, 'big')
+    expect(response.status).toBe(429)
+    expect(response.headers.get('slipway-error')).toBe('memory_budget_exceeded')
+    expect(await answerOf(app, 'a')).toBe(11)
+  })
+})
+
+describe('swapping under load', () => {
+  it('answers every request from one of the versions, and none from the old one after the switch', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    let running = true
+    const seen: unknown[] = []
+    const client = async (): Promise<void> => {
+      while (running) seen.push(await answerOf(app, 'm'))
+    }
+    const clients = Array.from({ length: 8 }, client)
+    for (let version = 2; version <= 8; version++) {
+      app.write(`m/${version}/model.mjs`, addModel(version))
+      expect((await load(app, 'm')).status).toBe(200)
+      expect(await answerOf(app, 'm')).toBe(10 + version)
+    }
+    running = false
+    await Promise.all(clients)
+    expect(seen.length).toBeGreaterThan(100)
+    expect(seen.filter((answer) => typeof answer !== 'number')).toEqual([])
+  })
+})
