@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process'
 
 /** Runs a program to its end and gives its stdout; throws with its stderr when it exits with anything but 0. */
-export const runTool = (command: string, args: readonly string[], options: { readonly cwd?: string } = {}): Promise<string> =>
+export const runTool = (
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string } = {},
+): Promise<string> =>
   new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     let stdout = ''

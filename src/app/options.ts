@@ -25,6 +25,12 @@ export const appOptions = {
     flag: 'ready-file',
     doc: 'File that gets the addresses as JSON once the server is ready.',
   },
+  shutdownIdleMs: {
+    type: 'duration',
+    default: 500,
+    min: 0,
+    doc: 'How long idle connections are kept after SIGTERM, for requests that are on their way.',
+  },
   shutdownTimeoutMs: {
     type: 'duration',
     default: 30_000,

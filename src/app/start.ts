@@ -118,7 +118,8 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
     loaded: loaded.then(() => writeReadyFile(config.app.readyFile, addresses)),
     async stop() {
       draining = true
-      await Promise.all([http.close(config.app.shutdownTimeoutMs), grpc.close(config.app.shutdownTimeoutMs)])
+      const { shutdownTimeoutMs: limitMs, shutdownIdleMs: idleMs } = config.app
+      await Promise.all([http.close({ idleMs, limitMs }), grpc.close(limitMs)])
       await serving.close()
       await threads.close()
     },

@@ -1,7 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** Asks again every few milliseconds until the answer isn't undefined; fails after the limit with what was waited for. */
-export const eventually = async <T>(what: string, ask: () => Promise<T | undefined> | T | undefined, limitMs = 20_000): Promise<T> => {
+export const eventually = async <T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  limitMs = 20_000,
+): Promise<T> => {
   const until = performance.now() + limitMs
   for (;;) {
     const answer = await ask()

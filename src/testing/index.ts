@@ -1,6 +1,14 @@
 export { eventually } from './eventually.ts'
 export { addModel, inferBody, jsModel, obedientModel } from './js-models.ts'
-export { buildOnnx, type OnnxAttribute, type OnnxGraph, type OnnxInitializer, type OnnxModel, type OnnxNode, type OnnxValue } from './onnx-builder.ts'
+export {
+  buildOnnx,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValue,
+} from './onnx-builder.ts'
 export * from './onnx-models.ts'
 export { seededRandom, type SeededRandom } from './seeded-random.ts'
 export { simulate } from './simulate.ts'

@@ -7,7 +7,8 @@ export const batched = true
 `
 
 /** A module whose predict has this body; \`x\` is the input's tensor, the result an array of values. */
-export const jsModel = (body: string): string => `${head}export const predict = async ({ x }) => ({ y: await (async () => { ${body} })() })\n`
+export const jsModel = (body: string): string =>
+  `${head}export const predict = async ({ x }) => ({ y: await (async () => { ${body} })() })\n`
 
 /** Adds a constant: tells versions apart. */
 export const addModel = (amount: number): string => jsModel(`return Array.from(x.data, (value) => value + ${amount})`)
@@ -31,7 +32,10 @@ export const obedientModel = (): string =>
   }
   return Array.from(x.data)`)
 
-export const inferBody = (rows: readonly number[], extra: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
+export const inferBody = (
+  rows: readonly number[],
+  extra: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> => ({
   inputs: [{ name: 'x', datatype: 'FP32', shape: [rows.length, 1], data: rows }],
   ...extra,
 })

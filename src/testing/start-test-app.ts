@@ -45,11 +45,24 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
   }
   for (const [path, content] of Object.entries(options.models ?? {})) write(path, content)
   const log: LogLine[] = []
-  const flags = ['--port', '0', '--grpc-port', '0', '--data-dir', dataDir, '--model-repository', repository, ...(options.flags ?? [])]
+  const flags = [
+    '--port',
+    '0',
+    '--grpc-port',
+    '0',
+    '--data-dir',
+    dataDir,
+    '--model-repository',
+    repository,
+    '--shutdown-idle-ms',
+    '0',
+    ...(options.flags ?? []),
+  ]
   const { config } = loadConfig({ args: flags, environment: {}, directory: root })
   const app = await start(config, { logger: recordingLogger(log), environment: process.env })
   await app.loaded
-  const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, app.addresses.http), init)
+  const fetchPath = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(new URL(path, app.addresses.http), init)
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => (stopped ??= app.stop().then(() => rmSync(root, { recursive: true, force: true })))
   return {
@@ -60,7 +73,11 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
     write,
     fetch: fetchPath,
     post: (path, body) =>
-      fetchPath(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body ?? {}), headers: { 'content-type': 'application/json' } }),
+      fetchPath(path, {
+        method: 'POST',
+        body: typeof body === 'string' ? body : JSON.stringify(body ?? {}),
+        headers: { 'content-type': 'application/json' },
+      }),
     stop,
     [Symbol.asyncDispose]: stop,
   }

@@ -12,7 +12,12 @@ beforeAll(async () => {
     models: {
       'add/1/model.mjs': addModel(1),
       'echo/1/model.echo.json': JSON.stringify({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [-1] }] }),
-      'wide/1/model.echo.json': JSON.stringify({ inputs: [{ name: 'a', datatype: 'INT64', shape: [-1, 2] }, { name: 'b', datatype: 'FP32', shape: [-1, 3] }] }),
+      'wide/1/model.echo.json': JSON.stringify({
+        inputs: [
+          { name: 'a', datatype: 'INT64', shape: [-1, 2] },
+          { name: 'b', datatype: 'FP32', shape: [-1, 3] },
+        ],
+      }),
     },
     flags: ['--http.body-bytes-max', '4MiB', '--http.header-timeout-ms', '1s', '--http.request-timeout-ms', '2s'],
   })
@@ -20,7 +25,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   // Whatever was thrown at it, the server is as it was.
-  expect(await (await app.post('/v2/models/add/infer', inferBody([1]))).json()).toMatchObject({ outputs: [{ data: [2] }] })
+  expect(await (await app.post('/v2/models/add/infer', inferBody([1]))).json()).toMatchObject({
+    outputs: [{ data: [2] }],
+  })
   await app.stop()
 })
 
@@ -55,13 +62,21 @@ describe('a request that contradicts itself or the model', () => {
     ['data that are no list', input({ data: 7 }), /'data' must be a list/],
     ['no inputs', {}, /must have a list 'inputs'/],
     ['an empty list of inputs', { inputs: [] }, /'x': the input is missing/],
-    ['the same input twice', { inputs: [...(input({})['inputs'] as []), ...(input({})['inputs'] as [])] }, /given more than once/],
+    [
+      'the same input twice',
+      { inputs: [...(input({})['inputs'] as []), ...(input({})['inputs'] as [])] },
+      /given more than once/,
+    ],
     ['an unknown output', { ...input({}), outputs: [{ name: 'z' }] }, /unexpected inference output 'z'/],
     ['an output twice', { ...input({}), outputs: [{ name: 'y' }, { name: 'y' }] }, /requested more than once/],
     ['a reserved parameter', { ...input({}), parameters: { triton_magic: 1 } }, /'triton_magic' is reserved/],
     ['a nested parameter', { ...input({}), parameters: { deep: {} } }, /must be a string, a number or a boolean/],
     ['a list for a body', '[1,2]', /must be a JSON object/],
-    ['shared memory', input({ data: undefined, parameters: { shared_memory_region: 'r' } }), /shared memory is not supported/],
+    [
+      'shared memory',
+      input({ data: undefined, parameters: { shared_memory_region: 'r' } }),
+      /shared memory is not supported/,
+    ],
   ])('%s is refused with the reason', async (_, body, reason) => {
     const { status, error } = await infer(body)
     expect(error).toMatch(reason)
@@ -75,7 +90,10 @@ describe('a request that contradicts itself or the model', () => {
         { name: 'b', datatype: 'FP32', shape: [2, 3], data: [1, 2, 3, 4, 5, 6] },
       ],
     }
-    expect(await infer(body, 'wide')).toMatchObject({ status: 400, error: expect.stringMatching(/one batch size/) as unknown })
+    expect(await infer(body, 'wide')).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/one batch size/) as unknown,
+    })
   })
 
   it.each([
@@ -109,17 +127,26 @@ describe('a body that is not what it says', () => {
 
   it('a million levels of nesting', async () => {
     const deep = '['.repeat(1_000_000)
-    expect(await infer(deep)).toMatchObject({ status: 400, error: expect.stringMatching(/nesting deeper than 100/) as unknown })
+    expect(await infer(deep)).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/nesting deeper than 100/) as unknown,
+    })
     expect(await infer(`{"inputs":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)).toMatchObject({ status: 400 })
   })
 
   it('__proto__ as a key changes nothing', async () => {
-    const response = await app.post('/v2/models/add/infer', `{"__proto__":{"polluted":1},"inputs":[{"__proto__":{"a":1},"name":"x","datatype":"FP32","shape":[1,1],"data":[1]}],"parameters":{"__proto__":"x","constructor":"y"}}`)
+    const response = await app.post(
+      '/v2/models/add/infer',
+      `{"__proto__":{"polluted":1},"inputs":[{"__proto__":{"a":1},"name":"x","datatype":"FP32","shape":[1,1],"data":[1]}],"parameters":{"__proto__":"x","constructor":"y"}}`,
+    )
     expect(response.status).toBe(200)
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 
-  const raw = (headers: Readonly<Record<string, string>>, body: string | Uint8Array<ArrayBuffer>): Promise<{ status: number; error: string; code: string | null }> =>
+  const raw = (
+    headers: Readonly<Record<string, string>>,
+    body: string | Uint8Array<ArrayBuffer>,
+  ): Promise<{ status: number; error: string; code: string | null }> =>
     app.fetch('/v2/models/add/infer', { method: 'POST', headers, body }).then(refusal)
 
   const binary = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"parameters":{"binary_data_size":4}}]}'
@@ -127,9 +154,24 @@ describe('a body that is not what it says', () => {
   it.each([
     ['a header length that is no number', { 'inference-header-content-length': 'x' }, binary, /whole number/],
     ['a negative header length', { 'inference-header-content-length': '-1' }, binary, /whole number/],
-    ['a header length beyond the body', { 'inference-header-content-length': '2147483648' }, binary, /the body has only/],
-    ['binary data cut short', { 'inference-header-content-length': String(binary.length) }, `${binary}abc`, /claims 4 bytes.*3 are left/],
-    ['binary data left over', { 'inference-header-content-length': String(binary.length) }, `${binary}abcdefgh`, /4 bytes of binary data that no input claims/],
+    [
+      'a header length beyond the body',
+      { 'inference-header-content-length': '2147483648' },
+      binary,
+      /the body has only/,
+    ],
+    [
+      'binary data cut short',
+      { 'inference-header-content-length': String(binary.length) },
+      `${binary}abc`,
+      /claims 4 bytes.*3 are left/,
+    ],
+    [
+      'binary data left over',
+      { 'inference-header-content-length': String(binary.length) },
+      `${binary}abcdefgh`,
+      /4 bytes of binary data that no input claims/,
+    ],
     ['binary size and data', { 'inference-header-content-length': '0' }, 'abc', /raw body has 3 bytes/],
   ])('%s', async (_, headers, body, reason) => {
     const { status, error } = await raw(headers as Record<string, string>, body)
@@ -140,8 +182,15 @@ describe('a body that is not what it says', () => {
   it('BYTES whose lengths lie', async () => {
     const json = '{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":8}}]}'
     const body = Buffer.concat([Buffer.from(json), Buffer.from([0xff, 0xff, 0xff, 0x7f, 1, 2, 3, 4])])
-    const response = await app.fetch('/v2/models/echo/infer', { method: 'POST', headers: { 'inference-header-content-length': String(json.length) }, body })
-    expect(await refusal(response)).toMatchObject({ status: 400, error: expect.stringMatching(/claims 2147483647 bytes, 4 are left/) as unknown })
+    const response = await app.fetch('/v2/models/echo/infer', {
+      method: 'POST',
+      headers: { 'inference-header-content-length': String(json.length) },
+      body,
+    })
+    expect(await refusal(response)).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/claims 2147483647 bytes, 4 are left/) as unknown,
+    })
   })
 
   it('a body above the limit, declared or not, and a compressed one that would grow beyond it', async () => {
@@ -149,11 +198,16 @@ describe('a body that is not what it says', () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024))
     expect(bomb.length).toBeLessThan(100_000)
     expect(await raw({ 'content-encoding': 'gzip' }, Uint8Array.from(bomb))).toMatchObject({ status: 413 })
-    expect(await raw({ 'content-encoding': 'deflate' }, Uint8Array.from(deflateSync(Buffer.alloc(64 * 1024 * 1024))))).toMatchObject({ status: 413 })
+    expect(
+      await raw({ 'content-encoding': 'deflate' }, Uint8Array.from(deflateSync(Buffer.alloc(64 * 1024 * 1024)))),
+    ).toMatchObject({ status: 413 })
   })
 
   it('damaged or unknown compression', async () => {
-    expect(await raw({ 'content-encoding': 'gzip' }, 'not gzip')).toMatchObject({ status: 400, error: expect.stringMatching(/gzip body is damaged/) as unknown })
+    expect(await raw({ 'content-encoding': 'gzip' }, 'not gzip')).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/gzip body is damaged/) as unknown,
+    })
     expect(await raw({ 'content-encoding': 'br' }, 'x')).toMatchObject({ status: 415, code: 'unsupported_encoding' })
   })
 
@@ -217,7 +271,9 @@ describe('a connection that behaves badly', () => {
       return text
     }
     expect(await send('Host: evil.example\r\n')).toMatch(/^HTTP\/1\.1 403[\s\S]*forbidden_host/)
-    expect(await send('Host: localhost\r\nOrigin: http://evil.example\r\n')).toMatch(/^HTTP\/1\.1 403[\s\S]*forbidden_origin/)
+    expect(await send('Host: localhost\r\nOrigin: http://evil.example\r\n')).toMatch(
+      /^HTTP\/1\.1 403[\s\S]*forbidden_origin/,
+    )
     expect(await send('Host: localhost:1\r\nOrigin: null\r\n')).toMatch(/^HTTP\/1\.1 403/)
     expect(await send('Host: [::1]:80\r\n')).toMatch(/^HTTP\/1\.1 200/)
   })
@@ -240,7 +296,10 @@ describe('a connection that behaves badly', () => {
 })
 
 describe('loading', () => {
-  const load = async (model: string, parameters: Readonly<Record<string, unknown>>): Promise<{ status: number; error: string; code: string | null }> =>
+  const load = async (
+    model: string,
+    parameters: Readonly<Record<string, unknown>>,
+  ): Promise<{ status: number; error: string; code: string | null }> =>
     refusal(await app.post(`/v2/repository/models/${model}/load`, { parameters }))
 
   const config = JSON.stringify({ backend: 'echo' })
@@ -255,19 +314,40 @@ describe('loading', () => {
     ['zero', 'file:0/model.onnx'],
     ['NUL', 'file:1/a\u0000b'],
   ])('a file path with %s is refused before anything is written', async (_, path) => {
-    expect(await load('fresh', { config, [path]: file })).toMatchObject({ status: 400, error: expect.stringMatching(/is not a file path/) as unknown })
+    expect(await load('fresh', { config, [path]: file })).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/is not a file path/) as unknown,
+    })
   })
 
-  it.each(['..', '.hidden', 'a%2fb', 'a%5cb', 'a%00', '%2e%2e', 'a\u0009b', 'x'.repeat(300)])('the model name %j is refused', async (name) => {
-    const response = await app.post(`/v2/repository/models/${name}/load`, {})
-    expect([400, 404]).toContain(response.status)
-  })
+  it.each(['..', '.hidden', 'a%2fb', 'a%5cb', 'a%00', '%2e%2e', 'a\u0009b', 'x'.repeat(300)])(
+    'the model name %j is refused',
+    async (name) => {
+      const response = await app.post(`/v2/repository/models/${name}/load`, {})
+      expect([400, 404]).toContain(response.status)
+    },
+  )
 
   it('files without a configuration, text that is not base64, a configuration that is wrong', async () => {
-    expect(await load('fresh', { 'file:1/model.echo.json': file })).toMatchObject({ status: 400, error: expect.stringMatching(/need the parameter 'config'/) as unknown })
-    expect(await load('fresh', { config, 'file:1/model.echo.json': '***' })).toMatchObject({ status: 400, error: expect.stringMatching(/not base64/) as unknown })
-    expect(await load('add', { config: '{"max_batch_sise": 4}' })).toMatchObject({ status: 400, error: expect.stringMatching(/did you mean 'max_batch_size'/) as unknown })
-    expect(await load('add', { config: '{"default_model_filename": "../../etc/passwd"}' })).toMatchObject({ status: 400, error: expect.stringMatching(/not a plain file name/) as unknown })
-    expect(await load('nowhere', {})).toMatchObject({ status: 400, error: expect.stringMatching(/failed to load 'nowhere'/) as unknown })
+    expect(await load('fresh', { 'file:1/model.echo.json': file })).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/need the parameter 'config'/) as unknown,
+    })
+    expect(await load('fresh', { config, 'file:1/model.echo.json': '***' })).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/not base64/) as unknown,
+    })
+    expect(await load('add', { config: '{"max_batch_sise": 4}' })).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/did you mean 'max_batch_size'/) as unknown,
+    })
+    expect(await load('add', { config: '{"default_model_filename": "../../etc/passwd"}' })).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/not a plain file name/) as unknown,
+    })
+    expect(await load('nowhere', {})).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/failed to load 'nowhere'/) as unknown,
+    })
   })
 })

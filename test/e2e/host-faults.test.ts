@@ -26,18 +26,31 @@ describe('a model that goes wrong hurts nobody else', () => {
   beforeAll(async () => {
     app = await startTestApp({
       models: { 'bad/1/model.mjs': obedientModel(), 'good/1/model.mjs': addModel(1) },
-      flags: ['--serving.host.run-timeout-ms', '2s', '--serving.host.memory-bytes-max', '400MiB', '--serving.host.crashes-max', '1000', '--serving.host.backoff-first-ms', '1ms'],
+      flags: [
+        '--serving.host.run-timeout-ms',
+        '2s',
+        '--serving.host.memory-bytes-max',
+        '400MiB',
+        '--serving.host.crashes-max',
+        '1000',
+        '--serving.host.backoff-first-ms',
+        '1ms',
+      ],
     })
   })
 
   afterAll(() => app.stop())
 
-  const infer = async (model: string, value: number): Promise<{ status: number; text: string; code: string | null }> => {
+  const infer = async (
+    model: string,
+    value: number,
+  ): Promise<{ status: number; text: string; code: string | null }> => {
     const response = await app.post(`/v2/models/${model}/infer`, inferBody([value]))
     return { status: response.status, text: await response.text(), code: response.headers.get('slipway-error') }
   }
 
-  const recovers = (): Promise<unknown> => eventually('the model answers again', async () => ((await infer('bad', 5)).status === 200 ? true : undefined))
+  const recovers = (): Promise<unknown> =>
+    eventually('the model answers again', async () => ((await infer('bad', 5)).status === 200 ? true : undefined))
 
   const good = async (): Promise<void> => {
     const { status, text } = await infer('good', 41)
@@ -50,25 +63,35 @@ describe('a model that goes wrong hurts nobody else', () => {
     [667, 'never returns', /a run took longer than 2000 ms/],
     [668, 'exits', /exited with code 7/],
     [669, 'takes memory without end', /beyond the limit of 400 MiB|heap out of memory|Array buffer allocation failed/],
-  ])('when a run with %d %s, its request is told why, the other model goes on, and the host comes back', async (value, _, reason) => {
-    const failing = infer('bad', value)
-    await good()
-    const { status, text, code } = await failing
-    expect(text).toMatch(reason)
-    expect([500, 502]).toContain(status)
-    expect(['host_crashed', 'model_failed']).toContain(code)
-    await good()
-    await recovers()
-  })
+  ])(
+    'when a run with %d %s, its request is told why, the other model goes on, and the host comes back',
+    async (value, _, reason) => {
+      const failing = infer('bad', value)
+      await good()
+      const { status, text, code } = await failing
+      expect(text).toMatch(reason)
+      expect([500, 502]).toContain(status)
+      expect(['host_crashed', 'model_failed']).toContain(code)
+      await good()
+      await recovers()
+    },
+  )
 
   it('when predict throws, the message reaches the caller and the host stays', async () => {
     await recovers()
-    expect(await infer('bad', 670)).toMatchObject({ status: 500, code: 'model_failed', text: expect.stringContaining('no such customer') as unknown })
+    expect(await infer('bad', 670)).toMatchObject({
+      status: 500,
+      code: 'model_failed',
+      text: expect.stringContaining('no such customer') as unknown,
+    })
     expect(await infer('bad', 5)).toMatchObject({ status: 200 })
   })
 
   it('when predict answers too few values, that is said', async () => {
-    expect(await infer('bad', 671)).toMatchObject({ status: 500, text: expect.stringContaining('wrong output') as unknown })
+    expect(await infer('bad', 671)).toMatchObject({
+      status: 500,
+      text: expect.stringContaining('wrong output') as unknown,
+    })
   })
 
   it('NaN in an answer is sent as the word', async () => {
@@ -87,7 +110,9 @@ describe('a model that goes wrong hurts nobody else', () => {
     for (const pid of hosts) process.kill(pid, signal)
     if (signal === 'SIGSTOP') await infer('bad', 5)
     await recovers()
-    await eventually('the other model answers', async () => ((await infer('good', 1)).status === 200 ? true : undefined))
+    await eventually('the other model answers', async () =>
+      (await infer('good', 1)).status === 200 ? true : undefined,
+    )
     expect(hostsOf(process.pid).some((pid) => hosts.includes(pid))).toBe(false)
   })
 
@@ -107,7 +132,9 @@ describe('a version that crashes again and again', () => {
       flags: ['--serving.host.backoff-first-ms', '1ms'],
     })
     for (let crash = 0; crash < 3; crash++) {
-      await eventually('the model answers', async () => ((await app.post('/v2/models/bad/infer', inferBody([1]))).status === 200 ? true : undefined))
+      await eventually('the model answers', async () =>
+        (await app.post('/v2/models/bad/infer', inferBody([1]))).status === 200 ? true : undefined,
+      )
       await app.post('/v2/models/bad/infer', inferBody([666]))
     }
     const why = /quarantined after 3 crashes within 60 s; the last: ended by SIGABRT/
@@ -117,7 +144,11 @@ describe('a version that crashes again and again', () => {
     const index = (await (await app.post('/v2/repository/index')).json()) as { state: string; reason: string }[]
     expect(index).toMatchObject([{ state: 'UNAVAILABLE', reason: expect.stringMatching(why) as unknown }])
     expect((await app.fetch('/v2/models/bad/ready')).status).toBe(503)
-    expect(app.log.filter((line) => line.event === 'host.crashed').map((line) => line.fields['next'])).toEqual(['restart', 'restart', 'quarantine'])
+    expect(app.log.filter((line) => line.event === 'host.crashed').map((line) => line.fields['next'])).toEqual([
+      'restart',
+      'restart',
+      'quarantine',
+    ])
     const metrics = await (await app.fetch('/metrics')).text()
     expect(metrics).toContain('slipway_host_crashes_total{model="bad",version="1"} 3')
     await app.post('/v2/repository/models/bad/load')

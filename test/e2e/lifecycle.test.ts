@@ -12,7 +12,11 @@ const answerOf = async (app: TestApp, model: string, version = ''): Promise<unkn
 }
 
 const index = async (app: TestApp): Promise<string[]> => {
-  const rows = (await (await app.post('/v2/repository/index')).json()) as { name: string; version: string; state: string }[]
+  const rows = (await (await app.post('/v2/repository/index')).json()) as {
+    name: string
+    version: string
+    state: string
+  }[]
   return rows.map((row) => `${row.name}/${row.version} ${row.state}`)
 }
 
@@ -30,12 +34,16 @@ describe('versions', () => {
     ['all', 'version_policy: { all {} }', ['m/1 READY', 'm/2 READY', 'm/3 READY']],
     ['specific', 'version_policy { specific { versions: [1, 3, 9] } }', ['m/1 READY', 'm/2 UNAVAILABLE', 'm/3 READY']],
   ])('that serve with the policy: %s', async (_, policy, expected) => {
-    await using app = await startTestApp({ models: policy === undefined ? models : { ...models, 'm/config.pbtxt': policy } })
+    await using app = await startTestApp({
+      models: policy === undefined ? models : { ...models, 'm/config.pbtxt': policy },
+    })
     expect(await index(app)).toEqual(expected)
     expect(await answerOf(app, 'm')).toBe(13)
     for (const row of expected) {
       const version = row.slice(2, 3)
-      expect((await app.fetch(`/v2/models/m/versions/${version}/ready`)).status).toBe(row.endsWith('READY') && !row.endsWith('UNREADY') && !row.includes('UNAVAILABLE') ? 200 : 503)
+      expect((await app.fetch(`/v2/models/m/versions/${version}/ready`)).status).toBe(
+        row.endsWith('READY') && !row.endsWith('UNREADY') && !row.includes('UNAVAILABLE') ? 200 : 503,
+      )
     }
   })
 
@@ -51,7 +59,9 @@ describe('versions', () => {
     expect((await load(app, 'm')).status).toBe(200)
     expect(await answerOf(app, 'm')).toBe(13)
     const expected = ['m/1 UNAVAILABLE', 'm/2 UNAVAILABLE', 'm/3 READY']
-    await eventually('the old version is gone', async () => ((await index(app)).join() === expected.join() ? true : undefined))
+    await eventually('the old version is gone', async () =>
+      (await index(app)).join() === expected.join() ? true : undefined,
+    )
   })
 
   it('a version whose file changed is loaded again; one that did not is left alone', async () => {
@@ -64,7 +74,13 @@ describe('versions', () => {
   })
 
   it('a broken config.pbtxt is told with its line and hurts no other model', async () => {
-    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1), 'n/1/model.mjs': addModel(2), 'm/config.pbtxt': 'max_batch_size: 4\nmax_batch: 5' } })
+    await using app = await startTestApp({
+      models: {
+        'm/1/model.mjs': addModel(1),
+        'n/1/model.mjs': addModel(2),
+        'm/config.pbtxt': 'max_batch_size: 4\nmax_batch: 5',
+      },
+    })
     expect(await answerOf(app, 'm')).toMatch(/config.pbtxt: line 2: unknown field 'max_batch'/)
     expect(await answerOf(app, 'n')).toBe(12)
     expect((await app.fetch('/v2/health/ready')).status).toBe(200)
@@ -106,25 +122,39 @@ describe('loading and unloading on request', () => {
   })
 
   it('warm-up runs before a version is ready, and a sample that fails keeps it out', async () => {
-    const counting = jsModel('globalThis.runs = (globalThis.runs ?? 0) + 1; return Array.from(x.data, () => globalThis.runs)')
+    const counting = jsModel(
+      'globalThis.runs = (globalThis.runs ?? 0) + 1; return Array.from(x.data, () => globalThis.runs)',
+    )
     const config = `model_warmup { name: "w" batch_size: 2 count: 3 inputs { key: "x" value { data_type: TYPE_FP32 dims: [1] random_data: true } } }`
     const failing = jsModel('if (x.data.length === 2) throw new Error("cold"); return Array.from(x.data)')
     await using app = await startTestApp({
-      models: { 'm/1/model.mjs': counting, 'm/config.pbtxt': config, 'f/1/model.mjs': failing, 'f/config.pbtxt': config },
+      models: {
+        'm/1/model.mjs': counting,
+        'm/config.pbtxt': config,
+        'f/1/model.mjs': failing,
+        'f/config.pbtxt': config,
+      },
     })
     expect(await answerOf(app, 'm')).toBe(4)
     expect(await answerOf(app, 'f')).toMatch(/failed to load 'f'.*cold/)
   })
 
   it('several instances share the work', async () => {
-    const slow = jsModel('await new Promise((done) => setTimeout(done, 150)); return Array.from(x.data, () => process.pid)')
-    await using app = await startTestApp({ models: { 'm/1/model.mjs': slow, 'm/config.pbtxt': 'max_batch_size: 1 instance_group { count: 3 }' } })
+    const slow = jsModel(
+      'await new Promise((done) => setTimeout(done, 150)); return Array.from(x.data, () => process.pid)',
+    )
+    await using app = await startTestApp({
+      models: { 'm/1/model.mjs': slow, 'm/config.pbtxt': 'max_batch_size: 1 instance_group { count: 3 }' },
+    })
     const answers = await Promise.all(Array.from({ length: 3 }, () => answerOf(app, 'm')))
     expect(new Set(answers).size).toBe(3)
   })
 
   it('with swap resource the old version ends before the new one loads', async () => {
-    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) }, flags: ['--serving.swap', 'resource'] })
+    await using app = await startTestApp({
+      models: { 'm/1/model.mjs': addModel(1) },
+      flags: ['--serving.swap', 'resource'],
+    })
     app.write('m/2/model.mjs', addModel(2))
     expect((await load(app, 'm')).status).toBe(200)
     expect(await answerOf(app, 'm')).toBe(12)
@@ -133,7 +163,10 @@ describe('loading and unloading on request', () => {
 
 describe('following the folders', () => {
   it('poll control picks up new, changed and removed models', async () => {
-    await using app = await startTestApp({ models: { 'a/1/model.mjs': addModel(1) }, flags: ['--model-control', 'poll', '--serving.poll-interval-ms', '20ms'] })
+    await using app = await startTestApp({
+      models: { 'a/1/model.mjs': addModel(1) },
+      flags: ['--model-control', 'poll', '--serving.poll-interval-ms', '20ms'],
+    })
     app.write('.new/1/model.mjs', addModel(5))
     renameSync(join(app.repository, '.new'), join(app.repository, 'b'))
     await eventually('the new model serves', async () => ((await answerOf(app, 'b')) === 15 ? true : undefined))
@@ -142,14 +175,19 @@ describe('following the folders', () => {
     renameSync(join(app.repository, 'a', 'part'), join(app.repository, 'a', '2'))
     await eventually('the new version serves', async () => ((await answerOf(app, 'a')) === 12 ? true : undefined))
     rmSync(join(app.repository, 'b'), { recursive: true })
-    await eventually('the removed model is gone', async () => (String(await answerOf(app, 'b')).includes('unknown model') ? true : undefined))
+    await eventually('the removed model is gone', async () =>
+      String(await answerOf(app, 'b')).includes('unknown model') ? true : undefined,
+    )
   })
 })
 
 describe('many models in little memory', () => {
   it('unloads the least recently used and loads it again when asked', async () => {
     const models = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`m${i}/1/model.mjs`, addModel(i)]))
-    await using app = await startTestApp({ models, flags: ['--model-control', 'explicit', '--serving.memory.budget-bytes', '200MiB'] })
+    await using app = await startTestApp({
+      models,
+      flags: ['--model-control', 'explicit', '--serving.memory.budget-bytes', '200MiB'],
+    })
     for (let i = 0; i < 6; i++) {
       expect((await load(app, `m${i}`)).status).toBe(200)
       expect(await answerOf(app, `m${i}`)).toBe(10 + i)
@@ -158,11 +196,15 @@ describe('many models in little memory', () => {
     expect(ready).toBeGreaterThan(0)
     expect(ready).toBeLessThan(6)
     expect((await app.fetch('/v2/models/m0/ready')).status, 'it answers, after loading').toBe(200)
-    for (let round = 0; round < 2; round++) for (let i = 0; i < 6; i++) expect(await answerOf(app, `m${i}`)).toBe(10 + i)
+    for (let round = 0; round < 2; round++)
+      for (let i = 0; i < 6; i++) expect(await answerOf(app, `m${i}`)).toBe(10 + i)
   })
 
   it('refuses a model that fits in no way, and the others go on', async () => {
-    await using app = await startTestApp({ models: { 'a/1/model.mjs': addModel(1) }, flags: ['--serving.memory.budget-bytes', '90MiB'] })
+    await using app = await startTestApp({
+      models: { 'a/1/model.mjs': addModel(1) },
+      flags: ['--serving.memory.budget-bytes', '90MiB'],
+    })
     app.write('big/1/model.mjs', `${addModel(2)}\n//${'x'.repeat(60 * 1024 * 1024)}`)
     const response = await load(app, 'big')
     expect(response.status).toBe(429)

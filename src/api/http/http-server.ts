@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { Server as NetServer } from 'node:net'
 import { createDeflate, createGzip } from 'node:zlib'
 import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, errorRow, fail, statusTable } from '../../protocol/index.ts'
@@ -43,6 +44,7 @@ export class HttpServer {
   readonly #server: Server
   readonly #guard: ReturnType<typeof hostGuard>
   readonly #sockets = new Set<Socket>()
+  readonly #busy = new WeakSet<Socket>()
   #closing = false
   connections = 0
 
@@ -76,14 +78,22 @@ export class HttpServer {
     return { host, port: (this.#server.address() as AddressInfo).port }
   }
 
-  /** Stops accepting; requests inside finish and their connections close. Settles when the last has, or after `limitMs`. */
-  async close(limitMs: number): Promise<void> {
+  /**
+   * Stops accepting; requests inside finish, and each answer closes its connection. A connection that idles may have
+   * a request on its way, so it is kept for `idleMs`. Whatever is left after `limitMs` is cut.
+   */
+  async close({ idleMs, limitMs }: { readonly idleMs: number; readonly limitMs: number }): Promise<void> {
     this.#closing = true
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    this.#server.closeIdleConnections()
-    const timer = this.#deps.clock.setTimer(() => this.#server.closeAllConnections(), limitMs)
+    const { clock } = this.#deps
+    // Why: the HTTP server's own close would cut idle connections at once.
+    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()))
+    const idle = clock.setTimer(() => {
+      for (const socket of this.#sockets) if (!this.#busy.has(socket)) socket.destroy()
+    }, idleMs)
+    const limit = clock.setTimer(() => this.#server.closeAllConnections(), limitMs)
     await closed
-    timer.cancel()
+    idle.cancel()
+    limit.cancel()
   }
 
   #track(socket: Socket): void {
@@ -95,8 +105,18 @@ export class HttpServer {
     })
   }
 
+  /** A connection is busy from the head of a request to the end of its answer. */
+  #occupy(socket: Socket, response: ServerResponse): void {
+    this.#busy.add(socket)
+    response.on('close', () => {
+      this.#busy.delete(socket)
+      if (this.#closing) socket.end()
+    })
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const receivedAtMs = this.#deps.clock.now()
+    this.#occupy(request.socket, response)
     try {
       this.#guard(request.headers.host, request.headers.origin)
       const url = request.url ?? '/'
