@@ -25,6 +25,13 @@ export const appOptions = {
     flag: 'ready-file',
     doc: 'File that gets the addresses as JSON once the server is ready.',
   },
+  target: {
+    type: 'enum',
+    default: 'all',
+    values: ['all', 'http', 'grpc'],
+    flag: 'target',
+    doc: 'Which doors this process opens: all of them, or only that of HTTP or gRPC.',
+  },
   shutdownIdleMs: {
     type: 'duration',
     default: 500,

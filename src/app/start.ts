@@ -1,34 +1,17 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
-import { grpcHealth, GrpcServer } from '../api/grpc/index.ts'
-import { HttpServer } from '../api/http/index.ts'
-import {
-  GrpcMessages,
-  JsonThreads,
-  ModelLoads,
-  openInferenceMethods,
-  openInferenceRoutes,
-  Statistics,
-} from '../dialects/open-inference/index.ts'
-import { openPredict } from '../gateway/index.ts'
-import { deferToCheckPhase, systemClock, systemRandom } from '../lib/index.ts'
+import { runModules, systemClock, systemRandom } from '../lib/index.ts'
 import type { Clock, Logger, Random } from '../lib/index.ts'
-import { openServing } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
-import { packageRoot, packageVersion } from './package-info.ts'
-import { apiRoutes } from './api-routes.ts'
-import { Observer } from './observe.ts'
-import { probeRoutes } from './probes.ts'
-import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
-import { diskUploads } from './uploads.ts'
+import type { Door, Parts } from './modules.ts'
+import { modules } from './modules.ts'
+import { targets } from './targets.ts'
 
-/** Where a started server answers. */
+/** Where a started server answers; a door that its target doesn't open is absent. */
 export interface Addresses {
-  readonly http: string
+  readonly http?: string
   /** HOST:PORT, the form that gRPC clients take. */
-  readonly grpc: string
+  readonly grpc?: string
 }
 
 export interface StartDeps {
@@ -47,87 +30,30 @@ export interface App {
   stop(): Promise<void>
 }
 
-/** Starts the server by its configuration. Everything is constructed here, in order, and nowhere else. */
+/** Starts the modules of the configured target. The doors open while the models load. */
 export const start = async (config: Config, deps: StartDeps): Promise<App> => {
   const { logger, environment, clock = systemClock, random = systemRandom } = deps
   refuseOpenDoor(config)
-  await mkdir(uploadsRoot(config), { recursive: true })
   let draining = false
-  const observer = new Observer(clock)
-  const serving = await openServing(servingOptionsOf(config, environment), {
-    clock,
-    random,
-    defer: deferToCheckPhase,
-    logger,
-    events: observer.events,
-  })
-  const statistics = new Statistics(serving.models, clock)
-  const predict = openPredict({
-    models: serving.models,
-    clock,
-    limits: {
-      deadlineDefaultMs: config.serving['deadline.defaultMs'],
-      deadlineMaxMs: config.serving['deadline.maxMs'],
-    },
-    recorder: observer.recorder(statistics),
-    draining: () => draining,
-  })
-  const threads = new JsonThreads()
-  const messages = new GrpcMessages(join(packageRoot, 'proto'))
-  const ready = (): boolean => serving.ready && !draining
-  const openInference = {
-    models: serving.models,
-    predict,
-    threads,
-    statistics,
-    messages,
-    loads: new ModelLoads(serving.models, diskUploads(uploadsRoot(config))),
-    serverName: 'slipway',
-    serverVersion: packageVersion,
-    threadBytesMin: config.http.jsonThreadBytes,
-    jsonDepthMax: config.http.jsonDepthMax,
-    ready,
+  const loading = Promise.withResolvers<void>()
+  const table = modules({ config, clock, random, logger, variables: environment, draining: () => draining, loading })
+  const running = await runModules(table, targets[config.app.target])
+  const { http, grpc }: Partial<Parts> = running.parts
+  const addresses: Addresses = {
+    ...(http === undefined ? {} : { http: `http://${authority(http)}` }),
+    ...(grpc === undefined ? {} : { grpc: authority(grpc) }),
   }
-  const doors = { clock, logger, newRequestId: randomUUID }
-  const http = new HttpServer(
-    { ...config.http, bytesMax: config.http.bodyBytesMax },
-    {
-      ...doors,
-      routes: [
-        ...openInferenceRoutes(openInference),
-        ...apiRoutes(config, serving),
-        ...probeRoutes(ready),
-        observer.route,
-      ],
-    },
-  )
-  observer.watch(serving, () => http.connections)
-  const loaded = serving.start()
-  const httpAddress = await http.listen()
-  const methods = openInferenceMethods(openInference)
-  const services = methods.map((method) => method.service)
-  const health = grpcHealth({ codec: (service, method) => messages.codec(service, method), services, ready })
-  const grpc = new GrpcServer(
-    { ...config.grpc, host: config.http.host, reusePort: config.http.reusePort },
-    { ...doors, methods: [...methods, health], definition: messages.definition },
-  )
-  const grpcAddress = await grpc.listen()
-  const addresses = { http: `http://${authority(httpAddress)}`, grpc: authority(grpcAddress) }
   return {
     addresses,
-    loaded: loaded.then(() => writeReadyFile(config.app.readyFile, addresses)),
+    loaded: loading.promise.then(() => writeReadyFile(config.app.readyFile, addresses)),
     async stop() {
       draining = true
-      const { shutdownTimeoutMs: limitMs, shutdownIdleMs: idleMs } = config.app
-      await Promise.all([http.close({ idleMs, limitMs }), grpc.close(limitMs)])
-      await serving.close()
-      await threads.close()
+      await running.stop()
     },
   }
 }
 
-const authority = ({ host, port }: { readonly host: string; readonly port: number }): string =>
-  `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+const authority = ({ host, port }: Door): string => `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 
 const refuseOpenDoor = ({ http }: Config): void => {
   const loopback =

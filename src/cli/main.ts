@@ -4,44 +4,9 @@ import type { Command, CommandContext } from './command.ts'
 import { Refusal, UsageError } from './command.ts'
 import type { ListedCommand } from './command-list.ts'
 import { commandList } from './command-list.ts'
+import { commandHelp, generalHelp } from './help.ts'
 
 const wantsHelp = (args: readonly string[]): boolean => args.includes('--help') || args.includes('-h')
-
-const generalHelp = (): string => {
-  const groups = [...new Set(commandList.map((command) => command.group))]
-  const width = Math.max(...commandList.map((command) => command.name.length))
-  const sections = groups.map((group) => {
-    const rows = commandList.filter((command) => command.group === group)
-    return [`${group}:`, ...rows.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`)].join('\n')
-  })
-  return [
-    'Slipway serves machine learning models.',
-    '',
-    'Usage: slipway COMMAND [OPTIONS]',
-    '',
-    sections.join('\n\n'),
-    '',
-    "'slipway COMMAND --help' tells more of a command. Client commands talk to --server URL",
-    '(SLIPWAY_SERVER, default http://127.0.0.1:8080) and take --json for output to be read by programs.',
-    '',
-  ].join('\n')
-}
-
-const commandHelp = (listed: ListedCommand, command: Command): string => {
-  const width = Math.max(0, ...command.options.map(([form]) => form.length))
-  return [
-    `slipway ${listed.name}: ${listed.summary}`,
-    '',
-    `Usage: slipway ${listed.name} ${command.usage}`.trimEnd(),
-    '',
-    ...(command.options.length === 0
-      ? []
-      : [...command.options.map(([form, meaning]) => `  ${form.padEnd(width)}  ${meaning}`), '']),
-    'Examples:',
-    ...command.examples.map((example) => `  ${example}`),
-    '',
-  ].join('\n')
-}
 
 /** Runs a command line; the result is the exit code. */
 export const runCommandLine = async (context: CommandContext): Promise<number> => {

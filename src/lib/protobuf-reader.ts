@@ -10,7 +10,8 @@ export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as cons
 
 /**
  * Reads one protobuf message field by field: `while (reader.next()) switch (reader.field) …`, calling exactly one
- * value method, or skip, for each. Values are views, not copies; every length is checked against the message.
+ * value method, or skip, for each. Values are views, not copies; every length is checked against the message, and a
+ * value method must fit the wire type. Everything that isn't wire format throws ProtobufError.
  */
 export class ProtobufReader {
   readonly #bytes: Uint8Array
@@ -21,6 +22,7 @@ export class ProtobufReader {
   wireType = 0
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+    if (start < 0 || start > end || end > bytes.length) throw new RangeError(`${start} to ${end} of ${bytes.length}`)
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = start
@@ -40,7 +42,7 @@ export class ProtobufReader {
   /** Moves to the next field; false at the end of the message. */
   next(): boolean {
     if (this.#at >= this.#end) return false
-    const tag = this.uint32()
+    const tag = this.#varint32()
     this.field = tag >>> 3
     this.wireType = tag & 7
     if (this.field === 0) throw new ProtobufError('a field with the number 0')
@@ -49,6 +51,7 @@ export class ProtobufReader {
 
   /** A varint of which the low 32 bits count. */
   uint32(): number {
+    this.#expect(wireTypes.varint)
     let value = 0
     for (let shift = 0; shift < 70; shift += 7) {
       const byte = this.#byte()
@@ -68,6 +71,7 @@ export class ProtobufReader {
 
   /** A 64-bit varint, unsigned. */
   uint64(): bigint {
+    this.#expect(wireTypes.varint)
     let low = 0
     let high = 0
     for (let index = 0; index < 10; index++) {
@@ -90,6 +94,7 @@ export class ProtobufReader {
 
   /** An int64 as a double; values beyond 2^53 come out inexact, never small. */
   int64Number(): number {
+    this.#expect(wireTypes.varint)
     const first = this.#bytes[this.#at]
     if (first !== undefined && first < 0x80 && this.#at < this.#end) {
       this.#at += 1
@@ -99,22 +104,21 @@ export class ProtobufReader {
   }
 
   float(): number {
+    this.#expect(wireTypes.fixed32)
     this.#need(4)
     this.#at += 4
     return this.#view.getFloat32(this.#at - 4, true)
   }
 
   double(): number {
+    this.#expect(wireTypes.fixed64)
     this.#need(8)
     this.#at += 8
     return this.#view.getFloat64(this.#at - 8, true)
   }
 
   bytes(): Uint8Array {
-    if (this.wireType !== wireTypes.bytes)
-      throw new ProtobufError(`field ${this.field} has the wire type ${this.wireType}`)
-    const length = this.uint32()
-    this.#need(length)
+    const length = this.#length()
     this.#at += length
     return this.#bytes.subarray(this.#at - length, this.#at)
   }
@@ -128,12 +132,14 @@ export class ProtobufReader {
     }
   }
 
-  /** A reader of the message in this field. */
+  /** A reader of the message, or of the packed numbers, in this field. */
   message(): ProtobufReader {
-    return new ProtobufReader(this.bytes())
+    const length = this.#length()
+    this.#at += length
+    return new ProtobufReader(this.#bytes, this.#at - length, this.#at)
   }
 
-  /** Whether any of a packed field is left; for readers made by `message`. */
+  /** Whether a number is left; for readers of packed numbers, which call the value method until there is none. */
   get more(): boolean {
     return this.#at < this.#end
   }
@@ -141,7 +147,7 @@ export class ProtobufReader {
   skip(): void {
     switch (this.wireType) {
       case wireTypes.varint:
-        this.uint64()
+        this.#skipVarint()
         return
       case wireTypes.fixed64:
         this.#need(8)
@@ -157,6 +163,43 @@ export class ProtobufReader {
       default:
         throw new ProtobufError(`wire type ${this.wireType}`)
     }
+  }
+
+  /** Readers of packed numbers, on which `next` wasn't called, have no wire type: their caller knows it. */
+  #expect(wireType: number): void {
+    if (this.wireType !== wireType && this.field !== 0) throw this.#wrongWireType()
+  }
+
+  #wrongWireType(): ProtobufError {
+    return new ProtobufError(`field ${this.field} has the wire type ${this.wireType}`)
+  }
+
+  /** Length of the field whose bytes come next; they are there. */
+  #length(): number {
+    if (this.wireType !== wireTypes.bytes) throw this.#wrongWireType()
+    const length = this.#varint32()
+    this.#need(length)
+    return length
+  }
+
+  /**
+   * A tag or a length: a number of more than 32 bits is refused. Why: readers that cut it would see another message
+   * than those that don't.
+   */
+  #varint32(): number {
+    let byte = this.#byte()
+    let value = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = this.#byte()
+      if (shift === 28 && byte > 0x0f) throw new ProtobufError('a tag or length of more than 32 bits')
+      value |= (byte & 0x7f) << shift
+    }
+    return value >>> 0
+  }
+
+  #skipVarint(): void {
+    for (let index = 0; index < 10; index++) if (this.#byte() < 0x80) return
+    throw new ProtobufError('a number of more than ten bytes')
   }
 
   #byte(): number {

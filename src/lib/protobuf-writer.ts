@@ -5,7 +5,10 @@ const utf8 = new TextEncoder()
 /** Fields whose bytes are at least this long are kept as they are instead of being copied into the buffer. */
 const chunkBytesMin = 4096
 
-/** Writes one protobuf message; fields come out in the order of the calls. */
+/**
+ * Writes one protobuf message; fields come out in the order of the calls. Big values are copied only by `finish`, so
+ * they must not change before.
+ */
 export class ProtobufWriter {
   #buffer: Uint8Array
   #view: DataView
@@ -18,6 +21,7 @@ export class ProtobufWriter {
     this.#view = new DataView(this.#buffer.buffer)
   }
 
+  /** A whole number; of a negative one, its two's complement. */
   uint64(field: number, value: number | bigint): this {
     this.#tag(field, wireTypes.varint)
     this.#varint(value)
@@ -25,7 +29,7 @@ export class ProtobufWriter {
   }
 
   int64(field: number, value: number | bigint): this {
-    return this.uint64(field, value < 0 ? BigInt.asUintN(64, BigInt(value)) : value)
+    return this.uint64(field, value)
   }
 
   bool(field: number, value: boolean): this {
@@ -55,28 +59,14 @@ export class ProtobufWriter {
   bytes(field: number, bytes: Uint8Array): this {
     this.#tag(field, wireTypes.bytes)
     this.#varint(bytes.length)
-    if (bytes.length >= chunkBytesMin) {
-      this.#flush()
-      this.#keep(bytes)
-    } else {
-      this.#room(bytes.length)
-      this.#buffer.set(bytes, this.#at)
-      this.#at += bytes.length
-    }
+    this.#append(bytes)
     return this
   }
 
   /** A field whose value is already encoded, its length included. */
   raw(field: number, wireType: number, encoded: Uint8Array): this {
     this.#tag(field, wireType)
-    if (encoded.length >= chunkBytesMin) {
-      this.#flush()
-      this.#keep(encoded)
-      return this
-    }
-    this.#room(encoded.length)
-    this.#buffer.set(encoded, this.#at)
-    this.#at += encoded.length
+    this.#append(encoded)
     return this
   }
 
@@ -84,16 +74,21 @@ export class ProtobufWriter {
   message(field: number, write: (nested: ProtobufWriter) => void): this {
     const nested = new ProtobufWriter(128)
     write(nested)
-    return this.bytes(field, nested.finish())
+    this.#tag(field, wireTypes.bytes)
+    this.#varint(nested.#flushedBytes + nested.#at)
+    for (const chunk of nested.#flushed) this.#append(chunk)
+    this.#append(nested.#buffer.subarray(0, nested.#at))
+    return this
   }
 
-  /** A packed list of non-negative or signed whole numbers. */
+  /** A packed list of whole numbers. */
   packedInt64(field: number, values: readonly number[]): this {
     const nested = new ProtobufWriter(values.length * 2 + 16)
-    for (const value of values) nested.#varint(value < 0 ? BigInt.asUintN(64, BigInt(value)) : value)
+    for (const value of values) nested.#varint(value)
     return this.bytes(field, nested.finish())
   }
 
+  /** The message so far, which may share memory with the writer: write nothing after. */
   finish(): Uint8Array {
     if (this.#flushed.length === 0) return this.#buffer.subarray(0, this.#at)
     this.#flush()
@@ -104,6 +99,17 @@ export class ProtobufWriter {
       at += chunk.length
     }
     return whole
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (bytes.length >= chunkBytesMin) {
+      this.#flush()
+      this.#keep(bytes)
+      return
+    }
+    this.#room(bytes.length)
+    this.#buffer.set(bytes, this.#at)
+    this.#at += bytes.length
   }
 
   #flush(): void {
@@ -123,13 +129,13 @@ export class ProtobufWriter {
 
   #varint(value: number | bigint): void {
     this.#room(10)
-    if (typeof value === 'number' && value <= 0xffff_ffff) {
+    if (typeof value === 'number' && value >= 0 && value <= 0xffff_ffff) {
       let rest = value
       for (; rest > 0x7f; rest >>>= 7) this.#buffer[this.#at++] = (rest & 0x7f) | 0x80
       this.#buffer[this.#at++] = rest
       return
     }
-    let rest = BigInt(value)
+    let rest = BigInt.asUintN(64, BigInt(value))
     for (; rest > 0x7fn; rest >>= 7n) this.#buffer[this.#at++] = Number(rest & 0x7fn) | 0x80
     this.#buffer[this.#at++] = Number(rest)
   }

@@ -21,7 +21,7 @@ export interface LogLine {
 
 /** A server of its own, in this process, on free ports of the loopback, with an empty data folder. */
 export interface TestApp extends AsyncDisposable {
-  readonly addresses: Addresses
+  readonly addresses: Required<Addresses>
   readonly repository: string
   readonly dataDir: string
   readonly log: readonly LogLine[]
@@ -61,12 +61,13 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
   const { config } = loadConfig({ args: flags, environment: {}, directory: root })
   const app = await start(config, { logger: recordingLogger(log), environment: process.env })
   await app.loaded
-  const fetchPath = (path: string, init?: RequestInit): Promise<Response> =>
-    fetch(new URL(path, app.addresses.http), init)
+  const { http = '', grpc = '' } = app.addresses
+  const addresses = { http, grpc }
+  const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, addresses.http), init)
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => (stopped ??= app.stop().then(() => rmSync(root, { recursive: true, force: true })))
   return {
-    addresses: app.addresses,
+    addresses,
     repository,
     dataDir,
     log,

@@ -43,7 +43,7 @@ const readyText = (addresses: Addresses, example: string): string => {
       .map(([door, address]) => `${door} ${String(address)}`)
       .join('  ')}`,
   ]
-  if (example === 'fraud') {
+  if (example === 'fraud' && addresses.http !== undefined) {
     lines.push(
       'Score a card transaction:',
       `  curl -s ${addresses.http}/v2/models/fraud/infer -d '{"inputs":[{"name":"features","shape":[1,14],"datatype":"FP32","data":${transaction}}]}'`,

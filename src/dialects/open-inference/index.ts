@@ -1,5 +1,5 @@
 export { GrpcMessages } from './grpc-messages.ts'
-export { openInferenceMethods } from './grpc-methods.ts'
+export { type GrpcMethodsDeps, openInferenceMethods } from './grpc-methods.ts'
 export { JsonThreads } from './json-threads.ts'
 export { ModelLoads, type UploadStore } from './model-loads.ts'
 export { type OpenInferenceDeps, openInferenceRoutes } from './rest-routes.ts'

@@ -1,85 +1,91 @@
+import { ProtobufError } from '../../../lib/index.ts'
 import type { FileField } from './file-fields.ts'
 import { FileFields } from './file-fields.ts'
+import type { ExternalData } from './onnx-tensor.ts'
+import { readTensor } from './onnx-tensor.ts'
+import type { OnnxValueFacts } from './onnx-values.ts'
+import { readValue } from './onnx-values.ts'
 
-/** A tensor kept in a file of its own (ONNX external data). */
-export interface ExternalData {
-  readonly tensor: string
-  readonly location: string
-  readonly offset: number
-  readonly length: number | undefined
-}
+/** Operator types by domain; the default domain is the empty text. */
+export type OperatorsByDomain = ReadonlyMap<string, ReadonlySet<string>>
 
 /** What an ONNX file says of itself, without its weights. */
 export interface OnnxFacts {
   readonly irVersion: number
   readonly producer: string
+  /** Versions of the operator sets that the file asks for, by domain. */
+  readonly opsets: ReadonlyMap<string, number>
   readonly metadata: Readonly<Record<string, string>>
-  /** Operator domains that the nodes use; the default domain is the empty text. */
-  readonly domains: ReadonlySet<string>
-  /** Domains that the file itself defines functions for. */
-  readonly functionDomains: ReadonlySet<string>
+  /** What requests must give: inputs of the graph that no initializer fills. */
+  readonly inputs: readonly OnnxValueFacts[]
+  readonly outputs: readonly OnnxValueFacts[]
+  /** Operators of all nodes, those in graphs of attributes and in functions included. */
+  readonly operators: OperatorsByDomain
+  /** Functions that the file itself defines. */
+  readonly functions: OperatorsByDomain
   readonly external: readonly ExternalData[]
   readonly hasGraph: boolean
   readonly hasZipMap: boolean
-  /** Tensors whose data are not as long as their dimensions say. */
+  /** Tensors whose data are not as long as their dimensions say, the first ten. */
   readonly lies: readonly string[]
 }
 
 /** Graphs within attributes of nodes within graphs: no real model comes near. */
 const depthMax = 32
-const listMax = 100_000
+/** Entries and characters of everything that is kept of a file: bounds the memory, far above any real model. */
+const keptMax = 1_000_000
+const keptCharactersMax = 32 * 1024 * 1024
+const nameBytesMax = 256
 const metadataBytesMax = 64 * 1024
+const metadataEntriesMax = 1000
 
-interface Gathered {
-  irVersion: number
-  producer: string
-  readonly metadata: Record<string, string>
-  readonly domains: Set<string>
-  readonly functionDomains: Set<string>
-  readonly external: ExternalData[]
-  readonly lies: string[]
-  hasGraph: boolean
-  hasZipMap: boolean
-}
-
-/** Reads the facts of the ModelProto in an open file (onnx.proto3, IR version 13). Throws ProtobufError. */
+/** Reads the facts of the ModelProto in an open file (onnx.proto3, IR version 13). Throws ProtobufError or Error. */
 export const readOnnxFacts = (fd: number, fileBytes: number): OnnxFacts =>
   new OnnxReader(new FileFields(fd)).model(fileBytes)
 
 class OnnxReader {
   readonly #file: FileFields
-  readonly #facts: Gathered = {
-    irVersion: 0,
-    producer: '',
-    metadata: Object.create(null) as Record<string, string>,
-    domains: new Set(),
-    functionDomains: new Set(),
-    external: [],
-    lies: [],
-    hasGraph: false,
-    hasZipMap: false,
-  }
+  readonly #opsets = new Map<string, number>()
+  readonly #metadata = Object.create(null) as Record<string, string>
+  #metadataEntries = 0
+  readonly #inputs: OnnxValueFacts[] = []
+  readonly #outputs: OnnxValueFacts[] = []
+  readonly #initialized = new Set<string>()
+  readonly #operators = new Map<string, Set<string>>()
+  readonly #functions = new Map<string, Set<string>>()
+  readonly #external: ExternalData[] = []
+  readonly #lies: string[] = []
+  #kept = 0
+  #keptCharacters = 0
 
   constructor(file: FileFields) {
     this.#file = file
   }
 
   model(end: number): OnnxFacts {
-    const facts = this.#facts
+    let irVersion = 0
+    let producer = ''
+    let graphs = 0
     for (const field of this.#file.of(0, end)) {
       switch (field.field) {
         case 1:
-          facts.irVersion = field.number
+          irVersion = field.number
           break
         case 2:
-          facts.producer = this.#file.text(field)
+          producer = this.#file.excerpt(field, nameBytesMax)
           break
         case 7:
-          facts.hasGraph = true
-          this.#graph(field, 0)
+          graphs = once(graphs, field)
+          this.#mainGraph(field)
+          break
+        case 8:
+          this.#opset(field)
           break
         case 14:
-          this.#metadata(field)
+          this.#addMetadata(field)
+          break
+        case 20:
+          this.#training(field)
           break
         case 25:
           this.#function(field)
@@ -87,65 +93,129 @@ class OnnxReader {
         default:
       }
     }
-    return facts
+    return {
+      irVersion,
+      producer,
+      opsets: this.#opsets,
+      metadata: this.#metadata,
+      inputs: this.#inputs.filter((input) => !this.#initialized.has(input.name)),
+      outputs: this.#outputs,
+      operators: this.#operators,
+      functions: this.#functions,
+      external: this.#external,
+      hasGraph: graphs > 0,
+      hasZipMap: this.#operators.get('ai.onnx.ml')?.has('ZipMap') === true,
+      lies: this.#lies,
+    }
   }
 
-  #metadata(entry: FileField): void {
-    const { key, value } = this.#entry(entry)
-    if (Object.keys(this.#facts.metadata).length < 1000) this.#facts.metadata[key] = value
+  #opset(message: FileField): void {
+    let domain = ''
+    let version = 0
+    for (const field of this.#file.message(message)) {
+      if (field.field === 1) domain = this.#file.text(field, nameBytesMax)
+      else if (field.field === 2) version = field.number
+    }
+    this.#keep(domain)
+    this.#opsets.set(domain, version)
   }
 
-  #entry(entry: FileField): { readonly key: string; readonly value: string } {
+  /** Beyond their limits, entries are left out: nothing depends on them. */
+  #addMetadata(message: FileField): void {
+    if (++this.#metadataEntries > metadataEntriesMax) return
     let key = ''
     let value = ''
-    for (const field of this.#file.of(entry.start, entry.end)) {
-      if (field.field === 1) key = this.#file.text(field)
-      else if (field.field === 2) value = this.#file.text(field, metadataBytesMax)
+    for (const field of this.#file.message(message)) {
+      if (field.field === 1) key = this.#file.excerpt(field, nameBytesMax)
+      else if (field.field === 2) value = this.#file.excerpt(field, metadataBytesMax)
     }
-    return { key, value }
+    this.#keep(key + value)
+    this.#metadata[key] = value
+  }
+
+  /** TrainingInfoProto: an initialization and an algorithm, both graphs. */
+  #training(message: FileField): void {
+    for (const field of this.#file.message(message)) {
+      if (field.field === 1 || field.field === 2) this.#graph(field, 1)
+    }
   }
 
   #function(message: FileField): void {
-    for (const field of this.#file.of(message.start, message.end)) {
-      if (field.field === 7) this.#node(field, 1)
-      else if (field.field === 10) this.#facts.functionDomains.add(this.#file.text(field))
+    let name = ''
+    let domain = ''
+    for (const field of this.#file.message(message)) {
+      if (field.field === 1) name = this.#file.text(field, nameBytesMax)
+      else if (field.field === 7) this.#node(field, 1)
+      else if (field.field === 10) domain = this.#file.text(field, nameBytesMax)
       else if (field.field === 11) this.#attribute(field, 1)
     }
+    this.#addOperator(this.#functions, domain, name)
+  }
+
+  #mainGraph(message: FileField): void {
+    for (const field of this.#file.message(message)) {
+      if (field.field === 11) this.#inputs.push(this.#value(field))
+      else if (field.field === 12) this.#outputs.push(this.#value(field))
+      else {
+        const name = this.#graphField(field, 0)
+        if (name !== undefined) this.#initialized.add(this.#keep(name))
+      }
+    }
+  }
+
+  #value(message: FileField): OnnxValueFacts {
+    const value = readValue(this.#file, message)
+    this.#keep(value.name + value.type)
+    for (const dimension of value.shape ?? []) this.#keep(String(dimension))
+    return value
   }
 
   #graph(message: FileField, depth: number): void {
     if (depth > depthMax) throw new Error(`graphs nested deeper than ${depthMax}`)
-    for (const field of this.#file.of(message.start, message.end)) {
-      if (field.field === 1) this.#node(field, depth)
-      else if (field.field === 5) this.#tensor(field)
-      else if (field.field === 15) this.#sparse(field)
-    }
+    for (const field of this.#file.message(message)) this.#graphField(field, depth)
+  }
+
+  /** Reads a node or initializer; the name of an initializer comes back. */
+  #graphField(field: FileField, depth: number): string | undefined {
+    if (field.field === 1) this.#node(field, depth)
+    else if (field.field === 5) return this.#tensor(field)
+    else if (field.field === 15) return this.#sparse(field)
+    return undefined
   }
 
   #node(message: FileField, depth: number): void {
     let domain = ''
     let type = ''
-    for (const field of this.#file.of(message.start, message.end)) {
-      if (field.field === 4) type = this.#file.text(field)
+    for (const field of this.#file.message(message)) {
+      if (field.field === 4) type = this.#file.text(field, nameBytesMax)
       else if (field.field === 5) this.#attribute(field, depth)
-      else if (field.field === 7) domain = this.#file.text(field)
+      else if (field.field === 7) domain = this.#file.text(field, nameBytesMax)
     }
-    if (this.#facts.domains.size < listMax) this.#facts.domains.add(domain)
-    if (domain === 'ai.onnx.ml' && type === 'ZipMap') this.#facts.hasZipMap = true
+    this.#addOperator(this.#operators, domain, type)
   }
 
   #attribute(message: FileField, depth: number): void {
-    for (const field of this.#file.of(message.start, message.end)) {
+    let seen = 0
+    for (const field of this.#file.message(message)) {
       switch (field.field) {
         case 5:
-        case 10:
-          if (field.wireType === 2) this.#tensor(field)
+          seen = once(seen, field)
+          this.#tensor(field)
           break
         case 6:
+          seen = once(seen, field)
+          this.#graph(field, depth + 1)
+          break
+        case 10:
+          this.#tensor(field)
+          break
         case 11:
-          if (field.wireType === 2) this.#graph(field, depth + 1)
+          this.#graph(field, depth + 1)
           break
         case 22:
+          seen = once(seen, field)
+          this.#sparse(field)
+          break
         case 23:
           this.#sparse(field)
           break
@@ -154,106 +224,52 @@ class OnnxReader {
     }
   }
 
-  #sparse(message: FileField): void {
-    for (const field of this.#file.of(message.start, message.end)) {
-      if (field.field === 1 || field.field === 2) this.#tensor(field)
-    }
-  }
-
-  #tensor(message: FileField): void {
-    let elements = 1
-    let type = 0
+  /** A SparseTensorProto has the name of its values. */
+  #sparse(message: FileField): string {
+    let seen = 0
     let name = ''
-    let rawBytes: number | undefined
-    let isExternal = false
-    const entries: Record<string, string> = Object.create(null) as Record<string, string>
-    for (const field of this.#file.of(message.start, message.end)) {
-      switch (field.field) {
-        case 1:
-          elements *= this.#dimensions(field)
-          break
-        case 2:
-          type = field.number
-          break
-        case 8:
-          name = this.#file.text(field, 256)
-          break
-        case 9:
-          rawBytes = field.end - field.start
-          break
-        case 13: {
-          const { key, value } = this.#entry(field)
-          entries[key] = value
-          break
-        }
-        case 14:
-          isExternal = field.number === 1
-          break
-        default:
-      }
+    for (const field of this.#file.message(message)) {
+      if (field.field > 2) continue
+      seen = once(seen, field)
+      const tensor = this.#tensor(field)
+      if (field.field === 1) name = tensor
     }
-    if (isExternal || entries['location'] !== undefined) this.#external(name, entries)
-    else if (rawBytes !== undefined) this.#checkRaw({ name, type, elements, rawBytes })
+    return name
   }
 
-  /** One dimension, or the product of packed ones. */
-  #dimensions(field: FileField): number {
-    if (field.wireType === 0) return field.number
-    let product = 1
-    const bytes = this.#file.bytes(field.start, field.end, 1024)
-    for (let at = 0; at < bytes.length;) {
-      let value = 0
-      for (let scale = 1; at < bytes.length; scale *= 128) {
-        const byte = bytes[at++] ?? 0
-        value += (byte & 0x7f) * scale
-        if (byte < 0x80) break
-      }
-      product *= value
+  #tensor(message: FileField): string {
+    const { name, external, lies } = readTensor(this.#file, message)
+    if (external !== undefined) {
+      this.#keep(name + external.location)
+      this.#external.push(external)
     }
-    return product
+    if (lies && this.#lies.length < 10) this.#lies.push(name)
+    return name
   }
 
-  #external(tensor: string, entries: Readonly<Record<string, string>>): void {
-    if (this.#facts.external.length >= listMax) throw new Error(`more than ${listMax} external tensors`)
-    const length = entries['length']
-    this.#facts.external.push({
-      tensor,
-      location: entries['location'] ?? '',
-      offset: Number(entries['offset'] ?? 0),
-      length: length === undefined ? undefined : Number(length),
-    })
+  #addOperator(into: Map<string, Set<string>>, domain: string, type: string): void {
+    const known = into.get(domain)
+    if (known?.has(type) === true) return
+    this.#keep(domain + type)
+    if (known === undefined) into.set(domain, new Set([type]))
+    else known.add(type)
   }
 
-  #checkRaw(tensor: { name: string; type: number; elements: number; rawBytes: number }): void {
-    const bits = elementBits[tensor.type]
-    if (bits === undefined) return
-    if (Math.ceil((tensor.elements * bits) / 8) !== tensor.rawBytes && this.#facts.lies.length < 10)
-      this.#facts.lies.push(tensor.name)
+  #keep(text: string): string {
+    this.#kept += 1
+    this.#keptCharacters += text.length
+    if (this.#kept > keptMax || this.#keptCharacters > keptCharactersMax)
+      throw new Error('more names and types than any model has')
+    return text
   }
 }
 
-/** Bits of an element by TensorProto.DataType; strings have no raw form. */
-const elementBits: Readonly<Record<number, number>> = {
-  1: 32,
-  2: 8,
-  3: 8,
-  4: 16,
-  5: 16,
-  6: 32,
-  7: 64,
-  9: 8,
-  10: 16,
-  11: 64,
-  12: 32,
-  13: 64,
-  14: 64,
-  15: 128,
-  16: 16,
-  17: 8,
-  18: 8,
-  19: 8,
-  20: 8,
-  21: 4,
-  22: 4,
-  23: 4,
+/**
+ * Marks a field that a message has once at most; returns the marks. Why: readers join a message that comes twice,
+ * so that its halves could each look harmless.
+ */
+const once = (seen: number, field: FileField): number => {
+  const mark = 1 << field.field
+  if ((seen & mark) !== 0) throw new ProtobufError(`field ${field.field} comes twice at byte ${field.start}`)
+  return seen | mark
 }
