@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const isDoor = (path: string): boolean =>
   /^[^/]+\/(index|config)\.ts$/.test(path) ||
   /^(dialects|api)\/[^/]+\/(index|config)\.ts$/.test(path) ||
-  /^app\//.test(path)
+  path.startsWith('app/')
 
 const sources = readdirSync(src, { recursive: true })
   .map(String)

@@ -5,15 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { references } from './references.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const pages = [
-  '.',
-  ...['docs', 'docs/adr', 'docs/guides', 'docs/operations', 'docs/reference', 'bench/results'],
-].flatMap((folder) =>
-  existsSync(join(root, folder))
-    ? readdirSync(join(root, folder))
-        .filter((name) => name.endsWith('.md'))
-        .map((name) => join(folder, name))
-    : [],
+const pages = ['.', 'docs', 'docs/adr', 'docs/guides', 'docs/operations', 'docs/reference', 'bench/results'].flatMap(
+  (folder) =>
+    existsSync(join(root, folder))
+      ? readdirSync(join(root, folder))
+          .filter((name) => name.endsWith('.md'))
+          .map((name) => join(folder, name))
+      : [],
 )
 
 describe('the documentation', () => {

@@ -8,7 +8,7 @@ import { runTool } from './run-tool.ts'
 import type { Load, Speed } from './speed.ts'
 
 const proto = fileURLToPath(new URL('inference.proto', import.meta.url))
-const call = 'inference.GRPCInferenceService.ModelInfer'
+const call = 'inference.GRPCInferenceService["ModelInfer"]'
 
 /** One gRPC inference that ghz repeats; the tensor's bytes travel as raw contents. */
 export interface GhzRequest {
@@ -29,7 +29,7 @@ interface Report {
 
 const serialize = (request: GhzRequest): Buffer => {
   const service = loadSync(proto, { keepCase: true })['inference.GRPCInferenceService']
-  const method = service !== undefined && 'ModelInfer' in service ? service.ModelInfer : undefined
+  const method = service !== undefined && 'ModelInfer' in service ? service['ModelInfer'] : undefined
   if (typeof method !== 'object' || !('requestSerialize' in method)) throw new Error(`${proto} has no ModelInfer`)
   return method.requestSerialize({
     model_name: request.model,

@@ -57,9 +57,15 @@ export interface Parts {
 }
 
 /** The modules as data: what each needs and how it opens. Nothing else constructs any of them. */
-export const modules = (environment: Environment): ModuleTable<Parts> => {
+export const modules = (environment: Environment): ModuleTable<Parts> => ({
+  ...coreModules(environment),
+  ...doorModules(environment),
+})
+
+type Doors = 'http' | 'grpc'
+
+const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Doors> => {
   const { config, clock, random, logger, variables, draining, loading } = environment
-  const doors = { clock, logger, newRequestId: randomUUID }
   return {
     observer: { needs: [], open: () => ({ value: new Observer(clock) }) },
     serving: {
@@ -112,6 +118,12 @@ export const modules = (environment: Environment): ModuleTable<Parts> => {
         return { value, stop: () => threads.close() }
       },
     },
+  }
+}
+
+const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Doors> => {
+  const doors = { clock, logger, newRequestId: randomUUID }
+  return {
     http: {
       needs: ['openInference', 'serving', 'observer'],
       async open({ openInference, serving, observer }) {

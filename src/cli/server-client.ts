@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Readable } from 'node:stream'
@@ -34,7 +35,7 @@ export class ServerClient {
     )
   }
 
-  #send(request: ServerRequest): Promise<import('node:http').IncomingMessage> {
+  #send(request: ServerRequest): Promise<IncomingMessage> {
     const url = new URL(request.path, this.url)
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest
     return new Promise((resolve, reject) => {

@@ -34,7 +34,7 @@ export const runModules = async <Parts extends object>(
   const parts = {} as Parts
   const opened: Opened<unknown>[] = []
   const stop = async (): Promise<void> => {
-    await Promise.all(opened.map((module) => module.drain?.()))
+    await Promise.all(opened.map(async (module) => module.drain?.()))
     for (const module of opened.toReversed()) await module.stop?.()
   }
   try {

@@ -1,24 +1,23 @@
 import type { BatchOptions, QueuePolicy } from './batcher/batch-queue.ts'
 import type { ModelConfig, QueuePolicyConfig } from './model-config/model-config.ts'
+import { adaptiveBatching } from './model-config/model-config.ts'
 
 /** Turns a model's dynamic_batching settings into the batcher's. Without them, or without a batch dimension, requests run one by one. */
 export const batchOptions = (config: ModelConfig, queueDepthMax: number): BatchOptions => {
-  const batching = config.dynamicBatching
-  const joins = config.maxBatchSize > 0 && batching !== undefined
-  const delayMs = (batching?.maxQueueDelayMicroseconds ?? 0) / 1000
+  const batching = config.dynamicBatching ?? adaptiveBatching
+  const joins = config.maxBatchSize > 0 && config.dynamicBatching !== undefined
+  const delayMs = batching.maxQueueDelayMicroseconds / 1000
   return {
     rowsMax: joins ? config.maxBatchSize : 1,
     refuseAboveRowsMax: false,
     mode: joins ? (delayMs > 0 ? 'delay' : 'adaptive') : 'off',
-    preferredRows: batching?.preferredBatchSize ?? [],
+    preferredRows: batching.preferredBatchSize,
     delayMs,
-    preserveOrdering: batching?.preserveOrdering ?? false,
-    priorityLevels: batching?.priorityLevels ?? 0,
-    priorityDefault: batching?.defaultPriorityLevel ?? 0,
-    policyDefault: queuePolicy(batching?.defaultQueuePolicy),
-    policies: new Map(
-      [...(batching?.priorityQueuePolicy ?? [])].map(([level, policy]) => [level, queuePolicy(policy)]),
-    ),
+    preserveOrdering: batching.preserveOrdering,
+    priorityLevels: batching.priorityLevels,
+    priorityDefault: batching.defaultPriorityLevel,
+    policyDefault: queuePolicy(batching.defaultQueuePolicy),
+    policies: new Map([...batching.priorityQueuePolicy].map(([level, policy]) => [level, queuePolicy(policy)])),
     depthMax: queueDepthMax,
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Semaphore } from '../lib/index.ts'
-import { AppError, fail } from '../protocol/index.ts'
+import { fail } from '../protocol/index.ts'
+import type { AppError } from '../protocol/index.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import { ModelEntry } from './model-entry.ts'
@@ -119,7 +120,7 @@ export class ModelManager {
     await entry.inTurn(async () => {
       entry.wanted = false
       entry.onDemand = false
-      for (const slot of entry.versions.values()) this.#retire(entry, slot, 'unloaded')
+      for (const slot of entry.versions.values()) void this.#retire(entry, slot, 'unloaded')
     })
   }
 

@@ -33,6 +33,8 @@ export type OnnxAttribute =
   | readonly string[]
   | { readonly float: number }
   | { readonly graph: OnnxGraph }
+  | { readonly tensor: OnnxInitializer }
+  | { readonly sparse: OnnxSparse }
 
 export interface OnnxNode {
   readonly op: string
@@ -50,33 +52,66 @@ export interface OnnxInitializer {
   readonly data: Uint8Array | { readonly location: string; readonly offset?: number; readonly length?: number }
 }
 
+/** A sparse tensor: its values, under whose name it goes, and their places. */
+export interface OnnxSparse {
+  readonly values: OnnxInitializer
+  readonly indices: OnnxInitializer
+}
+
+export interface OnnxFunction {
+  readonly name: string
+  readonly domain: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly nodes: readonly OnnxNode[]
+}
+
 export interface OnnxGraph {
   readonly inputs: readonly OnnxValue[]
   /** `zipMap` makes the output a sequence of maps with keys of that kind. */
   readonly outputs: readonly (OnnxValue & { readonly zipMap?: 'int64' | 'string' })[]
   readonly nodes: readonly OnnxNode[]
   readonly initializers?: readonly OnnxInitializer[]
+  readonly sparseInitializers?: readonly OnnxSparse[]
 }
 
 export interface OnnxModel extends OnnxGraph {
   readonly opset?: number
   readonly irVersion?: number
   readonly metadata?: Readonly<Record<string, string>>
+  readonly functions?: readonly OnnxFunction[]
+  /** A graph that only training would run. */
+  readonly training?: OnnxGraph
 }
 
 /** Encodes a model as an ONNX file (onnx.proto3), for tests and benchmarks. */
 export const buildOnnx = (model: OnnxModel): Uint8Array => {
   const writer = new ProtobufWriter(4096).uint64(1, model.irVersion ?? 8).string(2, 'slipway-testing')
   writer.message(7, (graph) => writeGraph(graph, model))
-  const domains = new Set(['', ...model.nodes.map((node) => node.domain ?? '')])
-  for (const domain of domains) {
-    const version = domain === '' ? (model.opset ?? 17) : domain === 'ai.onnx.ml' ? 3 : 1
-    writer.message(8, (opset) => opset.string(1, domain).uint64(2, version))
-  }
-  for (const [key, value] of Object.entries(model.metadata ?? {})) {
+  for (const domain of domainsOf([...model.nodes, ...(model.functions ?? []).flatMap(({ nodes }) => nodes)]))
+    writer.message(8, (opset) => writeOpset(opset, domain, model.opset))
+  for (const [key, value] of Object.entries(model.metadata ?? {}))
     writer.message(14, (entry) => entry.string(1, key).string(2, value))
-  }
+  const { training } = model
+  if (training !== undefined) writer.message(20, (info) => info.message(2, (graph) => writeGraph(graph, training)))
+  for (const one of model.functions ?? []) writer.message(25, (message) => writeFunction(message, one, model.opset))
   return writer.finish()
+}
+
+const domainsOf = (nodes: readonly OnnxNode[]): ReadonlySet<string> =>
+  new Set(['', ...nodes.map((node) => node.domain ?? '')])
+
+const writeOpset = (writer: ProtobufWriter, domain: string, opset = 17): void => {
+  writer.string(1, domain).uint64(2, domain === '' ? opset : domain === 'ai.onnx.ml' ? 3 : 1)
+}
+
+const writeFunction = (writer: ProtobufWriter, one: OnnxFunction, opset: number | undefined): void => {
+  writer.string(1, one.name)
+  for (const input of one.inputs) writer.string(4, input)
+  for (const output of one.outputs) writer.string(5, output)
+  for (const node of one.nodes) writer.message(7, (message) => writeNode(message, node))
+  for (const domain of domainsOf(one.nodes)) writer.message(9, (message) => writeOpset(message, domain, opset))
+  writer.string(10, one.domain)
 }
 
 const writeGraph = (writer: ProtobufWriter, graph: OnnxGraph): void => {
@@ -84,6 +119,7 @@ const writeGraph = (writer: ProtobufWriter, graph: OnnxGraph): void => {
   writer.string(2, 'graph')
   for (const initializer of graph.initializers ?? [])
     writer.message(5, (tensor) => writeInitializer(tensor, initializer))
+  for (const sparse of graph.sparseInitializers ?? []) writer.message(15, (tensor) => writeSparse(tensor, sparse))
   for (const input of graph.inputs) writer.message(11, (value) => writeValue(value, input))
   for (const output of graph.outputs)
     writer.message(12, (value) =>
@@ -106,6 +142,8 @@ const writeAttribute = (writer: ProtobufWriter, name: string, value: OnnxAttribu
   else if (typeof value === 'string') writer.string(4, value).uint64(20, 3)
   else if ('float' in value) writer.float(2, value.float).uint64(20, 1)
   else if ('graph' in value) writer.message(6, (graph) => writeGraph(graph, value.graph)).uint64(20, 5)
+  else if ('tensor' in value) writer.message(5, (tensor) => writeInitializer(tensor, value.tensor)).uint64(20, 4)
+  else if ('sparse' in value) writer.message(22, (tensor) => writeSparse(tensor, value.sparse)).uint64(20, 11)
   else if (typeof value[0] === 'string') {
     for (const text of value) writer.string(9, String(text))
     writer.uint64(20, 8)
@@ -113,6 +151,14 @@ const writeAttribute = (writer: ProtobufWriter, name: string, value: OnnxAttribu
     for (const number of value) writer.int64(8, Number(number))
     writer.uint64(20, 7)
   }
+}
+
+/** A SparseTensorProto of one dimension, eight long. */
+const writeSparse = (writer: ProtobufWriter, { values, indices }: OnnxSparse): void => {
+  writer
+    .message(1, (tensor) => writeInitializer(tensor, values))
+    .message(2, (tensor) => writeInitializer(tensor, indices))
+    .int64(3, 8)
 }
 
 const writeInitializer = (writer: ProtobufWriter, { name, datatype, dims, data }: OnnxInitializer): void => {

@@ -1,5 +1,5 @@
 import type { DataType } from '../tensor/index.ts'
-import type { OnnxModel } from './onnx-builder.ts'
+import type { OnnxGraph, OnnxInitializer, OnnxModel } from './onnx-builder.ts'
 import { seededRandom } from './seeded-random.ts'
 
 const floats = (count: number, seed: number): Uint8Array => {
@@ -125,4 +125,93 @@ export const allocationBombModel = (): OnnxModel => ({
   outputs: [{ name: 'output', datatype: 'FP32', shape: [-1, -1] }],
   nodes: [{ op: 'Expand', inputs: ['one', 'shape'], outputs: ['output'] }],
   initializers: [{ name: 'one', datatype: 'FP32', dims: [1, 1], data: new Uint8Array(Float32Array.of(1).buffer) }],
+})
+
+/** The scores of a classifier as its label, a text, and the score of the best class; strings leave the model. */
+export const labelModel = (labels: readonly string[] = ['low', 'middle', 'high']): OnnxModel => ({
+  inputs: [{ name: 'input', datatype: 'FP32', shape: ['batch', labels.length] }],
+  outputs: [
+    { name: 'label', datatype: 'BYTES', shape: ['batch'] },
+    { name: 'score', datatype: 'FP32', shape: ['batch'] },
+  ],
+  nodes: [
+    { op: 'ArgMax', inputs: ['input'], outputs: ['best'], attributes: { axis: 1, keepdims: 0 } },
+    {
+      op: 'LabelEncoder',
+      domain: 'ai.onnx.ml',
+      inputs: ['best'],
+      outputs: ['label'],
+      attributes: { keys_int64s: labels.map((_, index) => index), values_strings: labels },
+    },
+    { op: 'ReduceMax', inputs: ['input'], outputs: ['score'], attributes: { axes: [1], keepdims: 0 } },
+  ],
+})
+
+/** Open dimensions everywhere: left [rows, inner] by right [inner, columns], and where the product isn't zero: [2, a size that only the data tell]. */
+export const dynamicShapesModel = (): OnnxModel => ({
+  inputs: [
+    { name: 'left', datatype: 'FP32', shape: ['rows', 'inner'] },
+    { name: 'right', datatype: 'FP32', shape: ['inner', 'columns'] },
+  ],
+  outputs: [
+    { name: 'product', datatype: 'FP32', shape: ['rows', 'columns'] },
+    { name: 'places', datatype: 'INT64', shape: [2, -1] },
+  ],
+  nodes: [
+    { op: 'MatMul', inputs: ['left', 'right'], outputs: ['product'] },
+    { op: 'NonZero', inputs: ['product'], outputs: ['places'] },
+  ],
+})
+
+const scalar = (name: string, datatype: 'BOOL' | 'FP32', data: Uint8Array): OnnxInitializer => ({
+  name,
+  datatype,
+  dims: [],
+  data,
+})
+
+/**
+ * Runs as long as its input says: so many products of two matrices of size², one after the other; the answer is the
+ * number of rounds done. A round takes about 2·size³ operations, by default a tenth of a millisecond to some.
+ */
+export const slowModel = ({ size = 128 } = {}): OnnxModel => ({
+  inputs: [{ name: 'rounds', datatype: 'INT64', shape: [1] }],
+  outputs: [{ name: 'done', datatype: 'INT64', shape: [1] }],
+  nodes: [
+    { op: 'Squeeze', inputs: ['rounds'], outputs: ['count'] },
+    { op: 'Cast', inputs: ['count'], outputs: ['scale'], attributes: { to: 1 } },
+    { op: 'Mul', inputs: ['big', 'scale'], outputs: ['start'] },
+    {
+      op: 'Loop',
+      inputs: ['count', 'true', 'start'],
+      outputs: ['last', 'marks'],
+      attributes: { body: { graph: loopBody(size) } },
+    },
+    // Why: an answer that doesn't depend on the products would let the runtime leave them out.
+    { op: 'Shape', inputs: ['marks'], outputs: ['done'] },
+  ],
+  initializers: [weights('big', [size, size], 6), scalar('true', 'BOOL', Uint8Array.of(1))],
+})
+
+const loopBody = (size: number): OnnxGraph => ({
+  inputs: [
+    { name: 'round', datatype: 'INT64', shape: [] },
+    { name: 'more', datatype: 'BOOL', shape: [] },
+    { name: 'matrix', datatype: 'FP32', shape: [size, size] },
+  ],
+  outputs: [
+    { name: 'still', datatype: 'BOOL', shape: [] },
+    { name: 'next', datatype: 'FP32', shape: [size, size] },
+    { name: 'mark', datatype: 'FP32', shape: [] },
+  ],
+  nodes: [
+    { op: 'Identity', inputs: ['more'], outputs: ['still'] },
+    { op: 'MatMul', inputs: ['matrix', 'big'], outputs: ['product'] },
+    { op: 'Clip', inputs: ['product', 'least', 'most'], outputs: ['next'] },
+    { op: 'ReduceMean', inputs: ['next'], outputs: ['mark'], attributes: { keepdims: 0 } },
+  ],
+  initializers: [
+    scalar('least', 'FP32', new Uint8Array(Float32Array.of(-1).buffer)),
+    scalar('most', 'FP32', new Uint8Array(Float32Array.of(1).buffer)),
+  ],
 })

@@ -11,6 +11,8 @@ export interface TestAppOptions {
   readonly models?: Readonly<Record<string, string | Uint8Array>>
   /** Flags of `slipway up`. */
   readonly flags?: readonly string[]
+  /** Environment of the server; empty when left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 export interface LogLine {
@@ -59,7 +61,7 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
     ...(options.flags ?? []),
   ]
   const { config } = loadConfig({ args: flags, environment: {}, directory: root })
-  const app = await start(config, { logger: recordingLogger(log), environment: process.env })
+  const app = await start(config, { logger: recordingLogger(log), environment: options.environment ?? {} })
   await app.loaded
   const { http = '', grpc = '' } = app.addresses
   const addresses = { http, grpc }

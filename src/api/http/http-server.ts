@@ -133,32 +133,13 @@ export class HttpServer {
 
   #send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
     if (response.destroyed) return
-    if (reply.headers !== undefined)
+    if (reply.headers !== undefined) {
       for (const name in reply.headers) response.setHeader(name, reply.headers[name] ?? '')
+    }
     if (reply.contentType !== undefined) response.setHeader('content-type', reply.contentType)
     if (this.#closing) response.setHeader('connection', 'close')
     response.statusCode = reply.status
-    const pieces = typeof reply.body === 'object' && !(reply.body instanceof Uint8Array) ? reply.body : undefined
-    const body = pieces === undefined ? (reply.body as string | Uint8Array | undefined) : undefined
-    const bytes = pieces === undefined ? byteLength(body) : pieces.reduce((sum, piece) => sum + piece.length, 0)
-    const encoding = bytes >= compressBytesMin ? acceptedEncoding(request.headers['accept-encoding']) : undefined
-    if (encoding !== undefined) {
-      response.setHeader('content-encoding', encoding)
-      const compressor = encoding === 'gzip' ? createGzip() : createDeflate()
-      compressor.pipe(response)
-      for (const piece of pieces ?? [body ?? '']) compressor.write(piece)
-      compressor.end()
-      return
-    }
-    response.setHeader('content-length', bytes)
-    if (pieces === undefined) {
-      response.end(body)
-      return
-    }
-    response.cork()
-    for (const piece of pieces) response.write(piece)
-    response.end()
-    response.uncork()
+    sendBody(response, reply.body ?? '', request.headers['accept-encoding'])
   }
 
   #sendError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -185,8 +166,35 @@ export class HttpServer {
   }
 }
 
-const byteLength = (body: string | Uint8Array | undefined): number =>
-  body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length
+type Body = NonNullable<Reply['body']>
+
+const byteLength = (body: Body): number => {
+  if (typeof body === 'string') return Buffer.byteLength(body)
+  return body instanceof Uint8Array ? body.length : body.reduce((sum, piece) => sum + piece.length, 0)
+}
+
+const sendBody = (response: ServerResponse, body: Body, accepted: string | string[] | undefined): void => {
+  const bytes = byteLength(body)
+  const whole = typeof body === 'string' || body instanceof Uint8Array
+  const encoding = bytes >= compressBytesMin ? acceptedEncoding(accepted) : undefined
+  if (encoding !== undefined) {
+    response.setHeader('content-encoding', encoding)
+    const compressor = encoding === 'gzip' ? createGzip() : createDeflate()
+    compressor.pipe(response)
+    for (const piece of whole ? [body] : body) compressor.write(piece)
+    compressor.end()
+    return
+  }
+  response.setHeader('content-length', bytes)
+  if (whole) {
+    response.end(body)
+    return
+  }
+  response.cork()
+  for (const piece of body) response.write(piece)
+  response.end()
+  response.uncork()
+}
 
 /** gzip or deflate when the client lists it without forbidding it (RFC 9110, section 12.5.3). */
 const acceptedEncoding = (header: string | string[] | undefined): 'gzip' | 'deflate' | undefined => {

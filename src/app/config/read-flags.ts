@@ -23,9 +23,7 @@ export const readFlags = (args: readonly string[]): GivenValues => {
       continue
     }
     if (named === undefined) {
-      problems.push(
-        arg.startsWith('-') ? `unknown flag ${flag}${didYouMean(flag, [...byFlag.keys()])}` : `unexpected '${arg}'`,
-      )
+      problems.push(unknown(arg, flag))
       continue
     }
     if (named.option.type === 'boolean' && equals < 0) {
@@ -40,3 +38,6 @@ export const readFlags = (args: readonly string[]): GivenValues => {
   for (const [path, raw] of lists) values.push({ path, raw, source: `flags of ${path}` })
   return { values, problems }
 }
+
+const unknown = (arg: string, flag: string): string =>
+  arg.startsWith('-') ? `unknown flag ${flag}${didYouMean(flag, [...byFlag.keys()])}` : `unexpected '${arg}'`

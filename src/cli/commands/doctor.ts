@@ -9,7 +9,7 @@ import { apiRoot } from '../../protocol/index.ts'
 import { clientArgs, commonOptions } from '../client-options.ts'
 import type { Command } from '../command.ts'
 import { bytesText } from '../format.ts'
-import { ServerClient } from '../server-client.ts'
+import type { ServerClient } from '../server-client.ts'
 
 interface Finding {
   readonly check: string

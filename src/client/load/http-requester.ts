@@ -28,7 +28,6 @@ export class HttpRequester {
       keepAlive: true,
       maxSockets: options.connectionsMax,
       maxFreeSockets: options.connectionsMax,
-      noDelay: true,
     })
     const length = target.body === undefined ? {} : { 'content-length': String(target.body.byteLength) }
     this.#headers = { ...length, ...target.headers }

@@ -1,5 +1,5 @@
 import type { Schema } from '../../../protocol/index.ts'
-import type { ModelStatus, Serving, VersionStatus } from '../../../serving/index.ts'
+import type { ModelStatus, Serving, VersionFacts, VersionStatus } from '../../../serving/index.ts'
 import { modelConfigToJson } from '../../../serving/index.ts'
 
 /** What the API tells of a model. */
@@ -37,7 +37,6 @@ export const modelView = (status: ModelStatus, serving: Serving): ModelView => (
 })
 
 const versionView = (model: string, status: VersionStatus, serving: Serving): VersionView => {
-  const { facts } = status
   const served = serving.models
     .serving()
     .find((version) => version.model === model && version.version === status.version)
@@ -45,20 +44,30 @@ const versionView = (model: string, status: VersionStatus, serving: Serving): Ve
     version: String(status.version),
     state: status.state,
     reason: status.reason,
-    engine: facts?.engine ?? '',
-    runtime: facts?.runtime ?? '',
-    inputs: facts?.signature.inputs ?? [],
-    outputs: facts?.signature.outputs ?? [],
-    metadata: facts?.metadata ?? {},
-    config: facts === undefined ? null : modelConfigToJson(facts.config),
+    ...factsView(status.facts),
     instances: status.instances,
     queueDepth: status.queueDepth,
     inFlight: status.outstanding,
     memoryBytes: (served?.instances ?? []).reduce((sum, instance) => sum + serving.watch.hostBytes(instance), 0),
-    loadMs: Math.round(facts?.loadMs ?? 0),
     lastCrash: status.lastCrash ?? '',
   }
 }
+
+type FactsView = Pick<VersionView, 'engine' | 'runtime' | 'inputs' | 'outputs' | 'metadata' | 'config' | 'loadMs'>
+
+/** What is only known of a loaded version. */
+const factsView = (facts: VersionFacts | undefined): FactsView =>
+  facts === undefined
+    ? { engine: '', runtime: '', inputs: [], outputs: [], metadata: {}, config: null, loadMs: 0 }
+    : {
+        engine: facts.engine,
+        runtime: facts.runtime,
+        inputs: facts.signature.inputs,
+        outputs: facts.signature.outputs,
+        metadata: facts.metadata,
+        config: modelConfigToJson(facts.config),
+        loadMs: Math.round(facts.loadMs),
+      }
 
 const text: Schema = { type: 'string' }
 const number: Schema = { type: 'number' }
