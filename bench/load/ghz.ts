@@ -7,8 +7,8 @@ import { findGhz } from './find-tool.ts'
 import { runTool } from './run-tool.ts'
 import type { Load, Speed } from './speed.ts'
 
-const proto = fileURLToPath(new URL('inference.proto', import.meta.url))
-const call = 'inference.GRPCInferenceService["ModelInfer"]'
+const proto = fileURLToPath(new URL('../../proto/inference.proto', import.meta.url))
+const call = 'inference.GRPCInferenceService/ModelInfer'
 
 /** One gRPC inference that ghz repeats; the tensor's bytes travel as raw contents. */
 export interface GhzRequest {

@@ -16,6 +16,8 @@ import type { Predict } from '../gateway/index.ts'
 import { openPredict } from '../gateway/index.ts'
 import { deferToCheckPhase } from '../lib/index.ts'
 import type { Clock, Logger, ModuleTable, Random } from '../lib/index.ts'
+import { openTracing } from '../monitoring/index.ts'
+import type { Tracing } from '../monitoring/index.ts'
 import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
 import { apiRoutes } from './api-routes.ts'
@@ -47,6 +49,7 @@ export interface Door {
 
 /** Every module of the server and what it is to the others. */
 export interface Parts {
+  tracing: Tracing
   observer: Observer
   serving: Serving
   statistics: Statistics
@@ -67,7 +70,15 @@ type Doors = 'http' | 'grpc'
 const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Doors> => {
   const { config, clock, random, logger, variables, draining, loading } = environment
   return {
-    observer: { needs: [], open: () => ({ value: new Observer(clock) }) },
+    tracing: {
+      needs: [],
+      async open() {
+        const { otlpEndpoint: endpoint, otlpHeaders: headers, sampleRatio } = config.tracing
+        const tracing = await openTracing({ endpoint, headers, sampleRatio, serviceVersion: packageVersion, logger })
+        return { value: tracing, stop: () => tracing.close() }
+      },
+    },
+    observer: { needs: ['tracing'], open: ({ tracing }) => ({ value: new Observer(clock, tracing) }) },
     serving: {
       needs: ['observer'],
       async open({ observer }) {

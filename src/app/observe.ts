@@ -2,7 +2,7 @@ import type { InferCall, InferReply, PredictionRecorder } from '../gateway/index
 import type { Clock } from '../lib/index.ts'
 import type { Statistics } from '../dialects/open-inference/index.ts'
 import { collectProcess, MetricsRegistry, metricTable, PredictionMetrics } from '../monitoring/index.ts'
-import type { ServerMetrics } from '../monitoring/index.ts'
+import type { ServerMetrics, TracedPrediction, Tracing } from '../monitoring/index.ts'
 import { errorRow } from '../protocol/index.ts'
 import type { AppError, Route } from '../protocol/index.ts'
 import type { Serving, ServingEvents } from '../serving/index.ts'
@@ -13,7 +13,12 @@ export class Observer {
   readonly #predictions = new PredictionMetrics(this.registry)
   #statistics: Statistics | undefined
 
-  constructor(clock: Clock) {
+  readonly #clock: Clock
+  readonly #tracing: Tracing
+
+  constructor(clock: Clock, tracing: Tracing) {
+    this.#clock = clock
+    this.#tracing = tracing
     collectProcess(this.registry, clock)
   }
 
@@ -46,6 +51,7 @@ export class Observer {
       answered: (call, reply, elapsedMs) => {
         statistics.answered(call, reply, elapsedMs)
         this.#predictions.answered(targetOf(call, reply.version), answeredTiming(call, reply, elapsedMs))
+        this.#trace(call, reply.version, { elapsedMs, timing: reply.timing, error: undefined })
       },
       failed: (call, version, error, elapsedMs) => {
         statistics.failed(call, version, elapsedMs)
@@ -53,8 +59,30 @@ export class Observer {
           code: error.code,
           category: errorRow(error.code).category,
         })
+        this.#trace(call, version, { elapsedMs, timing: undefined, error: error.code })
       },
     }
+  }
+
+  #trace(
+    call: InferCall,
+    version: string,
+    outcome: { readonly elapsedMs: number } & Pick<TracedPrediction, 'timing' | 'error'>,
+  ): void {
+    const endedAtMs = this.#clock.wallMs()
+    const { model, id, protocol, traceparent } = call
+    const { elapsedMs, timing, error } = outcome
+    this.#tracing.record({
+      model,
+      version,
+      id,
+      protocol,
+      traceparent,
+      startedAtMs: endedAtMs - elapsedMs,
+      endedAtMs,
+      timing,
+      error,
+    })
   }
 
   /** Sets the gauges of the models at every scrape. */

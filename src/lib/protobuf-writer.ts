@@ -1,7 +1,5 @@
 import { wireTypes } from './protobuf-reader.ts'
 
-const utf8 = new TextEncoder()
-
 /** Fields whose bytes are at least this long are kept as they are instead of being copied into the buffer. */
 const chunkBytesMin = 4096
 
@@ -10,15 +8,13 @@ const chunkBytesMin = 4096
  * they must not change before.
  */
 export class ProtobufWriter {
-  #buffer: Uint8Array
-  #view: DataView
+  #buffer: Buffer
   #at = 0
   #flushed: Uint8Array[] = []
   #flushedBytes = 0
 
   constructor(sizeHint = 256) {
-    this.#buffer = new Uint8Array(sizeHint)
-    this.#view = new DataView(this.#buffer.buffer)
+    this.#buffer = Buffer.allocUnsafe(sizeHint)
   }
 
   /** A whole number; of a negative one, its two's complement. */
@@ -39,7 +35,7 @@ export class ProtobufWriter {
   float(field: number, value: number): this {
     this.#tag(field, wireTypes.fixed32)
     this.#room(4)
-    this.#view.setFloat32(this.#at, value, true)
+    this.#buffer.writeFloatLE(value, this.#at)
     this.#at += 4
     return this
   }
@@ -47,13 +43,18 @@ export class ProtobufWriter {
   double(field: number, value: number): this {
     this.#tag(field, wireTypes.fixed64)
     this.#room(8)
-    this.#view.setFloat64(this.#at, value, true)
+    this.#buffer.writeDoubleLE(value, this.#at)
     this.#at += 8
     return this
   }
 
   string(field: number, text: string): this {
-    return this.bytes(field, utf8.encode(text))
+    const bytes = Buffer.byteLength(text)
+    this.#tag(field, wireTypes.bytes)
+    this.#varint(bytes)
+    this.#room(bytes)
+    this.#at += this.#buffer.write(text, this.#at)
+    return this
   }
 
   bytes(field: number, bytes: Uint8Array): this {
@@ -90,7 +91,7 @@ export class ProtobufWriter {
 
   /** The message so far, which may share memory with the writer: write nothing after. */
   finish(): Uint8Array {
-    if (this.#flushed.length === 0) return this.#buffer.subarray(0, this.#at)
+    if (this.#flushed.length === 0) return new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset, this.#at)
     this.#flush()
     const whole = new Uint8Array(this.#flushedBytes)
     let at = 0
@@ -114,7 +115,7 @@ export class ProtobufWriter {
 
   #flush(): void {
     if (this.#at === 0) return
-    this.#keep(this.#buffer.slice(0, this.#at))
+    this.#keep(new Uint8Array(this.#buffer.subarray(0, this.#at)))
     this.#at = 0
   }
 
@@ -142,9 +143,8 @@ export class ProtobufWriter {
 
   #room(bytes: number): void {
     if (this.#at + bytes <= this.#buffer.length) return
-    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#at + bytes))
-    grown.set(this.#buffer.subarray(0, this.#at))
+    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#at + bytes))
+    this.#buffer.copy(grown, 0, 0, this.#at)
     this.#buffer = grown
-    this.#view = new DataView(grown.buffer)
   }
 }

@@ -87,7 +87,7 @@ export const servingOptions = {
   },
   'host.niceness': {
     type: 'integer',
-    default: 5,
+    default: 0,
     min: 0,
     max: 19,
     doc: 'How far the scheduling priority of hosts lies below that of the server.',

@@ -48,6 +48,8 @@ export class GrpcServer {
       'grpc.max_receive_message_length': options.messageBytesMax,
       'grpc.max_send_message_length': options.messageBytesMax,
       'grpc.max_concurrent_streams': options.streamsMax,
+      // Why: its book-keeping costs more than a small model's run, and nothing here reads it.
+      'grpc.enable_channelz': 0,
       'grpc.so_reuseport': options.reusePort ? 1 : 0,
     })
     for (const service of new Set(deps.methods.map((method) => method.service))) this.#addService(service)

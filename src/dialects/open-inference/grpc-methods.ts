@@ -43,7 +43,7 @@ export const openInferenceMethods = (deps: GrpcMethodsDeps): GrpcMethod[] => [
     method: 'ModelInfer',
     needs: 'model.infer',
     streams: false,
-    handle: (request, call) => inferMessage(deps, readGrpcInferRequest(request), call),
+    handle: async (request, call) => inferMessage(deps, readGrpcInferRequest(request), call),
   },
   {
     service,

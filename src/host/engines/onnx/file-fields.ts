@@ -18,8 +18,8 @@ interface Varint {
 }
 
 const windowBytes = 64 * 1024
-/** More fields than any real model has. */
-const fieldsMax = 20_000_000
+/** Some twenty seconds of reading. A forest has a field a number, so the largest of them have tens of millions. */
+const fieldsMax = 100_000_000
 /** A tag has 32 bits. Readers drop the bits above, so with them one file could mean two different models. */
 const tagMax = 0xffff_ffff
 

@@ -5,18 +5,13 @@ import { EngineError } from '../../engine.ts'
 import { ortDatatypes, ortTypeOf } from './ort-datatype.ts'
 
 /**
- * Makes the runtime take FP16 as its bits. It picks an array type for it when it sees its first tensor, and its
- * native part doesn't know the one that newer platforms have.
+ * FP16 as the runtime's native part knows it: the bits in 16-bit integers. Where the platform has Float16Array the
+ * runtime's own constructor insists on that, which the native part doesn't know.
  */
-const takeHalvesAsBits = (): void => {
-  const platformHalves = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')
-  if (platformHalves === undefined) return
-  Reflect.deleteProperty(globalThis, 'Float16Array')
-  void new OrtTensor('float32', Float32Array.of(0), [1])
-  Object.defineProperty(globalThis, 'Float16Array', platformHalves)
+const halves = (tensor: Tensor): OrtTensor => {
+  const bits = new OrtTensor('uint16', toTypedArray(tensor) as Uint16Array, tensor.shape)
+  return Object.defineProperty(bits, 'type', { value: 'float16', enumerable: true })
 }
-
-takeHalvesAsBits()
 
 /**
  * Views a tensor as ONNX Runtime's. Its strings end at NUL and can't carry bytes that aren't UTF-8, so such
@@ -26,6 +21,7 @@ export const toOrt = (tensor: Tensor): OrtTensor => {
   const type = ortTypeOf(tensor.datatype)
   if (type === undefined)
     throw new EngineError('input', `ONNX Runtime can't take ${tensor.datatype} ('${tensor.name}')`)
+  if (tensor.datatype === 'FP16') return halves(tensor)
   const data = tensor.datatype === 'BYTES' ? ortStrings(tensor) : toTypedArray(tensor)
   // Why: the constructor is overloaded per type; type and data agree by the table above.
   return new OrtTensor(type as 'float32', data as Float32Array, tensor.shape)

@@ -1,0 +1,100 @@
+import type { Attributes, Context, Tracer } from '@opentelemetry/api'
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
+import type { Logger } from '../../lib/index.ts'
+import type { TracedPrediction, Tracing } from './tracing.ts'
+import { parseTraceparent } from './traceparent.ts'
+
+export interface OtlpOptions {
+  /** Base URL of the collector; traces go to its /v1/traces. */
+  readonly endpoint: string
+  /** Each NAME=VALUE. */
+  readonly headers: readonly string[]
+  readonly sampleRatio: number
+  readonly serviceVersion: string
+  readonly logger: Logger
+}
+
+/** Spans beyond this many waiting to be sent are dropped: a slow collector must not cost memory. */
+const queueSpansMax = 4096
+const exportTimeoutMs = 10_000
+
+/** Sends a span for each prediction, with children for its time in the queue and its run, to an OpenTelemetry collector by OTLP over HTTP. */
+export const openOtlpTracing = (options: OtlpOptions): Tracing => {
+  const exporter = new OTLPTraceExporter({
+    url: `${options.endpoint.replace(/\/$/, '')}/v1/traces`,
+    headers: Object.fromEntries(options.headers.map((header) => splitHeader(header))),
+    timeoutMillis: exportTimeoutMs,
+  })
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'slipway', 'service.version': options.serviceVersion }),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio) }),
+    spanProcessors: [new BatchSpanProcessor({ exporter, maxQueueSize: queueSpansMax })],
+  })
+  const tracer = provider.getTracer('slipway')
+  return {
+    record: (prediction) => recordPrediction(tracer, prediction),
+    async close() {
+      await provider
+        .shutdown()
+        .catch((error: unknown) => options.logger.warn('tracing.close', { error: String(error) }))
+    },
+  }
+}
+
+const splitHeader = (header: string): [string, string] => {
+  const at = header.indexOf('=')
+  return at < 0 ? [header, ''] : [header.slice(0, at), header.slice(at + 1)]
+}
+
+const recordPrediction = (tracer: Tracer, prediction: TracedPrediction): void => {
+  const context = parentContext(prediction.traceparent)
+  const { startedAtMs, endedAtMs, timing, error } = prediction
+  const span = tracer.startSpan(
+    `infer ${prediction.model}`,
+    { kind: SpanKind.SERVER, startTime: startedAtMs, attributes: attributesOf(prediction) },
+    context,
+  )
+  if (timing !== undefined && span.isRecording()) {
+    const inside = trace.setSpan(context, span)
+    const computedAtMs = endedAtMs - timing.computeMs - timing.transferMs / 2
+    const sentAtMs = Math.max(startedAtMs, endedAtMs - timing.computeMs - timing.transferMs)
+    tracer.startSpan('queue', { startTime: Math.max(startedAtMs, sentAtMs - timing.queueMs) }, inside).end(sentAtMs)
+    tracer
+      .startSpan('compute', { startTime: Math.max(sentAtMs, computedAtMs) }, inside)
+      .end(Math.min(endedAtMs, computedAtMs + timing.computeMs))
+  }
+  if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error })
+  span.end(endedAtMs)
+}
+
+const attributesOf = ({ model, version, id, protocol, timing, error }: TracedPrediction): Attributes => ({
+  'slipway.model': model,
+  'slipway.version': version,
+  ...(id === '' ? {} : { 'slipway.request.id': id }),
+  ...(protocol === 'grpc'
+    ? { 'rpc.system': 'grpc', 'rpc.service': 'inference.GRPCInferenceService', 'rpc.method': 'ModelInfer' }
+    : { 'http.request.method': 'POST', 'http.route': '/v2/models/{model}/infer' }),
+  ...(timing === undefined
+    ? {}
+    : { 'slipway.batch.rows': timing.batchRows, 'slipway.batch.requests': timing.batchRequests }),
+  ...(error === undefined ? {} : { 'error.type': error }),
+})
+
+const parentContext = (traceparent: string | undefined): Context => {
+  const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent)
+  if (parent === undefined) return ROOT_CONTEXT
+  return trace.setSpanContext(ROOT_CONTEXT, {
+    traceId: parent.traceId,
+    spanId: parent.parentId,
+    traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    isRemote: true,
+  })
+}
