@@ -5,7 +5,7 @@ import { servingOptions } from '../serving/config.ts'
 import { logOptions, tracingOptions } from '../monitoring/config.ts'
 
 /** Options of the process itself. */
-export const appOptions = {
+const appOptions = {
   dataDir: {
     type: 'string',
     default: './slipway-data',

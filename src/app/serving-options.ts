@@ -23,7 +23,7 @@ const hostEnvironment = (environment: Readonly<Record<string, string | undefined
 }
 
 /** Folders of models: the user's, those uploaded, and the example that was asked for. */
-export const modelRoots = (config: Config): string[] => [
+const modelRoots = (config: Config): string[] => [
   ...config.serving.modelRepository,
   uploadsRoot(config),
   ...exampleRoots(config),

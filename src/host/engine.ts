@@ -12,8 +12,7 @@ export interface LoadOrder {
   readonly options: Readonly<Record<string, string>>
 }
 
-export const engineNames = ['onnx', 'js', 'echo'] as const
-export type EngineName = (typeof engineNames)[number]
+export type EngineName = 'onnx' | 'js' | 'echo'
 
 /** What a host reports once a model is loaded. */
 export interface LoadReport {

@@ -2,7 +2,7 @@ import type { Frame, FrameKind } from './frame.ts'
 import { frameBytesMax, frameHeaderBytes } from './frame.ts'
 
 /** Thrown on a stream that isn't frames; the connection is of no more use. */
-export class FrameError extends Error {
+class FrameError extends Error {
   override name = 'FrameError'
 }
 

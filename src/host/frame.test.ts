@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { datatypes } from '../tensor/index.ts'
 import type { Frame, ScatteredTensor } from './frame.ts'
 import { frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from './frame.ts'
-import { FrameError, FrameSplitter } from './frame-splitter.ts'
+import { FrameSplitter } from './frame-splitter.ts'
 
 const tensors: fc.Arbitrary<ScatteredTensor> = fc.record({
   name: fc.string({ unit: 'grapheme', maxLength: 12 }),
@@ -97,7 +97,7 @@ describe('FrameSplitter', () => {
   it.each([0, 7, 2 ** 31, 2 ** 32 - 1])('refuses a frame that claims %d bytes before it takes memory', (length) => {
     const header = new Uint8Array(12)
     new DataView(header.buffer).setUint32(0, length, true)
-    expect(() => new FrameSplitter().push(header, () => expect.unreachable())).toThrow(FrameError)
+    expect(() => new FrameSplitter().push(header, () => expect.unreachable())).toThrow(/^frame of/)
   })
 
   it('keeps an unfinished frame to itself', () => {

@@ -2,10 +2,12 @@
 const editsMax = 3
 
 /** The known name nearest to a mistyped one, by Levenshtein distance; undefined when none is near. */
-export const closest = (name: string, known: readonly string[]): string | undefined => {
+const closest = (name: string, known: readonly string[]): string | undefined => {
   let best: string | undefined
   let bestEdits = Math.min(editsMax, Math.floor(name.length / 2)) + 1
   for (const candidate of known) {
+    // So many edits it takes at least; a name of any length costs no more than a short one.
+    if (Math.abs(name.length - candidate.length) >= bestEdits) continue
     const edits = editDistance(name, candidate)
     if (edits < bestEdits) {
       best = candidate

@@ -7,7 +7,3 @@ export interface Logger {
   warn(event: string, fields?: LogFields): void
   error(event: string, fields?: LogFields): void
 }
-
-const nothing = (): void => {}
-
-export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }

@@ -11,7 +11,7 @@ import { readFlags } from './read-flags.ts'
 export type Config = { readonly [M in keyof typeof optionTables]: OptionValues<(typeof optionTables)[M]> }
 
 /** Every problem of every source at once. */
-export class ConfigProblems extends Error {
+class ConfigProblems extends Error {
   override name = 'ConfigProblems'
   readonly problems: readonly string[]
 

@@ -48,7 +48,7 @@ export const repositoryRoutes = (deps: RepositoryDeps): Route[] => [
 ]
 
 /** A small JSON body that must be an object; an empty body is an empty object. */
-export const readJsonBody = async (exchange: Exchange): Promise<JsonObject> => {
+const readJsonBody = async (exchange: Exchange): Promise<JsonObject> => {
   const body = await exchange.body()
   if (body.length === 0) return {}
   try {

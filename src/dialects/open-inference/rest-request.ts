@@ -60,7 +60,7 @@ const readId = (id: JsonValue): string => {
 const noParameters: ReadonlyMap<string, ParameterValue> = new Map()
 
 /** Parameters are flat: strings, numbers and booleans. A map, because their names are the client's. */
-export const readParameters = (value: JsonValue | undefined, where: string): ReadonlyMap<string, ParameterValue> => {
+const readParameters = (value: JsonValue | undefined, where: string): ReadonlyMap<string, ParameterValue> => {
   if (value === undefined || value === null) return noParameters
   if (!isObject(value)) throw invalid(`'parameters' of ${where} must be an object`)
   const parameters = new Map<string, ParameterValue>()

@@ -16,11 +16,12 @@ export interface ReadTree {
 
 /** What the reader needs to know of a value, whether it came from text or from JSON. */
 interface Source<V> {
-  fields(value: V): readonly { readonly name: string; readonly value: V; readonly where: string }[]
+  /** undefined when the value isn't a message. */
+  fields(value: V): readonly { readonly name: string; readonly value: V; readonly where: string }[] | undefined
   /** undefined when the value isn't of the kind. */
   scalar(value: V, kind: string): string | number | boolean | undefined
-  /** The entries of a map field's one occurrence. */
-  entries(value: V): readonly { readonly key: string; readonly value: V }[]
+  /** The entries of a map field's one occurrence; undefined when it has none. */
+  entries(value: V): readonly { readonly key: string; readonly value: V }[] | undefined
   list(value: V): readonly V[]
 }
 
@@ -37,7 +38,7 @@ class TreeReader<V> {
   message(value: V, type: string): Tree {
     const schema = configSchema[type] ?? {}
     const tree: Record<string, TreeValue> = {}
-    for (const field of this.#source.fields(value)) {
+    for (const field of this.#source.fields(value) ?? []) {
       const kind = Object.hasOwn(schema, field.name) ? schema[field.name] : undefined
       if (kind === undefined) {
         this.problems.push(
@@ -55,7 +56,9 @@ class TreeReader<V> {
     const map = /^map<(\w+),(\w+)>$/.exec(kind)
     if (map !== null) {
       const into = new Map((tree[field.name] as ReadonlyMap<string, TreeValue> | undefined) ?? [])
-      for (const entry of this.#source.entries(field.value)) {
+      const entries = this.#source.entries(field.value)
+      if (entries === undefined) this.problems.push(`${field.where}: '${field.name}' must have keys and values`)
+      for (const entry of entries ?? []) {
         const read = this.#one(entry.value, map[2] ?? '', field)
         if (read !== undefined) into.set(entry.key, read)
       }
@@ -72,9 +75,10 @@ class TreeReader<V> {
 
   #one(value: V, kind: string, field: { name: string; where: string }): TreeValue | undefined {
     if (kind === 'Ignored') return {}
-    if (Object.hasOwn(configSchema, kind)) return this.message(value, kind)
-    const scalar = this.#source.scalar(value, kind)
-    if (scalar === undefined) this.problems.push(`${field.where}: '${field.name}' must be ${article(kind)}`)
+    const isMessage = Object.hasOwn(configSchema, kind)
+    if (isMessage && this.#source.fields(value) !== undefined) return this.message(value, kind)
+    const scalar = isMessage ? undefined : this.#source.scalar(value, kind)
+    if (scalar === undefined) this.problems.push(`${field.where}: '${field.name}' must be ${isMessage ? 'a message' : article(kind)}`)
     return scalar
   }
 }
@@ -102,40 +106,38 @@ const textSource: Source<TextValue> = {
   fields: (value) =>
     value.kind === 'message'
       ? value.fields.map((field) => ({ name: field.name, value: field.value, where: `line ${field.line}` }))
-      : [],
+      : undefined,
   scalar(value, kind) {
     if (value.kind === 'message') return undefined
     if (kind === 'string') return value.kind === 'string' ? value.text : undefined
     if (value.kind === 'string') return undefined
     if (kind === 'enum') return value.text
-    if (kind === 'bool') return booleans[value.text]
+    if (kind === 'bool') return booleans.get(value.text)
     return wholeNumber(value.text)
   },
   entries(value) {
-    if (value.kind !== 'message') return []
+    if (value.kind !== 'message') return undefined
     const key = value.fields.find((field) => field.name === 'key')?.value
     const entry = value.fields.find((field) => field.name === 'value')?.value
-    if (key === undefined || key.kind === 'message' || entry === undefined) return []
+    if (key === undefined || key.kind === 'message' || entry === undefined) return undefined
     return [{ key: key.text, value: entry }]
   },
   list: (value) => [value],
 }
 
-const booleans: Readonly<Record<string, boolean>> = {
-  true: true,
-  false: false,
-  True: true,
-  False: false,
-  t: true,
-  f: false,
-  '1': true,
-  '0': false,
-}
+const booleans: ReadonlyMap<string, boolean> = new Map([
+  ...['true', 'True', 't', '1'].map((word) => [word, true] as const),
+  ...['false', 'False', 'f', '0'].map((word) => [word, false] as const),
+])
 
+/** Decimal, octal behind a 0, or hexadecimal. */
 const wholeNumber = (text: string): number | undefined => {
-  const negative = text.startsWith('-')
-  const value = Number(/^-?0[0-7]+$/.test(text) ? text.replace('0', '0o') : text.replace(/^-/, ''))
-  return Number.isSafeInteger(value) ? (negative ? -Math.abs(value) : value) : undefined
+  const match = /^(-?)(0[0-7]*|[1-9]\d*|0[xX][0-9a-fA-F]+)$/.exec(text)
+  if (match === null) return undefined
+  const digits = match[2] ?? ''
+  const value = Number(/^0[0-7]/.test(digits) ? `0o${digits}` : digits)
+  if (!Number.isSafeInteger(value)) return undefined
+  return match[1] === '-' ? 0 - value : value
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -149,7 +151,7 @@ const jsonSource: Source<unknown> = {
       ? Object.entries(value)
           .filter(([, field]) => field !== null)
           .map(([name, field]) => ({ name: snakeCase(name), value: field, where: `field '${name}'` }))
-      : [],
+      : undefined,
   scalar(value, kind) {
     if (kind === 'string') return typeof value === 'string' ? value : undefined
     if (kind === 'bool') return typeof value === 'boolean' ? value : undefined
@@ -157,6 +159,6 @@ const jsonSource: Source<unknown> = {
     if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined
     return typeof value === 'string' ? wholeNumber(value) : undefined
   },
-  entries: (value) => (isObject(value) ? Object.entries(value).map(([key, entry]) => ({ key, value: entry })) : []),
+  entries: (value) => (isObject(value) ? Object.entries(value).map(([key, entry]) => ({ key, value: entry })) : undefined),
   list: (value) => (Array.isArray(value) ? value : [value]),
 }

@@ -27,9 +27,11 @@ const escapes: Readonly<Record<string, string>> = {
   v: '\v',
 }
 
-/** One token: white space and comments, then a string, a word or number, or a sign. */
+/** White space and comments. A comment takes its whole line in one way only, so that no text makes the search slow. */
+const space = /(?:\s|#[^\n]*(?:\n|$))*/y
+/** One token: a string, a word or number, a sign, or the end. */
 const token =
-  /(?:\s|#[^\n]*)*(?:("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(-?[A-Za-z0-9_.+][A-Za-z0-9_.+-]*)|([{}[\]<>:,;-])|$)/y
+  /(?:("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(-?[A-Za-z0-9_.+][A-Za-z0-9_.+-]*)|([{}[\]<>:,;-])|$)/y
 
 /** Parses protobuf text format into fields, in order; lists become repeated fields. Throws ConfigError with the line. */
 export const parseTextProto = (text: string): TextField[] => new TextProtoParser(text).document()
@@ -37,6 +39,7 @@ export const parseTextProto = (text: string): TextField[] => new TextProtoParser
 class TextProtoParser {
   readonly #text: string
   #at = 0
+  #line = 1
   #string: string | undefined
   #word: string | undefined
   #sign: string | undefined
@@ -51,12 +54,8 @@ class TextProtoParser {
     return fields
   }
 
-  #line(): number {
-    return this.#text.slice(0, this.#at).split('\n').length
-  }
-
   #fail(reason: string): ConfigError {
-    return new ConfigError([`line ${this.#line()}: ${reason}`])
+    return new ConfigError([`line ${this.#line}: ${reason}`])
   }
 
   get #ended(): boolean {
@@ -64,9 +63,13 @@ class TextProtoParser {
   }
 
   #advance(): void {
+    space.lastIndex = this.#at
+    const skipped = space.exec(this.#text)?.[0] ?? ''
+    for (const character of skipped) if (character === '\n') this.#line += 1
+    this.#at += skipped.length
     token.lastIndex = this.#at
     const match = token.exec(this.#text)
-    if (match === null) throw this.#fail(`unexpected text '${this.#text.slice(this.#at).trim().slice(0, 20)}'`)
+    if (match === null) throw this.#fail(`unexpected text '${this.#text.slice(this.#at, this.#at + 20).trim()}'`)
     this.#at = token.lastIndex
     this.#string = match[1]
     this.#word = match[2]
@@ -86,7 +89,7 @@ class TextProtoParser {
       const name = this.#word
       if (name === undefined)
         throw this.#fail(end !== undefined && this.#ended ? `a '${end}' is missing` : 'expected the name of a field')
-      const line = this.#line()
+      const line = this.#line
       this.#advance()
       const colon = this.#take(':')
       for (const value of this.#values(colon, depth)) fields.push({ name, value, line })
@@ -128,12 +131,20 @@ class TextProtoParser {
   }
 
   #unescape(quoted: string): string {
-    return quoted.replace(/\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)/g, (_, escape: string) => {
-      if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) & 0xff)
-      if (/^x./.test(escape)) return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
+    return quoted.replace(/((?:\\(?:x[0-9a-fA-F]{1,2}|[0-7]{1,3}))+)|\\(.)/gu, (_, bytes?: string, escape = '') => {
+      if (bytes !== undefined) return textOfBytes(bytes)
       const plain = escapes[escape]
       if (plain === undefined) throw this.#fail(`unknown escape \\${escape}`)
       return plain
     })
   }
 }
+
+/** Octal and hexadecimal escapes are bytes; those in a row are UTF-8 together. */
+const textOfBytes = (escaped: string): string =>
+  Buffer.from(
+    escaped
+      .split('\\')
+      .slice(1)
+      .map((byte) => (byte.startsWith('x') ? Number.parseInt(byte.slice(1), 16) : Number.parseInt(byte, 8) & 0xff)),
+  ).toString('utf8')
