@@ -5,7 +5,8 @@ export interface ServerCommand {
   readonly command: string
   readonly args: readonly string[]
   readonly cwd?: string
-  readonly env?: Readonly<Record<string, string>>
+  /** Over the bench's own environment; undefined leaves a variable out. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** A server that the bench started; disposing stops it. */

@@ -33,5 +33,6 @@ if (inCheckout) {
 if (isModern) {
   if (inCheckout) nodeModule.enableCompileCache(join(root, 'node_modules', '.cache', 'compile'))
   else nodeModule.enableCompileCache()
-  await import(pathToFileURL(inCheckout ? source : join(root, 'dist', 'cli', 'main.js')).href)
+  const { main } = await import(pathToFileURL(inCheckout ? source : join(root, 'dist', 'cli', 'main.js')).href)
+  await main()
 }

@@ -52,8 +52,8 @@ const runCommand = async (listed: ListedCommand, command: Command, context: Comm
   }
 }
 
-const isProgram = process.argv[1]?.endsWith('slipway.mjs') === true || import.meta.main
-if (isProgram) {
+/** The program: runs the process's command line and sets its exit code. */
+export const main = async (): Promise<void> => {
   // Why: a reader that has seen enough, as in `slipway … | head`, is no failure.
   process.stdout.on('error', () => process.exit(0))
   process.exitCode = await runCommandLine({

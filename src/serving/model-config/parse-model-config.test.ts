@@ -1,0 +1,244 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from './config-error.ts'
+import { modelConfigToJson } from './model-config-json.ts'
+import type { ModelConfig } from './model-config.ts'
+import { emptyModelConfig } from './model-config.ts'
+import type { ParsedConfig } from './parse-model-config.ts'
+import { parseModelConfigJson, parseModelConfigText } from './parse-model-config.ts'
+
+const parse = (text: string): ModelConfig => parseModelConfigText(text, 'config.pbtxt').config
+const problems = (read: () => ParsedConfig): readonly string[] => {
+  try {
+    read()
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+const textProblems = (text: string): readonly string[] => problems(() => parseModelConfigText(text, 'config.pbtxt'))
+const jsonProblems = (json: unknown): readonly string[] => problems(() => parseModelConfigJson(JSON.stringify(json)))
+
+const simple = `
+name: "simple"
+platform: "onnxruntime_onnx"
+max_batch_size: 8
+input [ { name: "x" data_type: TYPE_FP32 dims: [ -1, 16 ] }, { name: "s" data_type: TYPE_STRING dims: 1 optional: true } ]
+output { name: "y" data_type: TYPE_INT64 dims: [ 0x10, 010 ] label_filename: "labels.txt" }
+`
+
+const everything = `
+name: "all"
+backend: "onnxruntime"
+default_model_filename: "m.onnx"
+max_batch_size: 32
+version_policy: { specific: { versions: [ 1, 3 ] } }
+input { name: "x" data_type: TYPE_BF16 dims: [ 4 ] }
+output { name: "y" data_type: TYPE_BOOL dims: [ -1 ] }
+dynamic_batching {
+  preferred_batch_size: [ 4, 8 ]
+  max_queue_delay_microseconds: 250
+  preserve_ordering: true
+  priority_levels: 2
+  default_priority_level: 1
+  default_queue_policy { max_queue_size: 16 }
+  priority_queue_policy {
+    key: 1
+    value { timeout_action: DELAY default_timeout_microseconds: 9000 allow_timeout_override: true max_queue_size: 4 }
+  }
+  priority_queue_policy { key: 2 value { } }
+}
+instance_group [ { name: "cpu" kind: KIND_CPU count: 2 }, { kind: KIND_GPU gpus: [ 0, 1 ] } ]
+model_warmup [
+  {
+    name: "one" batch_size: 2 count: 3
+    inputs { key: "x" value { data_type: TYPE_BF16 dims: [ 4 ] zero_data: true } }
+    inputs { key: "r" value { data_type: TYPE_FP32 dims: [ 4 ] random_data: true } }
+    inputs { key: "f" value { data_type: TYPE_UINT8 dims: [ 4 ] input_data_file: "raw" } }
+  }
+]
+parameters { key: "a" value { string_value: "b" } }
+parameters: [ { key: "__proto__" value { string_value: "data" } } ]
+metric_tags { key: "team" value: "red" }
+optimization { graph { level: -1 } }
+`
+
+describe('config.pbtxt', () => {
+  it('of a simple model gives its tensors, types and batch size', () => {
+    const config = parse(simple)
+    expect(config).toMatchObject({ name: 'simple', platform: 'onnxruntime_onnx', maxBatchSize: 8 })
+    expect(config.inputs).toEqual([
+      { name: 'x', dataType: 'FP32', dims: [-1, 16], optional: false, labelFilename: '' },
+      { name: 's', dataType: 'BYTES', dims: [1], optional: true, labelFilename: '' },
+    ])
+    expect(config.outputs).toEqual([
+      { name: 'y', dataType: 'INT64', dims: [16, 8], optional: false, labelFilename: 'labels.txt' },
+    ])
+    expect(config.written.has('max_batch_size')).toBe(true)
+  })
+
+  it('that is empty writes nothing', () => {
+    expect(parse('')).toEqual(emptyModelConfig(''))
+  })
+
+  it('gives queues by priority', () => {
+    expect(parse(everything).dynamicBatching).toEqual({
+      preferredBatchSize: [4, 8],
+      maxQueueDelayMicroseconds: 250,
+      preserveOrdering: true,
+      priorityLevels: 2,
+      defaultPriorityLevel: 1,
+      defaultQueuePolicy: {
+        timeoutAction: 'reject',
+        defaultTimeoutMicroseconds: 0,
+        allowTimeoutOverride: false,
+        maxQueueSize: 16,
+      },
+      priorityQueuePolicy: new Map([
+        [
+          1,
+          { timeoutAction: 'delay', defaultTimeoutMicroseconds: 9000, allowTimeoutOverride: true, maxQueueSize: 4 },
+        ],
+        [
+          2,
+          { timeoutAction: 'reject', defaultTimeoutMicroseconds: 0, allowTimeoutOverride: false, maxQueueSize: 0 },
+        ],
+      ]),
+    })
+  })
+
+  it('gives warm-up samples with zeros, random values or a file', () => {
+    const [sample] = parse(everything).modelWarmup
+    expect(sample).toMatchObject({ name: 'one', batchSize: 2, count: 3 })
+    expect(Object.entries(sample?.inputs ?? {}).map(([name, input]) => [name, input.source])).toEqual([
+      ['x', { kind: 'zero' }],
+      ['r', { kind: 'random' }],
+      ['f', { kind: 'file', file: 'raw' }],
+    ])
+  })
+
+  it('gives instances, parameters, tags and versions', () => {
+    const config = parse(everything)
+    expect(config.instanceGroups).toEqual([
+      { name: 'cpu', kind: 'KIND_CPU', count: 2, gpus: [] },
+      { name: '', kind: 'KIND_GPU', count: 1, gpus: [0, 1] },
+    ])
+    expect(Object.entries(config.parameters)).toEqual([
+      ['a', 'b'],
+      ['__proto__', 'data'],
+    ])
+    expect(config).toMatchObject({ metricTags: { team: 'red' }, optimization: { graphLevel: -1 } })
+    expect(config.versionPolicy).toEqual({ kind: 'specific', versions: [1, 3] })
+    expect(parse('version_policy { all { } }').versionPolicy).toEqual({ kind: 'all' })
+    expect(parse('version_policy { latest { num_versions: 2 } }').versionPolicy).toEqual({
+      kind: 'latest',
+      numVersions: 2,
+    })
+  })
+
+  it('with a misspelled field says its line and what was meant', () => {
+    expect(textProblems('name: "x"\nmax_batchsize: 8\n')).toEqual([
+      "config.pbtxt: line 2: unknown field 'max_batchsize'; did you mean 'max_batch_size'?",
+    ])
+    expect(textProblems('constructor: 1\n__proto__ { }')).toEqual([
+      "config.pbtxt: line 1: unknown field 'constructor'",
+      "config.pbtxt: line 2: unknown field '__proto__'",
+    ])
+  })
+
+  it('has all its problems told at once', () => {
+    expect(textProblems('nam: "x"\nmax_batch_size: "8"\ninput { nme: "x" }\ndynamic_batching: 5\nparameters: 1')).toEqual([
+      "config.pbtxt: line 1: unknown field 'nam'; did you mean 'name'?",
+      "config.pbtxt: line 2: 'max_batch_size' must be an integer",
+      "config.pbtxt: line 3: unknown field 'nme'; did you mean 'name'?",
+      "config.pbtxt: line 4: 'dynamic_batching' must be a message",
+      "config.pbtxt: line 5: 'parameters' must have keys and values",
+    ])
+  })
+
+  it.each(['1.5', '1e3', 'x', '99999999999999999999', '08', '-', '0x', 'Infinity'])(
+    'refuses %s as a whole number',
+    (text) => {
+      expect(textProblems(`max_batch_size: ${text}`)).toHaveLength(1)
+    },
+  )
+
+  it('takes whole numbers in decimal, octal and hexadecimal', () => {
+    expect(parse('input { name: "x" data_type: TYPE_FP32 dims: [ 0, -1, 017, -017, 0x1f, -0X1F ] }').inputs[0]?.dims).toEqual(
+      [0, -1, 15, -15, 31, -31],
+    )
+  })
+
+  it('takes true and false as written, and no other word', () => {
+    const optional = (word: string): string => `input { name: "x" data_type: TYPE_FP32 optional: ${word} }`
+    for (const word of ['true', 'True', 't', '1']) expect(parse(optional(word)).inputs[0]?.optional).toBe(true)
+    for (const word of ['false', 'False', 'f', '0']) expect(parse(optional(word)).inputs[0]?.optional).toBe(false)
+    for (const word of ['yes', '2', 'constructor', 'toString']) expect(textProblems(optional(word))).toHaveLength(1)
+  })
+
+  it('warns of fields that are understood but have no effect', () => {
+    const { warnings } = parseModelConfigText(
+      'input {\n name: "x" data_type: TYPE_FP32 format: FORMAT_NCHW\n}\nmodel_metrics { anything { goes: 1 } }',
+      'config.pbtxt',
+    )
+    expect(warnings).toEqual(["line 2: 'format' has no effect here", "line 4: 'model_metrics' has no effect here"])
+  })
+
+  it.each([
+    ['sequence_batching { max_sequence_idle_microseconds: 5 }', 'sequence_batching'],
+    ['ensemble_scheduling { step [ ] }', 'ensemble_scheduling'],
+    ['model_transaction_policy { decoupled: true }', 'decoupled models'],
+    ['response_cache { enable: true }', 'response_cache'],
+  ])('refuses %s, which changes what answers mean', (text, what) => {
+    expect(textProblems(text)[0]).toMatch(new RegExp(`^config.pbtxt: ${what} (is|are) not supported$`))
+    expect(textProblems('model_transaction_policy { decoupled: false } response_cache { enable: false }')).toEqual([])
+  })
+
+  it('refuses types and kinds that there are not', () => {
+    expect(textProblems('input { name: "x" data_type: TYPE_FLOAT }')).toEqual([
+      "config.pbtxt: input 'x': data_type 'TYPE_FLOAT' is not a known type",
+    ])
+    expect(textProblems('input { name: "x" }')[0]).toContain("data_type '' is not a known type")
+    expect(textProblems('instance_group { kind: KIND_TPU }')[0]).toContain("kind 'KIND_TPU' is not one of KIND_AUTO")
+  })
+})
+
+describe('the configuration as JSON', () => {
+  it.each([simple, everything])('means the same as the text it came from', (text) => {
+    const { written: _, ...config } = parse(text)
+    const { written: __, ...back } = parseModelConfigJson(JSON.stringify(modelConfigToJson(parse(text)))).config
+    expect(back).toEqual(config)
+  })
+
+  it('keeps every shape and batching number', () => {
+    const whole = fc.integer({ min: 0, max: 2 ** 31 - 1 })
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -1, max: 2 ** 53 - 1 }), { maxLength: 4 }), whole, whole, (dims, size, delay) => {
+        const text = `max_batch_size: ${size} input { name: "x" data_type: TYPE_FP16 dims: [${dims.join(', ')}] }
+          dynamic_batching { max_queue_delay_microseconds: ${delay} }`
+        const config = parse(text)
+        expect(config).toMatchObject({ maxBatchSize: size, inputs: [{ dims }] })
+        const back = parseModelConfigJson(JSON.stringify(modelConfigToJson(config))).config
+        expect({ ...back, written: config.written }).toEqual(config)
+      }),
+    )
+  })
+
+  it('may use camelCase, numbers for enums, and strings for 64-bit numbers', () => {
+    const json = { maxBatchSize: 4, input: [{ name: 'x', dataType: 11, dims: ['-1', 3] }], platform: null }
+    const { config } = parseModelConfigJson(JSON.stringify(json))
+    expect(config).toMatchObject({ maxBatchSize: 4, inputs: [{ name: 'x', dataType: 'FP32', dims: [-1, 3] }] })
+  })
+
+  it('is refused when it is not an object, or its fields are of another kind', () => {
+    for (const text of ['', '[]', '1', 'null', '{']) expect(problems(() => parseModelConfigJson(text))).toHaveLength(1)
+    expect(jsonProblems({ input: 5, dynamic_batching: true, max_batch_size: '', parameters: [], nme: 'x' })).toEqual([
+      "field 'input': 'input' must be a message",
+      "field 'dynamic_batching': 'dynamic_batching' must be a message",
+      "field 'max_batch_size': 'max_batch_size' must be an integer",
+      "field 'parameters': 'parameters' must have keys and values",
+      "field 'nme': unknown field 'nme'; did you mean 'name'?",
+    ])
+  })
+})

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from './config-error.ts'
+import { parseModelConfigText } from './parse-model-config.ts'
+import { validateModelConfig } from './validate-model-config.ts'
+
+const problems = (text: string, folder = 'm'): readonly string[] => {
+  const { config } = parseModelConfigText(text, 'config.pbtxt')
+  try {
+    validateModelConfig(config, folder)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('the check of a configuration', () => {
+  it('passes one in which nothing is written', () => {
+    expect(problems('')).toEqual([])
+  })
+
+  it.each(['../secret', 'a/b', 'a\\\\b', '/etc/passwd', '..', '.', 'x\\000y', 'x\\ny'])(
+    'refuses the file name %s wherever one stands',
+    (file) => {
+      const output = `output { name: "y" data_type: TYPE_FP32 dims: [1] label_filename: "${file}" }`
+      const warmup = `model_warmup { inputs { key: "x" value { data_type: TYPE_FP32 input_data_file: "${file}" } } }`
+      for (const text of [`default_model_filename: "${file}"`, output, warmup])
+        expect(problems(text)).toEqual([expect.stringContaining('is not a plain file name')])
+    },
+  )
+
+  it('takes file names that only look odd', () => {
+    for (const file of ['model.onnx', '..model', 'a..b', 'é ü.txt', '...'])
+      expect(problems(`default_model_filename: "${file}"`)).toEqual([])
+  })
+
+  it('tells every problem at once', () => {
+    const text = `
+      name: "other"
+      max_batch_size: 4
+      input [ { name: "x" data_type: TYPE_FP32 dims: [ 0 ] }, { name: "x" data_type: TYPE_FP32 dims: [ 1 ] } ]
+      output { data_type: TYPE_FP32 dims: [ -2 ] }
+      dynamic_batching { preferred_batch_size: [ 8, 0 ] max_queue_delay_microseconds: -1 }
+      instance_group { count: 0 }
+      version_policy { latest { num_versions: 0 } }`
+    expect(problems(text)).toEqual([
+      "name 'other' is not the name of its folder, 'm'",
+      'preferred_batch_size 8 is above max_batch_size 4',
+      'preferred_batch_size 0 is not above 0',
+      'max_queue_delay_microseconds is below 0',
+      "input 'x' has dims [0]; each is above 0, or -1 for any size",
+      "input 'x' appears twice",
+      'an output has no name',
+      "output '' has dims [-2]; each is above 0, or -1 for any size",
+      'instance_group count 0 is not between 1 and 256',
+      'version_policy latest num_versions 0 is below 1',
+    ])
+  })
+
+  it('refuses a batch size below 0 and instances beyond reason', () => {
+    expect(problems('max_batch_size: -1')).toEqual(['max_batch_size -1 is below 0'])
+    expect(problems('instance_group { count: 257 }')).toHaveLength(1)
+    expect(problems('instance_group { count: 256 }')).toEqual([])
+  })
+
+  it('refuses priorities that do not fit together', () => {
+    const batching = (fields: string): readonly string[] => problems(`dynamic_batching { ${fields} }`)
+    expect(batching('priority_levels: 2')).toEqual(['priority_levels needs a default_priority_level'])
+    expect(batching('priority_levels: 2 default_priority_level: 3')).toEqual([
+      'default_priority_level 3 is above priority_levels 2',
+    ])
+    const policy = (key: string): string => `priority_queue_policy { key: ${key} value { } }`
+    expect(batching(`priority_levels: 2 default_priority_level: 1 ${policy('3')}`)).toEqual([
+      'priority_queue_policy names level 3; there are 2',
+    ])
+    expect(batching(`priority_levels: 2 default_priority_level: 1 ${policy('x')}`)).toHaveLength(1)
+    expect(batching(`priority_levels: 2 default_priority_level: 2 ${policy('1')} ${policy('2')}`)).toEqual([])
+  })
+})

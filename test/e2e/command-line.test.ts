@@ -1,0 +1,125 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { commandList } from '../../src/cli/command-list.ts'
+import { runCommandLine } from '../../src/cli/main.ts'
+import { addModel, buildOnnx, mlpModel, startTestApp } from '../../src/testing/index.ts'
+import type { TestApp } from '../../src/testing/index.ts'
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-cli-'))
+let app: TestApp
+
+const slipway = async (args: readonly string[], input = ''): Promise<Ran> => {
+  let out = ''
+  let err = ''
+  const code = await runCommandLine({
+    args,
+    environment: { SLIPWAY_SERVER: app.addresses.http },
+    directory: folder,
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    input: () => Promise.resolve(new TextEncoder().encode(input)),
+    terminal: false,
+  })
+  return { code, out, err }
+}
+
+const file = (name: string, content: string | Uint8Array): string => {
+  writeFileSync(join(folder, name), content)
+  return join(folder, name)
+}
+
+beforeAll(async () => {
+  app = await startTestApp({ models: { 'kept/1/model.mjs': addModel(1) } })
+})
+
+afterAll(() => app.stop())
+
+describe('the command line', () => {
+  it('helps, in general and with every command, each with examples', async () => {
+    expect((await slipway(['--help'])).out).toContain('Usage: slipway COMMAND')
+    for (const { name, summary } of commandList) {
+      const { code, out } = await slipway([name, '--help'])
+      expect(code).toBe(0)
+      expect(out).toContain(summary)
+      expect(out).toMatch(/Examples:\n {2}\S/)
+    }
+  })
+
+  it.each([
+    [['modles'], /unknown command 'modles'; did you mean 'models'\?/],
+    [['models', 'dance'], /'dance' is not one of/],
+    [['models', 'show'], /name of the model is missing/],
+    [['deploy', 'x.onnx'], /--name is missing/],
+    [['deploy', 'x.txt', '--name', 'x'], /not a model file/],
+    [['predict', 'kept', '--nope'], /Unknown option '--nope'/],
+    [['predict', 'kept', '--output', 'xml'], /not one of table, json, csv/],
+    [['bench', 'kept', '--clients', 'many'], /must be a number above 0/],
+    [['up', '--prot', '9000'], /unknown flag --prot; did you mean '--port'/],
+    [['config', 'check', '--port', 'x', '--model-control', 'maybe'], /whole number[\s\S]*one of none, poll, explicit/],
+  ])('%j is wrong usage: exit code 2 and what to do', async (args, reason) => {
+    const { code, err, out } = await slipway(args)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toMatch(reason)
+  })
+
+  it.each([
+    [['models', 'show', 'nope'], /unknown model/],
+    [['models', 'unload', 'nope'], /unknown model/],
+    [['models', 'rm', 'kept'], /kept in a model repository/],
+    [['deploy', 'missing.onnx', '--name', 'x'], /there is no file/],
+    [['predict', 'nope', '--input', 'x.csv'], /unknown model/],
+    [['models', '--server', 'http://127.0.0.1:9'], /no server answers at/],
+  ])('%j is refused: exit code 1, the reason on stderr, and as JSON when asked', async (args, reason) => {
+    expect(await slipway(args)).toMatchObject({ code: 1, err: expect.stringMatching(reason) as unknown })
+    const { out } = await slipway([...args, '--json'])
+    expect(JSON.parse(out)).toMatchObject({ error: expect.stringMatching(reason) as unknown })
+  })
+
+  it('deploys, shows, scores, measures and removes a model', async () => {
+    const model = file('net.onnx', buildOnnx(mlpModel({ inputs: 2, outputs: 1 })))
+    expect((await slipway(['deploy', model, '--name', 'net'])).out).toMatch(/^net version 1 is ready/)
+    expect((await slipway(['deploy', model, '--name', 'net'])).out).toMatch(/^net version 2 is ready/)
+    expect((await slipway(['models', 'ls'])).out).toMatch(/net\s+2\s+ready\s+onnx/)
+    expect((await slipway(['models', 'show', 'net'])).out).toMatch(/input {2}FP32 \[-1, 2\]/)
+    const csv = file('rows.csv', 'a,b\n1,2\n3,4\n')
+    const scored = await slipway(['predict', 'net', '--input', csv, '--output', 'csv'])
+    expect(scored.out).toMatch(/^output\n-?[\d.e-]+\n-?[\d.e-]+\n$/)
+    expect((await slipway(['predict', 'net', '--json'], '[{"a":1,"b":2},{"a":3,"b":4}]')).out.trim().split('\n')).toHaveLength(2)
+    expect(await slipway(['predict', 'net', '--input', file('wide.csv', 'a,b,c\n1,2,3\n')])).toMatchObject({ code: 1, err: expect.stringMatching(/takes 2 values a row, the table has 3 columns/) as unknown })
+    const measured = await slipway(['bench', 'net', '--seconds', '0.3', '--clients', '4', '--json'])
+    expect(JSON.parse(measured.out)).toMatchObject({ failed: 0 })
+    expect((await slipway(['models', 'unload', 'net'])).code).toBe(0)
+    expect((await slipway(['predict', 'net'], '[1]')).err).toMatch(/not ready/)
+    expect((await slipway(['models', 'load', 'net'])).code).toBe(0)
+    expect((await slipway(['models', 'rm', 'net'])).out).toBe('net is removed\n')
+    expect((await slipway(['models', 'show', 'net'])).code).toBe(1)
+  })
+
+  it('keeps the version that serves when a deployed file is broken', async () => {
+    expect((await slipway(['deploy', file('good.mjs', addModel(5)), '--name', 'm'])).code).toBe(0)
+    expect(await slipway(['deploy', file('bad.mjs', 'export const x = 1'), '--name', 'm'])).toMatchObject({ code: 1, err: expect.stringMatching(/failed to load 'm'.*must export a function predict/) as unknown })
+    expect((await slipway(['predict', 'm', '--output', 'csv'], '[{"x":1}]')).out).toBe('y\n6\n')
+  })
+
+  it('prints the configuration with where each value comes from', async () => {
+    file('slipway.yaml', 'http:\n  port: 9001\ntracing:\n  otlpHeaders: [token=secret]\n')
+    const { out } = await slipway(['config', 'print', '--port', '9002', '--json'])
+    const shown = JSON.parse(out) as { path: string; value: unknown; source: string }[]
+    expect(shown.find((row) => row.path === 'http.port')).toEqual({ path: 'http.port', value: 9002, source: '--port' })
+    expect(shown.find((row) => row.path === 'tracing.otlpHeaders')).toMatchObject({ value: '***' })
+    expect((await slipway(['config', 'docs'])).out).toContain('# Configuration')
+    expect((await slipway(['doctor', '--json'])).out).toContain('ONNX Runtime')
+  })
+
+  it('refuses to open the doors to everybody', async () => {
+    expect(await slipway(['up', '--host', '0.0.0.0', '--port', '0'])).toMatchObject({ code: 1, err: expect.stringMatching(/callers are not authenticated/) as unknown })
+  })
+})
