@@ -9,13 +9,16 @@ const modules = join(root, 'node_modules')
 
 const modified = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
 
-/** Installs the dependencies when they are missing or older than the lockfile. npm's output goes to stderr. */
+/**
+ * Installs the dependencies when they are missing or older than the lockfile. npm's output goes to stderr. `npm ci`
+ * would insist on the prebuilt binaries of every platform being listed, which npm itself leaves out of lockfiles.
+ */
 export const ensureInstalled = () => {
   const installed = modified(join(modules, '.package-lock.json'))
   if (installed > 0 && installed >= modified(join(root, 'package-lock.json'))) return
   process.stderr.write('Installing dependencies…\n')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
+  const { status } = spawnSync(npm, ['install', '--no-save', '--no-audit', '--no-fund'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',

@@ -16,12 +16,19 @@ export const modelsToUnload = (
   budgetBytes: number,
 ): readonly string[] | undefined => {
   let excess = residents.reduce((sum, resident) => sum + resident.bytes, 0) + neededBytes - budgetBytes
-  const victims: string[] = []
+  const victims: Resident[] = []
   for (const resident of residents.toSorted((a, b) => a.lastUsedMs - b.lastUsedMs)) {
     if (excess <= 0) break
     if (resident.busy) continue
-    victims.push(resident.model)
+    victims.push(resident)
     excess -= resident.bytes
   }
-  return excess <= 0 ? victims : undefined
+  if (excess > 0) return undefined
+  // A large one among the last may have made room for all: earlier ones whose bytes are left over stay.
+  const needed = victims.filter((victim) => {
+    if (excess + victim.bytes > 0) return true
+    excess += victim.bytes
+    return false
+  })
+  return needed.map((victim) => victim.model)
 }

@@ -51,25 +51,33 @@ export class Router {
   match(method: string, path: string): Match {
     const segments = path.split('/')
     const params: Record<string, string> = {}
-    let node: Node | undefined = segments.length > segmentsMax ? undefined : this.#root
-    for (let i = 1; i < segments.length && node !== undefined; i++) {
-      const segment = segments[i] ?? ''
-      const literal = node.literal.get(segment)
-      if (literal !== undefined) {
-        node = literal
-      } else if (node.parameter !== undefined && segment !== '') {
-        params[node.parameter.name] = decode(segment)
-        node = node.parameter.node
-      } else {
-        node = undefined
-      }
-    }
-    if (node === undefined || node.routes.size === 0) throw fail('route_not_found', { method, path })
+    const node = segments.length > segmentsMax ? undefined : find(this.#root, segments, 1, params)
+    if (node === undefined) throw fail('route_not_found', { method, path })
     const route = node.routes.get(method)
     if (route === undefined)
       throw fail('method_not_allowed', { method, path, allow: [...node.routes.keys()].join(', ') })
     return { route, params }
   }
+}
+
+/**
+ * The node of the segments from `at` on, with the values of its parameters. A literal that leads nowhere gives way to
+ * the parameter beside it, so that `/models/stats` takes nothing from a model that is called stats.
+ */
+const find = (
+  node: Node,
+  segments: readonly string[],
+  at: number,
+  params: Record<string, string>,
+): Node | undefined => {
+  const segment = segments[at]
+  if (segment === undefined) return node.routes.size === 0 ? undefined : node
+  const literal = node.literal.get(segment)
+  const found = literal === undefined ? undefined : find(literal, segments, at + 1, params)
+  if (found !== undefined || node.parameter === undefined || segment === '') return found
+  const matched = find(node.parameter.node, segments, at + 1, params)
+  if (matched !== undefined) params[node.parameter.name] = decode(segment)
+  return matched
 }
 
 const decode = (segment: string): string => {
