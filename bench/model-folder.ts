@@ -4,7 +4,12 @@ import { buildOnnx } from '../src/testing/index.ts'
 import type { OnnxModel } from '../src/testing/index.ts'
 
 /** Adds a version to a repository in Triton's layout; it appears whole or not at all. Gives the model's file. */
-export const addVersion = async (repository: string, name: string, version: number, model: OnnxModel): Promise<string> => {
+export const addVersion = async (
+  repository: string,
+  name: string,
+  version: number,
+  model: OnnxModel,
+): Promise<string> => {
   const folder = join(repository, name)
   // A dot keeps the unfinished folder out of a scan for version numbers.
   const unfinished = join(folder, `.${version}`)

@@ -29,13 +29,19 @@ export const spawnSlipway = (options: SlipwayOptions, dataDir: string): ChildSer
     args: [
       program,
       'up',
-      ...['--port', String(options.port ?? 0), '--grpc-port', '0'],
-      ...['--data-dir', join(dataDir, 'data'), '--ready-file', join(dataDir, 'ready.json')],
-      ...['--model-repository', options.repository],
+      `--port=${options.port ?? 0}`,
+      '--grpc-port=0',
+      `--data-dir=${join(dataDir, 'data')}`,
+      `--ready-file=${join(dataDir, 'ready.json')}`,
+      `--model-repository=${options.repository}`,
       ...(options.flags ?? []),
     ],
     // Other settings of whoever runs the bench must not colour the result.
-    env: Object.fromEntries(Object.keys(process.env).filter(isSetting).map((name) => [name, undefined])),
+    env: Object.fromEntries(
+      Object.keys(process.env)
+        .filter(isSetting)
+        .map((name) => [name, undefined]),
+    ),
   })
 
 const isSetting = (name: string): boolean => name.startsWith('SLIPWAY_')

@@ -92,8 +92,13 @@ describe('the command line', () => {
     const csv = file('rows.csv', 'a,b\n1,2\n3,4\n')
     const scored = await slipway(['predict', 'net', '--input', csv, '--output', 'csv'])
     expect(scored.out).toMatch(/^output\n-?[\d.e-]+\n-?[\d.e-]+\n$/)
-    expect((await slipway(['predict', 'net', '--json'], '[{"a":1,"b":2},{"a":3,"b":4}]')).out.trim().split('\n')).toHaveLength(2)
-    expect(await slipway(['predict', 'net', '--input', file('wide.csv', 'a,b,c\n1,2,3\n')])).toMatchObject({ code: 1, err: expect.stringMatching(/takes 2 values a row, the table has 3 columns/) as unknown })
+    expect(
+      (await slipway(['predict', 'net', '--json'], '[{"a":1,"b":2},{"a":3,"b":4}]')).out.trim().split('\n'),
+    ).toHaveLength(2)
+    expect(await slipway(['predict', 'net', '--input', file('wide.csv', 'a,b,c\n1,2,3\n')])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/takes 2 values a row, the table has 3 columns/) as unknown,
+    })
     const measured = await slipway(['bench', 'net', '--seconds', '0.3', '--clients', '4', '--json'])
     expect(JSON.parse(measured.out)).toMatchObject({ failed: 0 })
     expect((await slipway(['models', 'unload', 'net'])).code).toBe(0)
@@ -105,7 +110,10 @@ describe('the command line', () => {
 
   it('keeps the version that serves when a deployed file is broken', async () => {
     expect((await slipway(['deploy', file('good.mjs', addModel(5)), '--name', 'm'])).code).toBe(0)
-    expect(await slipway(['deploy', file('bad.mjs', 'export const x = 1'), '--name', 'm'])).toMatchObject({ code: 1, err: expect.stringMatching(/failed to load 'm'.*must export a function predict/) as unknown })
+    expect(await slipway(['deploy', file('bad.mjs', 'export const x = 1'), '--name', 'm'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/failed to load 'm'.*must export a function predict/) as unknown,
+    })
     expect((await slipway(['predict', 'm', '--output', 'csv'], '[{"x":1}]')).out).toBe('y\n6\n')
   })
 
@@ -120,6 +128,9 @@ describe('the command line', () => {
   })
 
   it('refuses to open the doors to everybody', async () => {
-    expect(await slipway(['up', '--host', '0.0.0.0', '--port', '0'])).toMatchObject({ code: 1, err: expect.stringMatching(/callers are not authenticated/) as unknown })
+    expect(await slipway(['up', '--host', '0.0.0.0', '--port', '0'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/callers are not authenticated/) as unknown,
+    })
   })
 })

@@ -25,8 +25,9 @@ export const hostGuard = (
   options: HostGuardOptions,
 ): ((host: string | undefined, origin: string | undefined) => void) => {
   const allowed = new Set(options.allowedHosts.map((host) => host.toLowerCase()))
-  const guarded = isLoopback(options.listenHost) || allowed.size > 0
-  const knows = (name: string): boolean => isLoopback(name) || name === options.listenHost || allowed.has(name)
+  const listenHost = options.listenHost.toLowerCase()
+  const guarded = isLoopback(listenHost) || allowed.size > 0
+  const knows = (name: string): boolean => isLoopback(name) || name === listenHost || allowed.has(name)
   let lastGood: string | undefined
   return (host, origin) => {
     if (origin !== undefined) checkOrigin(host, origin, knows)

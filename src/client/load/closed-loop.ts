@@ -9,9 +9,9 @@ export interface ClosedLoop extends LoadTarget {
   /** Each sends its next request when the reply to the last one is in. */
   readonly clients: number
   readonly durationMs: number
-  /** Goes on past `durationMs` until so many requests have ended. Default 0. */
+  /** Goes on past `durationMs` or the signal until so many requests have ended. Default 0. */
   readonly countMin?: number
-  /** Ends the run early; requests under way are waited for. */
+  /** Ends the run before `durationMs`; requests under way are waited for. */
   readonly signal?: AbortSignal
   /** Default 30 s without a byte. */
   readonly timeoutMs?: number
@@ -30,7 +30,7 @@ export const runClosedLoop = async (loop: ClosedLoop): Promise<LoadResult> => {
   const startedAt = clock.now()
   const countMin = loop.countMin ?? 0
   const isOver = (): boolean =>
-    loop.signal?.aborted === true || (clock.now() - startedAt >= loop.durationMs && tally.count >= countMin)
+    (loop.signal?.aborted === true || clock.now() - startedAt >= loop.durationMs) && tally.count >= countMin
 
   return await new Promise((resolve) => {
     let running = loop.clients

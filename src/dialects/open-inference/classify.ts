@@ -23,16 +23,21 @@ export const classify = (output: Tensor, k: number, labels: readonly string[]): 
   const texts: string[] = []
   for (let row = 0; row < rows; row++) {
     const order = Array.from({ length: classes }, (_, index) => index)
-    const at = (index: number): number => Number(values[row * classes + index])
-    order.sort((a, b) => at(b) - at(a))
+    const at = (index: number): number | bigint => values[row * classes + index] ?? 0
+    order.sort((a, b) => descending(at(a), at(b)))
     for (const index of order.slice(0, kept)) {
       const label = labels[index]
-      texts.push(
-        `${formatted(output, values[row * classes + index] ?? 0)}:${index}${label === undefined ? '' : `:${label}`}`,
-      )
+      texts.push(`${formatted(output, at(index))}:${index}${label === undefined ? '' : `:${label}`}`)
     }
   }
   return { name: output.name, datatype: 'BYTES', shape: batched ? [rows, kept] : [kept], data: encodeStrings(texts) }
+}
+
+/** NaN comes last. */
+const descending = (a: number | bigint, b: number | bigint): number => {
+  if (a > b) return -1
+  if (a < b) return 1
+  return Number(Number.isNaN(a)) - Number(Number.isNaN(b))
 }
 
 /** Triton prints floats with six digits behind the point. */

@@ -26,7 +26,7 @@ export const rawInput = (specs: readonly TensorSpec[], body: Uint8Array): Tensor
     throw refuse(`a raw request can't tell the ${open.length} open dimensions of [${spec.shape.join(',')}]`)
   const known = shape.reduce((product, dimension) => (dimension < 0 ? product : product * dimension), 1)
   const at = open[0]
-  if (at !== undefined) shape[at] = known === 0 ? 0 : elements / known
+  if (at !== undefined) shape[at] = elements / known
   const fits = at === undefined ? elements === known : Number.isInteger(shape[at]) && elements > 0
   if (!fits) {
     throw refuse(

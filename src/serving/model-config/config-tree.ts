@@ -78,7 +78,8 @@ class TreeReader<V> {
     const isMessage = Object.hasOwn(configSchema, kind)
     if (isMessage && this.#source.fields(value) !== undefined) return this.message(value, kind)
     const scalar = isMessage ? undefined : this.#source.scalar(value, kind)
-    if (scalar === undefined) this.problems.push(`${field.where}: '${field.name}' must be ${isMessage ? 'a message' : article(kind)}`)
+    if (scalar === undefined)
+      this.problems.push(`${field.where}: '${field.name}' must be ${isMessage ? 'a message' : article(kind)}`)
     return scalar
   }
 }
@@ -159,6 +160,7 @@ const jsonSource: Source<unknown> = {
     if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined
     return typeof value === 'string' ? wholeNumber(value) : undefined
   },
-  entries: (value) => (isObject(value) ? Object.entries(value).map(([key, entry]) => ({ key, value: entry })) : undefined),
+  entries: (value) =>
+    isObject(value) ? Object.entries(value).map(([key, entry]) => ({ key, value: entry })) : undefined,
   list: (value) => (Array.isArray(value) ? value : [value]),
 }

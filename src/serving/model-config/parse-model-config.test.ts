@@ -96,14 +96,8 @@ describe('config.pbtxt', () => {
         maxQueueSize: 16,
       },
       priorityQueuePolicy: new Map([
-        [
-          1,
-          { timeoutAction: 'delay', defaultTimeoutMicroseconds: 9000, allowTimeoutOverride: true, maxQueueSize: 4 },
-        ],
-        [
-          2,
-          { timeoutAction: 'reject', defaultTimeoutMicroseconds: 0, allowTimeoutOverride: false, maxQueueSize: 0 },
-        ],
+        [1, { timeoutAction: 'delay', defaultTimeoutMicroseconds: 9000, allowTimeoutOverride: true, maxQueueSize: 4 }],
+        [2, { timeoutAction: 'reject', defaultTimeoutMicroseconds: 0, allowTimeoutOverride: false, maxQueueSize: 0 }],
       ]),
     })
   })
@@ -148,7 +142,9 @@ describe('config.pbtxt', () => {
   })
 
   it('has all its problems told at once', () => {
-    expect(textProblems('nam: "x"\nmax_batch_size: "8"\ninput { nme: "x" }\ndynamic_batching: 5\nparameters: 1')).toEqual([
+    expect(
+      textProblems('nam: "x"\nmax_batch_size: "8"\ninput { nme: "x" }\ndynamic_batching: 5\nparameters: 1'),
+    ).toEqual([
       "config.pbtxt: line 1: unknown field 'nam'; did you mean 'name'?",
       "config.pbtxt: line 2: 'max_batch_size' must be an integer",
       "config.pbtxt: line 3: unknown field 'nme'; did you mean 'name'?",
@@ -165,9 +161,9 @@ describe('config.pbtxt', () => {
   )
 
   it('takes whole numbers in decimal, octal and hexadecimal', () => {
-    expect(parse('input { name: "x" data_type: TYPE_FP32 dims: [ 0, -1, 017, -017, 0x1f, -0X1F ] }').inputs[0]?.dims).toEqual(
-      [0, -1, 15, -15, 31, -31],
-    )
+    expect(
+      parse('input { name: "x" data_type: TYPE_FP32 dims: [ 0, -1, 017, -017, 0x1f, -0X1F ] }').inputs[0]?.dims,
+    ).toEqual([0, -1, 15, -15, 31, -31])
   })
 
   it('takes true and false as written, and no other word', () => {
@@ -214,14 +210,19 @@ describe('the configuration as JSON', () => {
   it('keeps every shape and batching number', () => {
     const whole = fc.integer({ min: 0, max: 2 ** 31 - 1 })
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: -1, max: 2 ** 53 - 1 }), { maxLength: 4 }), whole, whole, (dims, size, delay) => {
-        const text = `max_batch_size: ${size} input { name: "x" data_type: TYPE_FP16 dims: [${dims.join(', ')}] }
+      fc.property(
+        fc.array(fc.integer({ min: -1, max: 2 ** 53 - 1 }), { maxLength: 4 }),
+        whole,
+        whole,
+        (dims, size, delay) => {
+          const text = `max_batch_size: ${size} input { name: "x" data_type: TYPE_FP16 dims: [${dims.join(', ')}] }
           dynamic_batching { max_queue_delay_microseconds: ${delay} }`
-        const config = parse(text)
-        expect(config).toMatchObject({ maxBatchSize: size, inputs: [{ dims }] })
-        const back = parseModelConfigJson(JSON.stringify(modelConfigToJson(config))).config
-        expect({ ...back, written: config.written }).toEqual(config)
-      }),
+          const config = parse(text)
+          expect(config).toMatchObject({ maxBatchSize: size, inputs: [{ dims }] })
+          const back = parseModelConfigJson(JSON.stringify(modelConfigToJson(config))).config
+          expect({ ...back, written: config.written }).toEqual(config)
+        },
+      ),
     )
   })
 

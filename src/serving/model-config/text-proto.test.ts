@@ -87,7 +87,25 @@ describe('text format', () => {
   })
 
   it('is read or refused with a sentence, never worse', () => {
-    const pieces = fc.constantFrom('a', ':', '{', '}', '<', '>', '[', ']', ',', '"', "'", '\\', '#', '\n', '1', '-', ' ')
+    const pieces = fc.constantFrom(
+      'a',
+      ':',
+      '{',
+      '}',
+      '<',
+      '>',
+      '[',
+      ']',
+      ',',
+      '"',
+      "'",
+      '\\',
+      '#',
+      '\n',
+      '1',
+      '-',
+      ' ',
+    )
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 30 }), (text) => {
         expect(problem(text.join(''))).toMatch(/^(no problem|line \d+: .+)$/s)

@@ -30,8 +30,7 @@ const escapes: Readonly<Record<string, string>> = {
 /** White space and comments. A comment takes its whole line in one way only, so that no text makes the search slow. */
 const space = /(?:\s|#[^\n]*(?:\n|$))*/y
 /** One token: a string, a word or number, a sign, or the end. */
-const token =
-  /(?:("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(-?[A-Za-z0-9_.+][A-Za-z0-9_.+-]*)|([{}[\]<>:,;-])|$)/y
+const token = /(?:("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(-?[A-Za-z0-9_.+][A-Za-z0-9_.+-]*)|([{}[\]<>:,;-])|$)/y
 
 /** Parses protobuf text format into fields, in order; lists become repeated fields. Throws ConfigError with the line. */
 export const parseTextProto = (text: string): TextField[] => new TextProtoParser(text).document()

@@ -1,0 +1,211 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { LoadedConfig } from './load-config.ts'
+import { loadConfig } from './load-config.ts'
+import { optionList } from './option-list.ts'
+import { configReference, showConfig } from './show-config.ts'
+
+let directory: string
+let file: string
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'slipway-config-'))
+  file = join(directory, 'slipway.yaml')
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+interface Sources {
+  readonly yaml?: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly args?: readonly string[]
+}
+
+const load = ({ yaml = '', environment = {}, args = [] }: Sources): LoadedConfig => {
+  writeFileSync(file, yaml)
+  return loadConfig({ args, environment, directory })
+}
+const problems = (sources: Sources): string[] => {
+  try {
+    load(sources)
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConfigProblems')
+      return error.message.replaceAll(directory, '').split('\n')
+    throw error
+  }
+  return []
+}
+
+describe('the configuration', () => {
+  it('is the defaults where nothing is given', () => {
+    const { config, sources } = load({})
+    expect(config.http).toMatchObject({ host: '127.0.0.1', port: 8080 })
+    expect(config.serving['batch.rowsMax']).toBe(64)
+    expect(sources.size).toBe(0)
+    expect(loadConfig({ args: [], environment: {}, directory: join(directory, 'none') }).config).toEqual(config)
+  })
+
+  it('takes flags over variables, variables over the file, the file over the defaults', () => {
+    const yaml = 'http:\n  port: 1\n  host: a\nserving.batch.rowsMax: 5\n'
+    const environment = { SLIPWAY_PORT: '2', SLIPWAY_HOST: 'b' }
+    const { config, sources } = load({ yaml, environment, args: ['--port', '3'] })
+    expect(config.http).toMatchObject({ port: 3, host: 'b' })
+    expect(config.serving['batch.rowsMax']).toBe(5)
+    expect(sources.get('http.port')).toBe('--port')
+    expect(sources.get('http.host')).toBe('SLIPWAY_HOST')
+    expect(sources.get('serving.batch.rowsMax')).toBe(`${file}: serving.batch.rowsMax`)
+  })
+
+  it('can not be changed afterwards', () => {
+    const { config } = load({})
+    expect(Object.isFrozen(config) && Object.values(config).every((module) => Object.isFrozen(module))).toBe(true)
+  })
+
+  it('takes durations and sizes with units, or as milliseconds and bytes', () => {
+    const duration = (text: string): number =>
+      load({ args: [`--serving.poll-interval-ms=${text}`] }).config.serving.pollIntervalMs
+    expect(['250ms', '10s', '1.5m', '2h', '20'].map(duration)).toEqual([250, 10_000, 90_000, 7_200_000, 20])
+    const size = (text: string): number =>
+      load({ environment: { SLIPWAY_HTTP_BODY_BYTES_MAX: text } }).config.http.bodyBytesMax
+    expect(['64MiB', '1 GB', '2kib', '4096', '1.5KB'].map(size)).toEqual([2 ** 26, 1e9, 2048, 4096, 1500])
+    expect(load({ yaml: 'http:\n  bodyBytesMax: 1MiB\n' }).config.http.bodyBytesMax).toBe(2 ** 20)
+  })
+
+  it('turns switches on and off by flag', () => {
+    const allowed = (...args: string[]): boolean => load({ args }).config.http.allowUnauthenticated
+    expect(allowed('--http.allow-unauthenticated')).toBe(true)
+    expect(allowed('--http.allow-unauthenticated=false')).toBe(false)
+    expect(allowed('--http.allow-unauthenticated', '--no-http.allow-unauthenticated')).toBe(false)
+    expect(
+      load({ yaml: 'http.allowUnauthenticated: true', args: ['--no-http.allow-unauthenticated'] }).config.http,
+    ).toMatchObject({ allowUnauthenticated: false })
+    expect(problems({ args: ['--no-port'] })[0]).toContain('unknown flag --no-port')
+  })
+
+  it('takes lists with commas, by repeating the flag, or as lists', () => {
+    const hosts = (sources: Sources): readonly string[] => load(sources).config.http.allowedHosts
+    expect(hosts({ args: ['--http.allowed-hosts', 'a,b', '--http.allowed-hosts=c'] })).toEqual(['a', 'b', 'c'])
+    expect(hosts({ environment: { SLIPWAY_HTTP_ALLOWED_HOSTS: 'a, b' } })).toEqual(['a', 'b'])
+    expect(hosts({ yaml: 'http:\n  allowedHosts: [a, b]\n' })).toEqual(['a', 'b'])
+    expect(hosts({ environment: { SLIPWAY_HTTP_ALLOWED_HOSTS: '' } })).toEqual([])
+  })
+
+  it('tells every problem of every source at once, with its source and what was meant', () => {
+    const sources = {
+      yaml: 'http:\n  prot: 1\n  host: [a]\nlog.level: loud\n',
+      environment: { SLIPWAY_PROT: '1', SLIPWAY_SERVING_INSTANCES: 'many' },
+      args: [
+        '--prot=1',
+        '--port',
+        '70000',
+        'stray',
+        '--http.body-bytes-max=1XB',
+        '--serving.poll-interval-ms=1d',
+        '--host',
+      ],
+    }
+    expect(problems(sources)).toEqual([
+      "/slipway.yaml: unknown option http.prot; did you mean 'http.port'?",
+      "unknown variable SLIPWAY_PROT; did you mean 'SLIPWAY_PORT'?",
+      "unknown flag --prot; did you mean '--port'?",
+      "unexpected 'stray'",
+      '--host needs a value',
+      '/slipway.yaml: http.host: must be a text',
+      '--port: must be at most 65535, not 70000',
+      "--http.body-bytes-max: must be a size such as 64MiB or 1GB, not '1XB'",
+      "--serving.poll-interval-ms: must be a duration such as 250ms, 10s or 5m, not '1d'",
+      "SLIPWAY_SERVING_INSTANCES: must be a whole number, not 'many'",
+      "/slipway.yaml: log.level: must be one of debug, info, warn, error, silent, not 'loud'",
+    ])
+  })
+
+  it.each(['', ' ', '1.5', '-1', 'NaN', 'Infinity', '1e400', '0x'])('refuses %j as a port', (text) => {
+    expect(problems({ environment: { SLIPWAY_PORT: text } })).toEqual([expect.stringMatching(/^SLIPWAY_PORT: must be/)])
+  })
+
+  it('leaves other variables alone', () => {
+    expect(problems({ environment: { PATH: '/bin', SLIPWAY_SERVER: 'http://x', SLIPWAY_KEY: 'k' } })).toEqual([])
+  })
+})
+
+describe('the configuration file', () => {
+  it('may be named by a flag or a variable, and must then be there', () => {
+    const other = join(directory, 'other.yaml')
+    writeFileSync(other, 'http.port: 7')
+    for (const args of [['--config', other], [`--config=${other}`]]) expect(load({ args }).config.http.port).toBe(7)
+    expect(load({ environment: { SLIPWAY_CONFIG: other } }).config.http.port).toBe(7)
+    expect(problems({ args: ['--config', join(directory, 'none.yaml')] })[0]).toContain("/none.yaml: can't be read")
+    expect(problems({ args: ['--config'] })).toHaveLength(1)
+  })
+
+  it('that is no YAML, no map or too large is refused with its name', () => {
+    const bomb = `a: &a [x, x]\n${Array.from({ length: 12 }, (_, index) => {
+      const [name, before] = [String.fromCodePoint(98 + index), String.fromCodePoint(97 + index)]
+      return `${name}: &${name} [*${before}, *${before}, *${before}]`
+    }).join('\n')}`
+    const texts = [
+      'http: [',
+      'http.port: 1\nhttp.port: 2',
+      'text',
+      '- a',
+      '5',
+      `# ${'x'.repeat(2 ** 20)}`,
+      '['.repeat(50_000),
+      bomb,
+    ]
+    for (const yaml of texts) {
+      const found = problems({ yaml })
+      expect(found.length).toBeGreaterThan(0)
+      for (const problem of found) expect(problem).toMatch(/^\/slipway\.yaml: /)
+    }
+  })
+
+  it('may be empty, or comments', () => {
+    for (const yaml of ['', '# nothing', '---\n', 'null', 'http:\n  # port: 1\nlog: {}\n'])
+      expect(problems({ yaml })).toEqual([])
+  })
+})
+
+describe('the shown configuration', () => {
+  it('tells where every value comes from', () => {
+    const shown = showConfig(load({ args: ['--port=9'] }))
+    expect(shown).toHaveLength(optionList.length)
+    expect(shown.find((option) => option.path === 'http.port')).toEqual({
+      path: 'http.port',
+      value: 9,
+      source: '--port',
+    })
+    expect(shown.find((option) => option.path === 'http.host')?.source).toBe('default')
+  })
+
+  it('masks secrets', () => {
+    const shown = showConfig(load({ environment: { SLIPWAY_TRACING_OTLP_HEADERS: 'authorization=hunter2' } }))
+    expect(JSON.stringify(shown)).not.toContain('hunter2')
+    expect(shown.find((option) => option.path === 'tracing.otlpHeaders')?.value).toBe('***')
+  })
+})
+
+describe('the options', () => {
+  it('have names of their own in every source', () => {
+    const names = optionList.flatMap((named) => [named.path, named.variable, ...named.flags])
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  it('have defaults within their own bounds', () => {
+    const args = optionList.flatMap(({ flags, option }) =>
+      option.type === 'boolean' ? [] : [`${flags.at(-1) ?? ''}=${String(option.default)}`],
+    )
+    const enums = new Set(optionList.filter(({ option }) => option.type === 'enum').map(({ path }) => path))
+    expect(problems({ args })).toEqual([])
+    expect(enums.size).toBeGreaterThan(0)
+  })
+
+  it('are all in the reference', () => {
+    const reference = configReference()
+    for (const { path, variable, flags } of optionList)
+      for (const name of [path, variable, ...flags]) expect(reference).toContain(`\`${name}\``)
+    expect(reference).toContain('| bytes | 64MiB |')
+    expect(reference).toContain('| duration | 15s |')
+  })
+})
