@@ -117,7 +117,7 @@ export const servingOptions = {
     default: 0,
     min: 0,
     max: 1024,
-    doc: 'Threads within an operator; 0 for one a core.',
+    doc: 'Threads within an operator; 0 for one a core, or a single one for models below 1 MiB.',
   },
   'onnx.interOpThreads': {
     type: 'integer',

@@ -1,22 +1,66 @@
-/** Kinds of scalar fields; numbers of 64 bits are kept as doubles, which hold every value a configuration means. */
-export type ScalarKind = 'string' | 'bool' | 'integer' | 'number' | 'enum'
+/** Kinds of fields that are written as one word or string. The integers are kept as doubles, so those of 64 bits within ±(2^53 - 1). */
+export type ScalarKind = 'string' | 'bool' | 'integer' | 'double' | 'enum'
 
-/** One field of a message: a scalar, a message by name, or a map. A list is marked by the suffix `[]`. */
-export type FieldKind = string
+/** Least and greatest value of each kind of integer. */
+export const integerRanges: Readonly<Record<string, readonly [number, number]>> = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  uint64: [0, Number.MAX_SAFE_INTEGER],
+}
 
-/** Triton's ModelConfig (model_config.proto) by message: every field it knows, so that a misspelled one is told from one that this server doesn't act on. */
-export const configSchema: Readonly<Record<string, Readonly<Record<string, FieldKind>>>> = {
+/** Enums with the names of their values, in the order of their numbers. */
+export const configEnums: Readonly<Record<string, readonly string[]>> = {
+  DataType: [
+    'TYPE_INVALID',
+    'TYPE_BOOL',
+    'TYPE_UINT8',
+    'TYPE_UINT16',
+    'TYPE_UINT32',
+    'TYPE_UINT64',
+    'TYPE_INT8',
+    'TYPE_INT16',
+    'TYPE_INT32',
+    'TYPE_INT64',
+    'TYPE_FP16',
+    'TYPE_FP32',
+    'TYPE_FP64',
+    'TYPE_STRING',
+    'TYPE_BF16',
+  ],
+  InputFormat: ['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW'],
+  InstanceKind: ['KIND_AUTO', 'KIND_GPU', 'KIND_CPU', 'KIND_MODEL'],
+  SecondaryDeviceKind: ['KIND_NVDLA'],
+  ModelPriority: ['PRIORITY_DEFAULT', 'PRIORITY_MAX', 'PRIORITY_MIN'],
+  TimeoutAction: ['REJECT', 'DELAY'],
+  BatchInputKind: [
+    'BATCH_ELEMENT_COUNT',
+    'BATCH_ACCUMULATED_ELEMENT_COUNT',
+    'BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO',
+    'BATCH_MAX_ELEMENT_COUNT_AS_SHAPE',
+    'BATCH_ITEM_SHAPE',
+    'BATCH_ITEM_SHAPE_FLATTEN',
+  ],
+  BatchOutputKind: ['BATCH_SCATTER_WITH_INPUT_SHAPE'],
+}
+
+/**
+ * Triton's ModelConfig (model_config.proto) by message: every field it knows, so that a misspelled one is told from
+ * one that this server doesn't act on. A field's kind is a scalar, an integer, an enum or a message by name, or a
+ * map; the suffix `[]` marks a list. What refuses the whole configuration is `Ignored`, whatever it holds.
+ */
+export const configSchema: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ModelConfig: {
     name: 'string',
     platform: 'string',
     backend: 'string',
     runtime: 'string',
     version_policy: 'VersionPolicy',
-    max_batch_size: 'integer',
+    max_batch_size: 'int32',
     input: 'Input[]',
     output: 'Output[]',
-    batch_input: 'Ignored[]',
-    batch_output: 'Ignored[]',
+    batch_input: 'BatchInput[]',
+    batch_output: 'BatchOutput[]',
     optimization: 'Optimization',
     dynamic_batching: 'DynamicBatching',
     sequence_batching: 'Ignored',
@@ -27,21 +71,21 @@ export const configSchema: Readonly<Record<string, Readonly<Record<string, Field
     metric_tags: 'map<string,string>',
     parameters: 'map<string,Parameter>',
     model_warmup: 'Warmup[]',
-    model_operations: 'Ignored',
+    model_operations: 'Operations',
     model_transaction_policy: 'TransactionPolicy',
-    model_repository_agents: 'Ignored',
+    model_repository_agents: 'RepositoryAgents',
     response_cache: 'ResponseCache',
-    model_metrics: 'Ignored',
+    model_metrics: 'Metrics',
   },
   VersionPolicy: { latest: 'Latest', all: 'Empty', specific: 'Specific' },
-  Latest: { num_versions: 'integer' },
+  Latest: { num_versions: 'uint32' },
   Empty: {},
-  Specific: { versions: 'integer[]' },
+  Specific: { versions: 'int64[]' },
   Input: {
     name: 'string',
-    data_type: 'enum',
-    format: 'enum',
-    dims: 'integer[]',
+    data_type: 'DataType',
+    format: 'InputFormat',
+    dims: 'int64[]',
     reshape: 'Reshape',
     is_shape_tensor: 'bool',
     allow_ragged_batch: 'bool',
@@ -50,63 +94,92 @@ export const configSchema: Readonly<Record<string, Readonly<Record<string, Field
   },
   Output: {
     name: 'string',
-    data_type: 'enum',
-    dims: 'integer[]',
+    data_type: 'DataType',
+    dims: 'int64[]',
     reshape: 'Reshape',
     label_filename: 'string',
     is_shape_tensor: 'bool',
     is_non_linear_format_io: 'bool',
   },
-  Reshape: { shape: 'integer[]' },
+  Reshape: { shape: 'int64[]' },
+  BatchInput: { kind: 'BatchInputKind', target_name: 'string[]', data_type: 'DataType', source_input: 'string[]' },
+  BatchOutput: { target_name: 'string[]', kind: 'BatchOutputKind', source_input: 'string[]' },
   Optimization: {
     graph: 'Graph',
-    priority: 'enum',
-    cuda: 'Ignored',
-    execution_accelerators: 'Ignored',
-    input_pinned_memory: 'Ignored',
-    output_pinned_memory: 'Ignored',
-    gather_kernel_buffer_threshold: 'integer',
+    priority: 'ModelPriority',
+    cuda: 'Cuda',
+    execution_accelerators: 'Accelerators',
+    input_pinned_memory: 'PinnedMemory',
+    output_pinned_memory: 'PinnedMemory',
+    gather_kernel_buffer_threshold: 'uint32',
     eager_batching: 'bool',
   },
-  Graph: { level: 'integer' },
+  Graph: { level: 'int32' },
+  Cuda: { graphs: 'bool', busy_wait_events: 'bool', graph_spec: 'GraphSpec[]', output_copy_stream: 'bool' },
+  GraphSpec: { batch_size: 'int32', input: 'map<string,GraphShape>', graph_lower_bound: 'GraphBound' },
+  GraphBound: { batch_size: 'int32', input: 'map<string,GraphShape>' },
+  GraphShape: { dim: 'int64[]' },
+  Accelerators: { gpu_execution_accelerator: 'Accelerator[]', cpu_execution_accelerator: 'Accelerator[]' },
+  Accelerator: { name: 'string', parameters: 'map<string,string>' },
+  PinnedMemory: { enable: 'bool' },
   DynamicBatching: {
-    preferred_batch_size: 'integer[]',
-    max_queue_delay_microseconds: 'integer',
+    preferred_batch_size: 'int32[]',
+    max_queue_delay_microseconds: 'uint64',
     preserve_ordering: 'bool',
-    priority_levels: 'integer',
-    default_priority_level: 'integer',
+    priority_levels: 'uint64',
+    default_priority_level: 'uint64',
     default_queue_policy: 'QueuePolicy',
-    priority_queue_policy: 'map<integer,QueuePolicy>',
+    priority_queue_policy: 'map<uint64,QueuePolicy>',
   },
   QueuePolicy: {
-    timeout_action: 'enum',
-    default_timeout_microseconds: 'integer',
+    timeout_action: 'TimeoutAction',
+    default_timeout_microseconds: 'uint64',
     allow_timeout_override: 'bool',
-    max_queue_size: 'integer',
+    max_queue_size: 'uint32',
   },
   InstanceGroup: {
     name: 'string',
-    kind: 'enum',
-    count: 'integer',
-    rate_limiter: 'Ignored',
-    gpus: 'integer[]',
-    secondary_devices: 'Ignored[]',
+    kind: 'InstanceKind',
+    count: 'int32',
+    rate_limiter: 'RateLimiter',
+    gpus: 'int32[]',
+    secondary_devices: 'SecondaryDevice[]',
     profile: 'string[]',
     passive: 'bool',
     host_policy: 'string',
   },
+  RateLimiter: { resources: 'RateResource[]', priority: 'uint32' },
+  RateResource: { name: 'string', global: 'bool', count: 'uint32' },
+  SecondaryDevice: { kind: 'SecondaryDeviceKind', device_id: 'int64' },
   Parameter: { string_value: 'string' },
-  Warmup: { name: 'string', batch_size: 'integer', inputs: 'map<string,WarmupInput>', count: 'integer' },
+  Warmup: { name: 'string', batch_size: 'uint32', inputs: 'map<string,WarmupInput>', count: 'uint32' },
   WarmupInput: {
-    data_type: 'enum',
-    dims: 'integer[]',
+    data_type: 'DataType',
+    dims: 'int64[]',
     zero_data: 'bool',
     random_data: 'bool',
     input_data_file: 'string',
   },
+  Operations: { op_library_filename: 'string[]' },
   TransactionPolicy: { decoupled: 'bool' },
+  RepositoryAgents: { agents: 'Agent[]' },
+  Agent: { name: 'string', parameters: 'map<string,string>' },
   ResponseCache: { enable: 'bool' },
+  Metrics: { metric_control: 'MetricControl[]' },
+  MetricControl: { metric_identifier: 'MetricIdentifier', histogram_options: 'HistogramOptions' },
+  MetricIdentifier: { family: 'string' },
+  HistogramOptions: { buckets: 'double[]' },
 }
+
+/** Groups of fields of which a message has one at most (oneof). */
+export const oneOfFields: Readonly<Record<string, readonly string[]>> = {
+  ModelConfig: ['dynamic_batching', 'sequence_batching', 'ensemble_scheduling'],
+  VersionPolicy: ['latest', 'all', 'specific'],
+  WarmupInput: ['zero_data', 'random_data', 'input_data_file'],
+}
+
+/** Messages that mean nothing without their data type. */
+export const typedMessages: ReadonlySet<string> = new Set(['Input', 'Output', 'WarmupInput'])
 
 /** Fields that are understood but not acted on: each is told as a warning when it is written. */
 export const unusedFields: ReadonlySet<string> = new Set([
@@ -118,7 +191,6 @@ export const unusedFields: ReadonlySet<string> = new Set([
   'model_metrics',
   'cc_model_filenames',
   'format',
-  'reshape',
   'is_shape_tensor',
   'is_non_linear_format_io',
   'allow_ragged_batch',

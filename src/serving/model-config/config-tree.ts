@@ -1,9 +1,11 @@
 import { didYouMean } from '../../lib/index.ts'
-import { ConfigError } from './config-error.ts'
-import { configSchema, unusedFields } from './config-schema.ts'
-import type { TextField, TextValue } from './text-proto.ts'
+import { configEnums, configSchema, integerRanges, oneOfFields, typedMessages, unusedFields } from './config-schema.ts'
+import type { ScalarKind } from './config-schema.ts'
+import { jsonSource, textSource } from './config-source.ts'
+import type { ConfigSource, SourceField } from './config-source.ts'
+import type { TextField } from './text-proto.ts'
 
-/** A configuration as plain data under Triton's names; maps and lists are real ones, numbers are checked. */
+/** A configuration as plain data under Triton's names; maps and lists are real ones, numbers are checked, enums are names. */
 export type TreeValue = string | number | boolean | Tree | readonly TreeValue[] | ReadonlyMap<string, TreeValue>
 export interface Tree {
   readonly [field: string]: TreeValue
@@ -11,156 +13,132 @@ export interface Tree {
 
 export interface ReadTree {
   readonly tree: Tree
+  /** What keeps the tree from being used, each with where it is. */
+  readonly problems: readonly string[]
   readonly warnings: readonly string[]
 }
 
-/** What the reader needs to know of a value, whether it came from text or from JSON. */
-interface Source<V> {
-  /** undefined when the value isn't a message. */
-  fields(value: V): readonly { readonly name: string; readonly value: V; readonly where: string }[] | undefined
-  /** undefined when the value isn't of the kind. */
-  scalar(value: V, kind: string): string | number | boolean | undefined
-  /** The entries of a map field's one occurrence; undefined when it has none. */
-  entries(value: V): readonly { readonly key: string; readonly value: V }[] | undefined
-  list(value: V): readonly V[]
+/** Who has this many problems to mend doesn't miss the rest; the bound keeps a large wrong text from a larger answer. */
+const problemsMax = 100
+
+/** Reads a parsed config.pbtxt. */
+export const treeOfText = (fields: readonly TextField[]): ReadTree =>
+  readTree(textSource, { kind: 'message', fields })
+
+/** Reads proto3 JSON. */
+export const treeOfJson = (json: unknown): ReadTree => readTree(jsonSource, json)
+
+const readTree = <V>(source: ConfigSource<V>, value: V): ReadTree => {
+  const reader = new TreeReader(source)
+  const tree = reader.message(value, 'ModelConfig', 'ModelConfig')
+  return { tree, problems: reader.problems, warnings: reader.warnings }
 }
 
-/** Reads a tree by the schema; every problem is reported, with where it is. */
+/** Reads a tree by the schema; every problem is noted, with where it is. */
 class TreeReader<V> {
   readonly problems: string[] = []
   readonly warnings: string[] = []
-  readonly #source: Source<V>
+  readonly #source: ConfigSource<V>
 
-  constructor(source: Source<V>) {
+  constructor(source: ConfigSource<V>) {
     this.#source = source
   }
 
-  message(value: V, type: string): Tree {
+  message(value: V, type: string, where: string): Tree {
     const schema = configSchema[type] ?? {}
-    const tree: Record<string, TreeValue> = {}
+    // Why: a Map and not an object, so that a repeated field grows in place and no name is special.
+    const tree = new Map<string, TreeValue>()
     for (const field of this.#source.fields(value) ?? []) {
+      if (this.problems.length >= problemsMax) break
       const kind = Object.hasOwn(schema, field.name) ? schema[field.name] : undefined
       if (kind === undefined) {
-        this.problems.push(
-          `${field.where}: unknown field '${field.name}'${didYouMean(field.name, Object.keys(schema))}`,
-        )
-        continue
-      }
-      if (unusedFields.has(field.name)) this.warnings.push(`${field.where}: '${field.name}' has no effect here`)
-      this.#read(tree, field, kind)
+        this.#problem(field, `unknown field '${field.name}'${didYouMean(field.name, Object.keys(schema))}`)
+      } else this.#field(tree, field, kind)
     }
-    return tree
+    this.#checkWhole(tree, type, where)
+    return Object.fromEntries(tree)
   }
 
-  #read(tree: Record<string, TreeValue>, field: { name: string; value: V; where: string }, kind: string): void {
-    const map = /^map<(\w+),(\w+)>$/.exec(kind)
-    if (map !== null) {
-      const into = new Map((tree[field.name] as ReadonlyMap<string, TreeValue> | undefined) ?? [])
-      const entries = this.#source.entries(field.value)
-      if (entries === undefined) this.problems.push(`${field.where}: '${field.name}' must have keys and values`)
-      for (const entry of entries ?? []) {
-        const read = this.#one(entry.value, map[2] ?? '', field)
-        if (read !== undefined) into.set(entry.key, read)
-      }
-      tree[field.name] = into
-    } else if (kind.endsWith('[]')) {
-      const before = (tree[field.name] as readonly TreeValue[] | undefined) ?? []
-      const read = this.#source.list(field.value).map((element) => this.#one(element, kind.slice(0, -2), field))
-      tree[field.name] = [...before, ...read.filter((element) => element !== undefined)]
-    } else {
+  #problem(field: { readonly where: string }, text: string): void {
+    this.problems.push(`${field.where}: ${text}`)
+  }
+
+  #field(tree: Map<string, TreeValue>, field: SourceField<V>, kind: string): void {
+    const before = this.warnings.length
+    if (kind.startsWith('map<')) this.#map(tree, field, kind)
+    else if (kind.endsWith('[]')) this.#list(tree, field, kind.slice(0, -2))
+    else if (tree.has(field.name)) this.#problem(field, `'${field.name}' is written twice`)
+    else {
       const read = this.#one(field.value, kind, field)
-      if (read !== undefined) tree[field.name] = read
+      if (read !== undefined) tree.set(field.name, read)
     }
+    if (!unusedFields.has(field.name)) return
+    // What an unused field holds is unused with it.
+    this.warnings.length = before
+    if (before < problemsMax) this.warnings.push(`${field.where}: '${field.name}' has no effect here`)
   }
 
-  #one(value: V, kind: string, field: { name: string; where: string }): TreeValue | undefined {
+  #map(tree: Map<string, TreeValue>, field: SourceField<V>, kind: string): void {
+    const [, keyKind = '', valueKind = ''] = /^map<(\w+),(\w+)>$/.exec(kind) ?? []
+    const into = (tree.get(field.name) as Map<string, TreeValue> | undefined) ?? new Map<string, TreeValue>()
+    const entries = this.#source.entries(field.value)
+    if (entries === undefined) this.#problem(field, `'${field.name}' must have keys and values`)
+    for (const entry of entries ?? []) {
+      if (this.problems.length >= problemsMax) break
+      const key = this.#one(entry.key, keyKind, { name: `${field.name}.key`, where: field.where })
+      const read = this.#one(entry.value, valueKind, field)
+      if (key !== undefined && read !== undefined) into.set(String(key), read)
+    }
+    tree.set(field.name, into)
+  }
+
+  #list(tree: Map<string, TreeValue>, field: SourceField<V>, kind: string): void {
+    const into = (tree.get(field.name) as TreeValue[] | undefined) ?? []
+    for (const element of this.#source.list(field.value)) {
+      if (this.problems.length >= problemsMax) break
+      const read = this.#one(element, kind, field)
+      if (read !== undefined) into.push(read)
+    }
+    tree.set(field.name, into)
+  }
+
+  #one(value: V, kind: string, field: { readonly name: string; readonly where: string }): TreeValue | undefined {
     if (kind === 'Ignored') return {}
-    const isMessage = Object.hasOwn(configSchema, kind)
-    if (isMessage && this.#source.fields(value) !== undefined) return this.message(value, kind)
-    const scalar = isMessage ? undefined : this.#source.scalar(value, kind)
-    if (scalar === undefined)
-      this.problems.push(`${field.where}: '${field.name}' must be ${isMessage ? 'a message' : article(kind)}`)
-    return scalar
+    if (Object.hasOwn(configSchema, kind)) {
+      if (this.#source.fields(value) !== undefined) return this.message(value, kind, `${field.where}: '${field.name}'`)
+      this.#problem(field, `'${field.name}' must be a message`)
+      return undefined
+    }
+    const names = configEnums[kind]
+    if (names !== undefined) return this.#enum(value, names, field)
+    const range = integerRanges[kind]
+    const scalar = this.#source.scalar(value, range === undefined ? (kind as ScalarKind) : 'integer')
+    const inRange = range === undefined || (typeof scalar === 'number' && scalar >= range[0] && scalar <= range[1])
+    if (scalar !== undefined && inRange) return scalar
+    const wanted = range === undefined ? `a ${kind}` : `an integer from ${range[0]} to ${range[1]}`
+    this.#problem(field, `'${field.name}' must be ${wanted}`)
+    return undefined
   }
-}
 
-const article = (kind: string): string => (/^[aeiou]/.test(kind) ? `an ${kind}` : `a ${kind}`)
+  #enum(
+    value: V,
+    names: readonly string[],
+    field: { readonly name: string; readonly where: string },
+  ): string | undefined {
+    const written = this.#source.scalar(value, 'enum')
+    const name = typeof written === 'number' ? names[written] : names.find((known) => known === written)
+    if (name === undefined) {
+      const text = written === undefined ? '' : `; '${String(written).slice(0, 100)}' is none`
+      const near = typeof written === 'string' ? didYouMean(written, names) : ''
+      this.#problem(field, `'${field.name}' must be one of ${names.join(', ')}${near || text}`)
+    }
+    return name
+  }
 
-const finish = <V>(reader: TreeReader<V>, tree: Tree): ReadTree => {
-  if (reader.problems.length > 0) throw new ConfigError(reader.problems)
-  return { tree, warnings: reader.warnings }
-}
-
-/** Reads a parsed config.pbtxt. */
-export const treeOfText = (fields: readonly TextField[]): ReadTree => {
-  const reader = new TreeReader<TextValue>(textSource)
-  return finish(reader, reader.message({ kind: 'message', fields }, 'ModelConfig'))
-}
-
-/** Reads proto3 JSON: names in snake_case or camelCase, 64-bit numbers as strings or numbers. */
-export const treeOfJson = (json: unknown): ReadTree => {
-  const reader = new TreeReader<unknown>(jsonSource)
-  return finish(reader, reader.message(json, 'ModelConfig'))
-}
-
-const textSource: Source<TextValue> = {
-  fields: (value) =>
-    value.kind === 'message'
-      ? value.fields.map((field) => ({ name: field.name, value: field.value, where: `line ${field.line}` }))
-      : undefined,
-  scalar(value, kind) {
-    if (value.kind === 'message') return undefined
-    if (kind === 'string') return value.kind === 'string' ? value.text : undefined
-    if (value.kind === 'string') return undefined
-    if (kind === 'enum') return value.text
-    if (kind === 'bool') return booleans.get(value.text)
-    return wholeNumber(value.text)
-  },
-  entries(value) {
-    if (value.kind !== 'message') return undefined
-    const key = value.fields.find((field) => field.name === 'key')?.value
-    const entry = value.fields.find((field) => field.name === 'value')?.value
-    if (key === undefined || key.kind === 'message' || entry === undefined) return undefined
-    return [{ key: key.text, value: entry }]
-  },
-  list: (value) => [value],
-}
-
-const booleans: ReadonlyMap<string, boolean> = new Map([
-  ...['true', 'True', 't', '1'].map((word) => [word, true] as const),
-  ...['false', 'False', 'f', '0'].map((word) => [word, false] as const),
-])
-
-/** Decimal, octal behind a 0, or hexadecimal. */
-const wholeNumber = (text: string): number | undefined => {
-  const match = /^(-?)(0[0-7]*|[1-9]\d*|0[xX][0-9a-fA-F]+)$/.exec(text)
-  if (match === null) return undefined
-  const digits = match[2] ?? ''
-  const value = Number(/^0[0-7]/.test(digits) ? `0o${digits}` : digits)
-  if (!Number.isSafeInteger(value)) return undefined
-  return match[1] === '-' ? 0 - value : value
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-
-const jsonSource: Source<unknown> = {
-  fields: (value) =>
-    isObject(value)
-      ? Object.entries(value)
-          .filter(([, field]) => field !== null)
-          .map(([name, field]) => ({ name: snakeCase(name), value: field, where: `field '${name}'` }))
-      : undefined,
-  scalar(value, kind) {
-    if (kind === 'string') return typeof value === 'string' ? value : undefined
-    if (kind === 'bool') return typeof value === 'boolean' ? value : undefined
-    if (kind === 'enum') return typeof value === 'string' || typeof value === 'number' ? value : undefined
-    if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined
-    return typeof value === 'string' ? wholeNumber(value) : undefined
-  },
-  entries: (value) =>
-    isObject(value) ? Object.entries(value).map(([key, entry]) => ({ key, value: entry })) : undefined,
-  list: (value) => (Array.isArray(value) ? value : [value]),
+  #checkWhole(tree: ReadonlyMap<string, TreeValue>, type: string, where: string): void {
+    const written = (oneOfFields[type] ?? []).filter((name) => tree.has(name))
+    if (written.length > 1) this.problems.push(`${where} has ${written.join(' and ')}; only one of them can be`)
+    if (typedMessages.has(type) && (tree.get('data_type') ?? 'TYPE_INVALID') === 'TYPE_INVALID')
+      this.problems.push(`${where} has no data_type`)
+  }
 }

@@ -13,6 +13,8 @@ export interface TextField {
 }
 
 const depthMax = 100
+/** Characters; real configurations have some thousands. */
+export const configLengthMax = 1024 * 1024
 const escapes: Readonly<Record<string, string>> = {
   n: '\n',
   r: '\r',
@@ -32,13 +34,25 @@ const space = /(?:\s|#[^\n]*(?:\n|$))*/y
 /** One token: a string, a word or number, a sign, or the end. */
 const token = /(?:("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(-?[A-Za-z0-9_.+][A-Za-z0-9_.+-]*)|([{}[\]<>:,;-])|$)/y
 
-/** Parses protobuf text format into fields, in order; lists become repeated fields. Throws ConfigError with the line. */
-export const parseTextProto = (text: string): TextField[] => new TextProtoParser(text).document()
+/**
+ * Parses protobuf text format into fields, in order; lists become repeated fields. Throws ConfigError with line and
+ * column, both from 1.
+ */
+export const parseTextProto = (text: string): TextField[] => {
+  if (text.length > configLengthMax) {
+    throw new ConfigError([`the text has ${text.length} characters; the limit is ${configLengthMax}`])
+  }
+  return new TextProtoParser(text).document()
+}
 
 class TextProtoParser {
   readonly #text: string
+  /** Behind the token that is looked at. */
   #at = 0
+  /** Where that token starts. */
+  #start = 0
   #line = 1
+  #lineStart = 0
   #string: string | undefined
   #word: string | undefined
   #sign: string | undefined
@@ -49,12 +63,11 @@ class TextProtoParser {
   }
 
   document(): TextField[] {
-    const fields = this.#fields(undefined, 0)
-    return fields
+    return this.#fields(undefined, 0)
   }
 
   #fail(reason: string): ConfigError {
-    return new ConfigError([`line ${this.#line}: ${reason}`])
+    return new ConfigError([`line ${this.#line}, column ${this.#start - this.#lineStart + 1}: ${reason}`])
   }
 
   get #ended(): boolean {
@@ -65,7 +78,9 @@ class TextProtoParser {
     space.lastIndex = this.#at
     const skipped = space.exec(this.#text)?.[0] ?? ''
     for (const character of skipped) if (character === '\n') this.#line += 1
+    if (skipped.includes('\n')) this.#lineStart = this.#at + skipped.lastIndexOf('\n') + 1
     this.#at += skipped.length
+    this.#start = this.#at
     token.lastIndex = this.#at
     const match = token.exec(this.#text)
     if (match === null) throw this.#fail(`unexpected text '${this.#text.slice(this.#at, this.#at + 20).trim()}'`)
@@ -130,14 +145,24 @@ class TextProtoParser {
   }
 
   #unescape(quoted: string): string {
-    return quoted.replace(/((?:\\(?:x[0-9a-fA-F]{1,2}|[0-7]{1,3}))+)|\\(.)/gu, (_, bytes?: string, escape = '') => {
+    return quoted.replace(escape, (_, bytes?: string, codePoint?: string, character = '') => {
       if (bytes !== undefined) return textOfBytes(bytes)
-      const plain = escapes[escape]
-      if (plain === undefined) throw this.#fail(`unknown escape \\${escape}`)
+      if (codePoint !== undefined) return this.#character(Number.parseInt(codePoint.slice(1), 16))
+      const plain = escapes[character]
+      if (plain === undefined) throw this.#fail(`unknown escape \\${character}`)
       return plain
     })
   }
+
+  #character(codePoint: number): string {
+    const surrogate = codePoint >= 0xd800 && codePoint <= 0xdfff
+    if (surrogate || codePoint > 0x10ffff) throw this.#fail(`\\u${codePoint.toString(16)} is not a character`)
+    return String.fromCodePoint(codePoint)
+  }
 }
+
+/** Bytes in a row, a code point, or a single character behind a backslash. */
+const escape = /((?:\\(?:[xX][0-9a-fA-F]{1,2}|[0-7]{1,3}))+)|\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|\\(.)/gu
 
 /** Octal and hexadecimal escapes are bytes; those in a row are UTF-8 together. */
 const textOfBytes = (escaped: string): string =>
@@ -145,5 +170,5 @@ const textOfBytes = (escaped: string): string =>
     escaped
       .split('\\')
       .slice(1)
-      .map((byte) => (byte.startsWith('x') ? Number.parseInt(byte.slice(1), 16) : Number.parseInt(byte, 8) & 0xff)),
+      .map((byte) => (/^x/i.test(byte) ? Number.parseInt(byte.slice(1), 16) : Number.parseInt(byte, 8) & 0xff)),
   ).toString('utf8')

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Signature, Tensor, TensorSpec } from '../../../tensor/index.ts'
 import type { Engine, LoadedModel, LoadOrder } from '../../engine.ts'
@@ -16,14 +16,21 @@ import { sessionOptions } from './session-options.ts'
 export const onnxEngine: Engine = {
   name: 'onnx',
   async load(order: LoadOrder): Promise<LoadedModel> {
-    const options = sessionOptions(order.options, availableProviders())
     const facts = checkFile(order)
+    const options = sessionOptions(order.options, {
+      available: availableProviders(),
+      fileBytes: modelBytes(order.path, facts),
+    })
     const { source, classes } = facts.hasZipMap ? withoutZipMap(order.path, facts) : { source: order.path, classes: {} }
     const session = await createSession(source, options as InferenceSession.SessionOptions)
     const metadata = { producer: facts.producer, ...facts.metadata, ...classMetadata(classes) }
     return new OnnxModel(session, { provider: options.executionProviders[0] ?? 'cpu', metadata })
   },
 }
+
+/** Size of the model with the weights it keeps in other files. */
+const modelBytes = (path: string, facts: OnnxFacts): number =>
+  facts.external.reduce((sum, external) => sum + (external.length ?? Infinity), statSync(path).size)
 
 const checkFile = (order: LoadOrder): OnnxFacts => {
   try {

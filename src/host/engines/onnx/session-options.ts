@@ -58,15 +58,19 @@ const optimizationLevels = new Map([
   ['-1', 'basic'],
 ] as const)
 
+/** Below this, waking a second thread costs more than a run. */
+const smallModelBytes = 1024 * 1024
+
 /**
- * Session options from a model's parameters, which carry the names of Triton's ONNX Runtime backend. `available` lists the execution providers that the runtime has.
+ * Session options from a model's parameters, which carry the names of Triton's ONNX Runtime backend. `available` lists the execution providers that the
+ * runtime has; `fileBytes` is the size of the model, weights included.
  */
 export const sessionOptions = (
   options: Readonly<Record<string, string>>,
-  available: readonly string[],
+  { available, fileBytes }: { readonly available: readonly string[]; readonly fileBytes: number },
 ): SessionOptions => ({
   executionProviders: executionProviders(options['execution_provider'] ?? 'auto', available),
-  intraOpNumThreads: threads(options, 'intra_op_thread_count'),
+  intraOpNumThreads: threads(options, 'intra_op_thread_count') || (fileBytes < smallModelBytes ? 1 : 0),
   interOpNumThreads: threads(options, 'inter_op_thread_count'),
   executionMode: choice(options, 'execution_mode', executionModes),
   graphOptimizationLevel: choice(options, 'graph_optimization_level', optimizationLevels),
