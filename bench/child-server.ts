@@ -32,6 +32,7 @@ export const startChild = ({ command, args, cwd, env }: ServerCommand): ChildSer
   })
   let output = ''
   let gone: number | string | undefined
+  let stopping = false
   const keep = (text: string): void => {
     output = (output + text).slice(-outputCharactersKept)
   }
@@ -39,10 +40,16 @@ export const startChild = ({ command, args, cwd, env }: ServerCommand): ChildSer
   child.stderr.setEncoding('utf8').on('data', keep)
   const exited = new Promise<number | string>((resolve) => {
     child.once('error', (error) => keep(error.message))
-    child.once('close', (code, signal) => resolve((gone = code ?? signal ?? 'unknown')))
+    child.once('close', (code, signal) => {
+      gone = code ?? signal ?? 'unknown'
+      // Whatever was measuring it will only see refused connections.
+      if (!stopping) console.error(`${args.join(' ')} ended by itself with ${gone}:\n${output}`)
+      resolve(gone)
+    })
   })
   const stop = async (): Promise<number | string> => {
     if (gone !== undefined) return gone
+    stopping = true
     child.kill('SIGTERM')
     const ended = await Promise.race([exited, wait(stopTimeoutMs)])
     if (ended === undefined) child.kill('SIGKILL')

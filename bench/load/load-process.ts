@@ -9,9 +9,11 @@ import type { LoadOrder } from './load-order.ts'
 const stop = new AbortController()
 const [order] = (await once(process, 'message')) as [LoadOrder]
 process.on('message', () => stop.abort())
+// Without the bench nobody wants the result.
+process.on('disconnect', () => process.exit())
 const common = { ...order, url: new URL(order.url), signal: stop.signal, clock: systemClock }
 const result =
   order.kind === 'closed'
     ? await runClosedLoop({ ...common, clients: order.clients, countMin: order.countMin ?? 0 })
     : await runOpenLoop({ ...common, rate: order.rate, arrivals: order.arrivals, random: systemRandom })
-process.send?.(loadResultToData(result), () => process.disconnect())
+process.send?.(loadResultToData(result), () => process.exit())

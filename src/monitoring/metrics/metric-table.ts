@@ -59,12 +59,22 @@ export const metricTable = {
   },
   slipway_host_memory_bytes: { kind: 'gauge', help: 'Resident memory of the hosts of a version.', labels: version },
   slipway_host_crashes_total: { kind: 'counter', help: 'Hosts that ended without being told to.', labels: version },
+  slipway_host_restarts_total: {
+    kind: 'counter',
+    help: 'Hosts started anew, by why.',
+    labels: [...version, 'reason'],
+  },
   slipway_versions_quarantined_total: {
     kind: 'counter',
     help: 'Versions taken out of service for crashing again and again.',
     labels: version,
   },
   slipway_version_ready: { kind: 'gauge', help: '1 while the version serves, 0 otherwise.', labels: version },
+  slipway_model_state: {
+    kind: 'gauge',
+    help: '1 for the state that the version is in, 0 for those it was in before.',
+    labels: [...version, 'state'],
+  },
   slipway_model_load_seconds: {
     kind: 'histogram',
     help: 'Time to load a version, warm-up included.',
@@ -79,7 +89,11 @@ export const metricTable = {
     help: "99th percentile of the main thread's delays since the last scrape.",
     labels: [],
   },
-  slipway_metrics_dropped_series: { kind: 'gauge', help: 'Series not kept because a metric had too many.', labels: [] },
+  slipway_metrics_dropped_series_total: {
+    kind: 'counter',
+    help: 'Times that a series was not kept because its metric had too many.',
+    labels: [],
+  },
   process_resident_memory_bytes: { kind: 'gauge', help: 'Resident memory of the server process.', labels: [] },
   process_cpu_seconds_total: { kind: 'counter', help: 'User and system time of the server process.', labels: [] },
   process_start_time_seconds: { kind: 'gauge', help: 'Start of the process, Unix time.', labels: [] },
@@ -114,7 +128,12 @@ export const metricTable = {
   },
   nv_inference_compute_input_duration_us: {
     kind: 'counter',
-    help: "Time between server and host in all, microseconds, under Triton's name.",
+    help: "Time between server and host in all, both ways, microseconds, under Triton's name.",
+    labels: version,
+  },
+  nv_inference_compute_output_duration_us: {
+    kind: 'counter',
+    help: "Always 0, under Triton's name: the way back is counted as compute input.",
     labels: version,
   },
 } as const

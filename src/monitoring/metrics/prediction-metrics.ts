@@ -108,6 +108,8 @@ export class PredictionMetrics {
         inputUs: registry.series('nv_inference_compute_input_duration_us', labels),
         byOutcome: new Map(),
       }
+      // Dashboards add Triton's three compute times up, so the one that isn't told apart must exist.
+      registry.series('nv_inference_compute_output_duration_us', labels)
       this.#versions.set(key, series)
     }
     return series

@@ -14,7 +14,7 @@ export const collectProcess = (registry: MetricsRegistry<ServerMetrics>, clock: 
     registry.series('process_resident_memory_bytes').set(process.memoryUsage.rss())
     registry.series('process_cpu_seconds_total').set((user + system) / 1e6)
     registry.series('slipway_event_loop_lag_seconds').set(delay.count === 0 ? 0 : delay.percentile(99) / 1e9)
-    registry.series('slipway_metrics_dropped_series').set(registry.droppedSeries)
+    registry.series('slipway_metrics_dropped_series_total').set(registry.droppedSeries)
     delay.reset()
     const descriptors = openDescriptors()
     if (descriptors !== undefined) registry.series('process_open_fds').set(descriptors)

@@ -70,6 +70,7 @@ const tensorConfigs = (specs: readonly TensorSpec[], batched: boolean): TensorCo
     name: spec.name,
     dataType: spec.datatype,
     dims: batched ? spec.shape.slice(1) : [...spec.shape],
+    reshape: undefined,
     optional: spec.optional ?? false,
     labelFilename: '',
   }))

@@ -22,8 +22,7 @@ export interface ReadTree {
 const problemsMax = 100
 
 /** Reads a parsed config.pbtxt. */
-export const treeOfText = (fields: readonly TextField[]): ReadTree =>
-  readTree(textSource, { kind: 'message', fields })
+export const treeOfText = (fields: readonly TextField[]): ReadTree => readTree(textSource, { kind: 'message', fields })
 
 /** Reads proto3 JSON. */
 export const treeOfJson = (json: unknown): ReadTree => readTree(jsonSource, json)
@@ -46,16 +45,19 @@ class TreeReader<V> {
 
   message(value: V, type: string, where: string): Tree {
     const schema = configSchema[type] ?? {}
-    // Why: a Map and not an object, so that a repeated field grows in place and no name is special.
+    const fields = this.#source.fields(value) ?? []
     const tree = new Map<string, TreeValue>()
-    for (const field of this.#source.fields(value) ?? []) {
+    for (const field of fields) {
       if (this.problems.length >= problemsMax) break
       const kind = Object.hasOwn(schema, field.name) ? schema[field.name] : undefined
       if (kind === undefined) {
         this.#problem(field, `unknown field '${field.name}'${didYouMean(field.name, Object.keys(schema))}`)
       } else this.#field(tree, field, kind)
     }
-    this.#checkWhole(tree, type, where)
+    const typed = fields.some((field) => field.name === 'data_type') && tree.get('data_type') !== 'TYPE_INVALID'
+    if (typedMessages.has(type) && !typed) this.problems.push(`${where} has no data_type`)
+    const rivals = (oneOfFields[type] ?? []).filter((name) => tree.has(name))
+    if (rivals.length > 1) this.problems.push(`${where} has ${rivals.join(' and ')}; only one of them can be`)
     return Object.fromEntries(tree)
   }
 
@@ -133,12 +135,5 @@ class TreeReader<V> {
       this.#problem(field, `'${field.name}' must be one of ${names.join(', ')}${near || text}`)
     }
     return name
-  }
-
-  #checkWhole(tree: ReadonlyMap<string, TreeValue>, type: string, where: string): void {
-    const written = (oneOfFields[type] ?? []).filter((name) => tree.has(name))
-    if (written.length > 1) this.problems.push(`${where} has ${written.join(' and ')}; only one of them can be`)
-    if (typedMessages.has(type) && (tree.get('data_type') ?? 'TYPE_INVALID') === 'TYPE_INVALID')
-      this.problems.push(`${where} has no data_type`)
   }
 }

@@ -66,6 +66,7 @@ const tensorJson = (tensor: TensorConfig): Record<string, unknown> => ({
   name: tensor.name,
   data_type: typeName(tensor.dataType),
   dims: tensor.dims.map(int64),
+  ...(tensor.reshape === undefined ? {} : { reshape: { shape: tensor.reshape.map(int64) } }),
 })
 
 const versionPolicyJson = (policy: VersionPolicy): Record<string, unknown> => {

@@ -11,6 +11,8 @@ export interface TensorConfig {
   readonly name: string
   readonly dataType: DataType
   readonly dims: readonly number[]
+  /** The dims that the model itself has, when they are written beside those of requests. */
+  readonly reshape: readonly number[] | undefined
   readonly optional: boolean
   /** File in the model's folder with one class label a line; empty for none. Outputs only. */
   readonly labelFilename: string
@@ -65,7 +67,7 @@ export interface ModelConfig {
   readonly platform: string
   readonly backend: string
   readonly versionPolicy: VersionPolicy
-  /** Most rows of one run; 0 when the first dimension is not a batch. undefined: not written, to be completed. */
+  /** Most rows of one run; 0 when the first dimension is not a batch, or when `written` lacks it: to be completed. */
   readonly maxBatchSize: number
   readonly inputs: readonly TensorConfig[]
   readonly outputs: readonly TensorConfig[]

@@ -64,6 +64,65 @@ metric_tags { key: "team" value: "red" }
 optimization { graph { level: -1 } }
 `
 
+/** An image classifier as exported without a batch dimension, with labels and memory settings of a GPU machine. */
+const densenet = `
+# Classifies pictures.
+name: "classifier_onnx"
+platform: "onnxruntime_onnx"
+max_batch_size : 0
+input [
+  {
+    name: "data_0"          # planes, rows, columns
+    data_type: TYPE_FP32
+    format: FORMAT_NCHW
+    dims: [ 1, 3, 224, 224 ]
+    reshape { shape: [ 1, 3, 224, 224 ] }
+  }
+]
+output [
+  { name: "fc6_1", data_type: TYPE_FP32; dims: [ 1, 1000, 1, 1 ], label_filename: 'labels' '.txt' }
+]
+instance_group [ { count: 1 kind: KIND_CPU } ]
+parameters { key: "intra_op_thread_count" value: { string_value: "2" } }
+parameters < key: "execution_mode" value < string_value: "0" > >
+optimization { graph : { level : 1 } input_pinned_memory { enable: false } }
+`
+
+/** A text model with queues by priority. */
+const reranker = `
+backend: "onnxruntime"
+max_batch_size: 64
+input { name: "ids" data_type: TYPE_INT64 dims: -1 allow_ragged_batch: false }
+input { name: "mask" data_type: 9 dims: -1 optional: true }
+output { name: "score" data_type: TYPE_FP16 dims: 1 }
+version_policy: { latest { num_versions: 2 } }
+dynamic_batching {
+  max_queue_delay_microseconds: 0x3e8
+  priority_levels: 10
+  default_priority_level: 5
+  default_queue_policy { timeout_action: REJECT, default_timeout_microseconds: 100000, max_queue_size: 128 }
+  priority_queue_policy [ { key: 1, value: { allow_timeout_override: true } }, { key: 10, value: { timeout_action: DELAY } } ]
+}
+model_warmup { name: "long" batch_size: 64 inputs { key: "ids" value: { data_type: TYPE_INT64 dims: 512 random_data: true } } }
+response_cache { enable: false }
+`
+
+/** Every kind of field that means something to Triton alone. */
+const tritonOnly = `
+runtime: "x.so"
+batch_input { kind: BATCH_ITEM_SHAPE target_name: "a" data_type: TYPE_FP32 source_input: "b" }
+batch_output { kind: BATCH_SCATTER_WITH_INPUT_SHAPE target_name: "a" source_input: "b" }
+optimization {
+  cuda { graphs: true graph_spec { batch_size: 4 input { key: "x" value { dim: [ 4 ] } } graph_lower_bound { batch_size: 1 } } }
+  execution_accelerators { gpu_execution_accelerator { name: "tensorrt" parameters { key: "precision_mode" value: "FP16" } } }
+  input_pinned_memory { enable: true }
+}
+instance_group { rate_limiter { resources { name: "r" global: true count: 2 } priority: 2 } secondary_devices { kind: KIND_NVDLA device_id: 0 } }
+model_operations { op_library_filename: "ops.so" }
+model_repository_agents { agents { name: "checksum" parameters { key: "a" value: "b" } } }
+model_metrics { metric_control { metric_identifier { family: "f" } histogram_options { buckets: [ 0.5, 1 ] } } }
+`
+
 describe('config.pbtxt', () => {
   it('of a simple model gives its tensors, types and batch size', () => {
     const config = parse(simple)
@@ -76,6 +135,18 @@ describe('config.pbtxt', () => {
       { name: 'y', dataType: 'INT64', dims: [16, 8], optional: false, labelFilename: 'labels.txt' },
     ])
     expect(config.written.has('max_batch_size')).toBe(true)
+  })
+
+  it('of a classifier gives dims, labels and settings of the engine', () => {
+    const config = parse(densenet)
+    expect(config.inputs[0]).toMatchObject({ dims: [1, 3, 224, 224], reshape: [1, 3, 224, 224] })
+    expect(config.outputs[0]).toMatchObject({ name: 'fc6_1', labelFilename: 'labels.txt', reshape: undefined })
+    expect(config).toMatchObject({
+      maxBatchSize: 0,
+      instanceGroups: [{ kind: 'KIND_CPU', count: 1 }],
+      parameters: { intra_op_thread_count: '2', execution_mode: '0' },
+      optimization: { graphLevel: 1 },
+    })
   })
 
   it('that is empty writes nothing', () => {
@@ -100,6 +171,15 @@ describe('config.pbtxt', () => {
         [2, { timeoutAction: 'reject', defaultTimeoutMicroseconds: 0, allowTimeoutOverride: false, maxQueueSize: 0 }],
       ]),
     })
+  })
+
+  it('keeps the default of what a policy leaves out', () => {
+    const batching = parse(reranker).dynamicBatching
+    expect(batching).toMatchObject({ maxQueueDelayMicroseconds: 1000, priorityLevels: 10, defaultPriorityLevel: 5 })
+    expect([...(batching?.priorityQueuePolicy.entries() ?? [])]).toEqual([
+      [1, { timeoutAction: 'reject', defaultTimeoutMicroseconds: 0, allowTimeoutOverride: true, maxQueueSize: 0 }],
+      [10, { timeoutAction: 'delay', defaultTimeoutMicroseconds: 0, allowTimeoutOverride: false, maxQueueSize: 0 }],
+    ])
   })
 
   it('gives warm-up samples with zeros, random values or a file', () => {
@@ -146,7 +226,7 @@ describe('config.pbtxt', () => {
       textProblems('nam: "x"\nmax_batch_size: "8"\ninput { nme: "x" }\ndynamic_batching: 5\nparameters: 1'),
     ).toEqual([
       "config.pbtxt: line 1: unknown field 'nam'; did you mean 'name'?",
-      "config.pbtxt: line 2: 'max_batch_size' must be an integer",
+      "config.pbtxt: line 2: 'max_batch_size' must be an integer from -2147483648 to 2147483647",
       "config.pbtxt: line 3: unknown field 'nme'; did you mean 'name'?",
       "config.pbtxt: line 4: 'dynamic_batching' must be a message",
       "config.pbtxt: line 5: 'parameters' must have keys and values",
@@ -175,7 +255,7 @@ describe('config.pbtxt', () => {
 
   it('warns of fields that are understood but have no effect', () => {
     const { warnings } = parseModelConfigText(
-      'input {\n name: "x" data_type: TYPE_FP32 format: FORMAT_NCHW\n}\nmodel_metrics { anything { goes: 1 } }',
+      'input {\n name: "x" data_type: TYPE_FP32 format: FORMAT_NCHW\n}\nmodel_metrics { metric_control { } }',
       'config.pbtxt',
     )
     expect(warnings).toEqual(["line 2: 'format' has no effect here", "line 4: 'model_metrics' has no effect here"])
@@ -188,20 +268,93 @@ describe('config.pbtxt', () => {
     ['response_cache { enable: true }', 'response_cache'],
   ])('refuses %s, which changes what answers mean', (text, what) => {
     expect(textProblems(text)[0]).toMatch(new RegExp(`^config.pbtxt: ${what} (is|are) not supported$`))
+    expect(textProblems('sequence_batching { }\nnam: 1')).toHaveLength(2)
     expect(textProblems('model_transaction_policy { decoupled: false } response_cache { enable: false }')).toEqual([])
   })
 
   it('refuses types and kinds that there are not', () => {
     expect(textProblems('input { name: "x" data_type: TYPE_FLOAT }')).toEqual([
-      "config.pbtxt: input 'x': data_type 'TYPE_FLOAT' is not a known type",
+      expect.stringMatching(/^config.pbtxt: line 1: 'data_type' must be one of TYPE_INVALID, .*'TYPE_FLOAT' is none$/),
     ])
-    expect(textProblems('input { name: "x" }')[0]).toContain("data_type '' is not a known type")
-    expect(textProblems('instance_group { kind: KIND_TPU }')[0]).toContain("kind 'KIND_TPU' is not one of KIND_AUTO")
+    expect(textProblems('instance_group { kind: KIND_TPU }')).toEqual([
+      "config.pbtxt: line 1: 'kind' must be one of KIND_AUTO, KIND_GPU, KIND_CPU, KIND_MODEL; did you mean 'KIND_GPU'?",
+    ])
+    const policy = (action: string): string => `dynamic_batching { default_queue_policy { timeout_action: ${action} } }`
+    expect(textProblems(policy('DELY'))[0]).toContain("did you mean 'DELAY'?")
+    expect(textProblems(policy('2'))[0]).toContain("must be one of REJECT, DELAY; '2' is none")
+    expect(parse(policy('1')).dynamicBatching?.defaultQueuePolicy?.timeoutAction).toBe('delay')
+  })
+
+  it('wants the data type of every tensor', () => {
+    expect(textProblems('input { name: "x" }\noutput { data_type: TYPE_INVALID }')).toEqual([
+      "config.pbtxt: line 1: 'input' has no data_type",
+      "config.pbtxt: line 2: 'output' has no data_type",
+    ])
+    expect(textProblems('model_warmup { inputs { key: "x" value { zero_data: true } } }')).toEqual([
+      "config.pbtxt: line 1: 'inputs' has no data_type",
+    ])
+  })
+
+  it('refuses a field that is written twice, and two fields of which one can be', () => {
+    expect(textProblems('name: "a"\nname: "b"')).toEqual(["config.pbtxt: line 2: 'name' is written twice"])
+    expect(textProblems('version_policy {\n all { } latest { num_versions: 2 } }')).toEqual([
+      "config.pbtxt: line 1: 'version_policy' has latest and all; only one of them can be",
+    ])
+    expect(jsonProblems({ max_batch_size: 1, maxBatchSize: 2 })).toEqual([
+      "field 'maxBatchSize': 'max_batch_size' is written twice",
+    ])
+  })
+
+  it.each([
+    ['max_batch_size: 2147483648', 'max_batch_size', 2 ** 31 - 1],
+    ['dynamic_batching { max_queue_delay_microseconds: -1 }', 'max_queue_delay_microseconds', 2 ** 53 - 1],
+    ['version_policy { latest { num_versions: 4294967296 } }', 'num_versions', 2 ** 32 - 1],
+    ['dynamic_batching { priority_queue_policy { key: x value { } } }', 'priority_queue_policy.key', 2 ** 53 - 1],
+  ])('refuses %s, out of its range', (text, name, greatest) => {
+    expect(textProblems(text)).toEqual([
+      expect.stringMatching(new RegExp(`'${name}' must be an integer from -?\\d+ to ${greatest}$`)),
+    ])
+  })
+
+  it('takes Triton fields without effect only as Triton knows them', () => {
+    const { config, warnings } = parseModelConfigText(tritonOnly, 'config.pbtxt')
+    expect({ ...config, written: emptyModelConfig('').written, instanceGroups: [] }).toEqual(emptyModelConfig(''))
+    expect(config.instanceGroups).toHaveLength(1)
+    expect(warnings.map((warning) => /'(.*)'/.exec(warning)?.[1])).toEqual([
+      ...['runtime', 'batch_input', 'batch_output', 'cuda', 'execution_accelerators', 'input_pinned_memory'],
+      ...['rate_limiter', 'secondary_devices', 'model_operations', 'model_repository_agents', 'model_metrics'],
+    ])
+    expect(textProblems('optimization { cuda { graph: true } }')).toEqual([
+      "config.pbtxt: line 1: unknown field 'graph'; did you mean 'graphs'?",
+    ])
+  })
+
+  it('takes floating-point numbers in every form', () => {
+    const buckets = (numbers: string): string =>
+      `model_metrics { metric_control { histogram_options { buckets: [ ${numbers} ] } } }`
+    expect(textProblems(buckets('1, 1.5f, .5, 2.e-3, -1E+9F, inf, -Infinity, nan'))).toEqual([])
+    for (const number of ['1.5g', 'e5', '.', '0x1p3', 'infinite', '"1"']) {
+      expect(textProblems(buckets(number))).toEqual(["config.pbtxt: line 1: 'buckets' must be a double"])
+    }
+    const json = (bucket: unknown): unknown => ({
+      model_metrics: { metric_control: [{ histogram_options: { buckets: [bucket] } }] },
+    })
+    for (const bucket of [1.5, '1.5', 'NaN', '-Infinity']) expect(jsonProblems(json(bucket))).toEqual([])
+    for (const bucket of ['inf', true, '']) expect(jsonProblems(json(bucket))).toHaveLength(1)
+  })
+
+  it('of the longest text is refused with a short list', () => {
+    expect(textProblems('x: 1 '.repeat(200_000))).toHaveLength(100)
+    expect(jsonProblems({ input: Array.from({ length: 1000 }, () => 1) })).toHaveLength(100)
+    expect(problems(() => parseModelConfigJson(' '.repeat(1024 * 1024 + 1)))[0]).toContain('the limit is 1048576')
+    expect(
+      parse(`input { name: "x" data_type: TYPE_FP32 ${'dims: 1 '.repeat(100_000)} }`).inputs[0]?.dims,
+    ).toHaveLength(100_000)
   })
 })
 
 describe('the configuration as JSON', () => {
-  it.each([simple, everything])('means the same as the text it came from', (text) => {
+  it.each([simple, everything, densenet, reranker])('means the same as the text it came from', (text) => {
     const { written: _, ...config } = parse(text)
     const { written: __, ...back } = parseModelConfigJson(JSON.stringify(modelConfigToJson(parse(text)))).config
     expect(back).toEqual(config)
@@ -237,7 +390,7 @@ describe('the configuration as JSON', () => {
     expect(jsonProblems({ input: 5, dynamic_batching: true, max_batch_size: '', parameters: [], nme: 'x' })).toEqual([
       "field 'input': 'input' must be a message",
       "field 'dynamic_batching': 'dynamic_batching' must be a message",
-      "field 'max_batch_size': 'max_batch_size' must be an integer",
+      "field 'max_batch_size': 'max_batch_size' must be an integer from -2147483648 to 2147483647",
       "field 'parameters': 'parameters' must have keys and values",
       "field 'nme': unknown field 'nme'; did you mean 'name'?",
     ])

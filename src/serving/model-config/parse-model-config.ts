@@ -13,7 +13,7 @@ import type {
   WarmupInput,
   WarmupSample,
 } from './model-config.ts'
-import { parseTextProto } from './text-proto.ts'
+import { configLengthMax, parseTextProto } from './text-proto.ts'
 
 export interface ParsedConfig {
   readonly config: ModelConfig
@@ -33,6 +33,8 @@ export const parseModelConfigText = (text: string, source: string): ParsedConfig
 
 /** Reads a configuration as proto3 JSON, the form of load requests. */
 export const parseModelConfigJson = (text: string): ParsedConfig => {
+  if (text.length > configLengthMax)
+    throw new ConfigError([`the configuration has ${text.length} characters; the limit is ${configLengthMax}`])
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -53,40 +55,22 @@ const map = (tree: Tree, name: string): ReadonlyMap<string, TreeValue> =>
   tree[name] instanceof Map ? (tree[name] as ReadonlyMap<string, TreeValue>) : new Map()
 const child = (tree: Tree, name: string): Tree | undefined => tree[name] as Tree | undefined
 
-/** Triton's names of the data types, in the order of their numbers. */
-const typeNames = [
-  'INVALID',
-  'BOOL',
-  'UINT8',
-  'UINT16',
-  'UINT32',
-  'UINT64',
-  'INT8',
-  'INT16',
-  'INT32',
-  'INT64',
-  'FP16',
-  'FP32',
-  'FP64',
-  'STRING',
-  'BF16',
-]
-
-const dataType = (tree: Tree, where: string): DataType => {
-  const written = tree['data_type']
-  const name = typeof written === 'number' ? typeNames[written] : String(written ?? '').replace(/^TYPE_/, '')
-  if (name === undefined || name === 'INVALID' || !typeNames.includes(name)) {
-    throw new ConfigError([`${where}: data_type '${String(written ?? '')}' is not a known type`])
-  }
+const dataType = (tree: Tree): DataType => {
+  const name = text(tree, 'data_type').replace('TYPE_', '')
   return name === 'STRING' ? 'BYTES' : (name as DataType)
 }
 
-const modelConfig = ({ tree, warnings }: ReadTree): ParsedConfig => {
-  if (tree['sequence_batching'] !== undefined) throw new ConfigError(['sequence_batching is not supported'])
-  if (tree['ensemble_scheduling'] !== undefined) throw new ConfigError(['ensemble_scheduling is not supported'])
-  if (flag(child(tree, 'model_transaction_policy') ?? {}, 'decoupled'))
-    throw new ConfigError(['decoupled models are not supported'])
-  if (flag(child(tree, 'response_cache') ?? {}, 'enable')) throw new ConfigError(['response_cache is not supported'])
+/** What a configuration may say that changes what the model's answers mean, and that this server can't do. */
+const unsupported = (tree: Tree): string[] => [
+  ...(tree['sequence_batching'] === undefined ? [] : ['sequence_batching is not supported']),
+  ...(tree['ensemble_scheduling'] === undefined ? [] : ['ensemble_scheduling is not supported']),
+  ...(flag(child(tree, 'model_transaction_policy') ?? {}, 'decoupled') ? ['decoupled models are not supported'] : []),
+  ...(flag(child(tree, 'response_cache') ?? {}, 'enable') ? ['response_cache is not supported'] : []),
+]
+
+const modelConfig = ({ tree, problems, warnings }: ReadTree): ParsedConfig => {
+  const found = [...problems, ...unsupported(tree)]
+  if (found.length > 0) throw new ConfigError(found)
   const batching = child(tree, 'dynamic_batching')
   const graph = child(child(tree, 'optimization') ?? {}, 'graph')
   const config: ModelConfig = {
@@ -95,8 +79,8 @@ const modelConfig = ({ tree, warnings }: ReadTree): ParsedConfig => {
     backend: text(tree, 'backend'),
     versionPolicy: versionPolicy(child(tree, 'version_policy')),
     maxBatchSize: number(tree, 'max_batch_size'),
-    inputs: trees(tree, 'input').map((input) => tensorConfig(input, 'input')),
-    outputs: trees(tree, 'output').map((output) => tensorConfig(output, 'output')),
+    inputs: trees(tree, 'input').map(tensorConfig),
+    outputs: trees(tree, 'output').map(tensorConfig),
     dynamicBatching: batching === undefined ? undefined : dynamicBatching(batching),
     instanceGroups: trees(tree, 'instance_group').map(instanceGroup),
     modelWarmup: trees(tree, 'model_warmup').map(warmupSample),
@@ -119,13 +103,17 @@ const versionPolicy = (tree: Tree | undefined): VersionPolicy => {
   return { kind: 'latest', numVersions: latest === undefined ? 1 : number(latest, 'num_versions') }
 }
 
-const tensorConfig = (tree: Tree, what: string): TensorConfig => ({
-  name: text(tree, 'name'),
-  dataType: dataType(tree, `${what} '${text(tree, 'name')}'`),
-  dims: numbers(tree, 'dims'),
-  optional: flag(tree, 'optional'),
-  labelFilename: text(tree, 'label_filename'),
-})
+const tensorConfig = (tree: Tree): TensorConfig => {
+  const reshape = child(tree, 'reshape')
+  return {
+    name: text(tree, 'name'),
+    dataType: dataType(tree),
+    dims: numbers(tree, 'dims'),
+    reshape: reshape === undefined ? undefined : numbers(reshape, 'shape'),
+    optional: flag(tree, 'optional'),
+    labelFilename: text(tree, 'label_filename'),
+  }
+}
 
 const dynamicBatching = (tree: Tree): DynamicBatchingConfig => {
   const policy = child(tree, 'default_queue_policy')
@@ -143,38 +131,30 @@ const dynamicBatching = (tree: Tree): DynamicBatchingConfig => {
 }
 
 const queuePolicy = (tree: Tree): QueuePolicyConfig => ({
-  timeoutAction: tree['timeout_action'] === 'DELAY' || tree['timeout_action'] === 1 ? 'delay' : 'reject',
+  timeoutAction: tree['timeout_action'] === 'DELAY' ? 'delay' : 'reject',
   defaultTimeoutMicroseconds: number(tree, 'default_timeout_microseconds'),
   allowTimeoutOverride: flag(tree, 'allow_timeout_override'),
   maxQueueSize: number(tree, 'max_queue_size'),
 })
 
-const kinds: readonly InstanceKind[] = ['KIND_AUTO', 'KIND_GPU', 'KIND_CPU', 'KIND_MODEL']
-
-const instanceGroup = (tree: Tree): InstanceGroup => {
-  const written = tree['kind'] ?? 'KIND_AUTO'
-  const kind = typeof written === 'number' ? kinds[written] : kinds.find((known) => known === written)
-  if (kind === undefined)
-    throw new ConfigError([`instance_group: kind '${String(written)}' is not one of ${kinds.join(', ')}`])
-  return {
-    name: text(tree, 'name'),
-    kind,
-    count: tree['count'] === undefined ? 1 : number(tree, 'count'),
-    gpus: numbers(tree, 'gpus'),
-  }
-}
+const instanceGroup = (tree: Tree): InstanceGroup => ({
+  name: text(tree, 'name'),
+  kind: (tree['kind'] ?? 'KIND_AUTO') as InstanceKind,
+  count: tree['count'] === undefined ? 1 : number(tree, 'count'),
+  gpus: numbers(tree, 'gpus'),
+})
 
 const warmupSample = (tree: Tree): WarmupSample => ({
   name: text(tree, 'name'),
   batchSize: number(tree, 'batch_size'),
   count: number(tree, 'count'),
-  inputs: Object.fromEntries([...map(tree, 'inputs')].map(([name, value]) => [name, warmupInput(name, value as Tree)])),
+  inputs: Object.fromEntries([...map(tree, 'inputs')].map(([name, value]) => [name, warmupInput(value as Tree)])),
 })
 
-const warmupInput = (name: string, tree: Tree): WarmupInput => {
+const warmupInput = (tree: Tree): WarmupInput => {
   const file = text(tree, 'input_data_file')
   return {
-    dataType: dataType(tree, `model_warmup input '${name}'`),
+    dataType: dataType(tree),
     dims: numbers(tree, 'dims'),
     source: file !== '' ? { kind: 'file', file } : { kind: flag(tree, 'random_data') ? 'random' : 'zero' },
   }

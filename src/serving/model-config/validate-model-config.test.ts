@@ -40,14 +40,13 @@ describe('the check of a configuration', () => {
       max_batch_size: 4
       input [ { name: "x" data_type: TYPE_FP32 dims: [ 0 ] }, { name: "x" data_type: TYPE_FP32 dims: [ 1 ] } ]
       output { data_type: TYPE_FP32 dims: [ -2 ] }
-      dynamic_batching { preferred_batch_size: [ 8, 0 ] max_queue_delay_microseconds: -1 }
+      dynamic_batching { preferred_batch_size: [ 8, 0 ] }
       instance_group { count: 0 }
       version_policy { latest { num_versions: 0 } }`
     expect(problems(text)).toEqual([
       "name 'other' is not the name of its folder, 'm'",
       'preferred_batch_size 8 is above max_batch_size 4',
       'preferred_batch_size 0 is not above 0',
-      'max_queue_delay_microseconds is below 0',
       "input 'x' has dims [0]; each is above 0, or -1 for any size",
       "input 'x' appears twice",
       'an output has no name',
@@ -61,6 +60,7 @@ describe('the check of a configuration', () => {
     expect(problems('max_batch_size: -1')).toEqual(['max_batch_size -1 is below 0'])
     expect(problems('instance_group { count: 257 }')).toHaveLength(1)
     expect(problems('instance_group { count: 256 }')).toEqual([])
+    expect(problems('instance_group [ { count: 200 }, { count: 57 } ]')).toEqual(['257 instances are more than 256'])
   })
 
   it('refuses priorities that do not fit together', () => {
@@ -73,7 +73,35 @@ describe('the check of a configuration', () => {
     expect(batching(`priority_levels: 2 default_priority_level: 1 ${policy('3')}`)).toEqual([
       'priority_queue_policy names level 3; there are 2',
     ])
-    expect(batching(`priority_levels: 2 default_priority_level: 1 ${policy('x')}`)).toHaveLength(1)
+    expect(batching('priority_levels: 101 default_priority_level: 1')).toEqual(['priority_levels 101 is above 100'])
     expect(batching(`priority_levels: 2 default_priority_level: 2 ${policy('1')} ${policy('2')}`)).toEqual([])
+  })
+
+  it('refuses versions that no folder can have', () => {
+    expect(problems('version_policy { specific { versions: [ 1, 0, -3 ] } }')).toEqual([
+      'version_policy specific names version 0; the least is 1',
+      'version_policy specific names version -3; the least is 1',
+    ])
+  })
+
+  it('refuses a reshape, unless it changes nothing', () => {
+    const input = (shape: string): string =>
+      `input { name: "x" data_type: TYPE_FP32 dims: [ 3, 8 ] reshape { shape: [ ${shape} ] } }`
+    expect(problems(input('1, 3, 8'))).toEqual([
+      "input 'x': reshape to [1,3,8] is not supported; write dims as the model has them",
+    ])
+    expect(problems(input(''))).toHaveLength(1)
+    expect(problems(input('3, 8'))).toEqual([])
+  })
+
+  it('refuses warm-up that can not be run', () => {
+    const warmup = (fields: string, dims: string): string => `max_batch_size: 4 model_warmup { name: "w" ${fields}
+      inputs { key: "x" value { data_type: TYPE_FP32 dims: [ ${dims} ] zero_data: true } } }`
+    expect(problems(warmup('batch_size: 5 count: 10001', '3, -1'))).toEqual([
+      "model_warmup 'w': count 10001 is above 10000",
+      "model_warmup 'w': batch_size 5 is above max_batch_size 4",
+      "model_warmup 'w': input 'x' has dims [3,-1]; each is above 0",
+    ])
+    expect(problems(warmup('batch_size: 4 count: 10000', '3, 1'))).toEqual([])
   })
 })

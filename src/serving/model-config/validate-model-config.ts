@@ -1,8 +1,12 @@
+import { priorityLevelsMax } from '../batcher/batch-options.ts'
 import { ConfigError } from './config-error.ts'
 import type { ModelConfig, TensorConfig } from './model-config.ts'
 
 /** Instances are processes; more than this on one machine is a slip of the pen. */
 const instancesMax = 256
+
+/** A load waits for every warm-up run; more of them than this never ends. */
+const warmupRunsMax = 10_000
 
 /** Checks a configuration by itself, before any file is touched. Throws ConfigError with every problem. */
 export const validateModelConfig = (config: ModelConfig, folderName: string): void => {
@@ -14,6 +18,7 @@ export const validateModelConfig = (config: ModelConfig, folderName: string): vo
     ...batchingProblems(config),
     ...tensorProblems(config.inputs, 'input'),
     ...tensorProblems(config.outputs, 'output'),
+    ...warmupProblems(config),
     ...fileProblems(config),
     ...instanceProblems(config),
     ...versionProblems(config),
@@ -29,8 +34,9 @@ const batchingProblems = ({ dynamicBatching, maxBatchSize }: ModelConfig): strin
     if (maxBatchSize > 0 && size > maxBatchSize)
       problems.push(`preferred_batch_size ${size} is above max_batch_size ${maxBatchSize}`)
   }
-  const { priorityLevels, defaultPriorityLevel, priorityQueuePolicy, maxQueueDelayMicroseconds } = dynamicBatching
-  if (maxQueueDelayMicroseconds < 0) problems.push('max_queue_delay_microseconds is below 0')
+  const { priorityLevels, defaultPriorityLevel, priorityQueuePolicy } = dynamicBatching
+  if (priorityLevels > priorityLevelsMax)
+    problems.push(`priority_levels ${priorityLevels} is above ${priorityLevelsMax}`)
   if (defaultPriorityLevel > priorityLevels)
     problems.push(`default_priority_level ${defaultPriorityLevel} is above priority_levels ${priorityLevels}`)
   if (priorityLevels > 0 && defaultPriorityLevel === 0) problems.push('priority_levels needs a default_priority_level')
@@ -48,8 +54,29 @@ const tensorProblems = (tensors: readonly TensorConfig[], what: string): string[
     if (tensor.name === '') problems.push(`an ${what} has no name`)
     if (names.has(tensor.name)) problems.push(`${what} '${tensor.name}' appears twice`)
     names.add(tensor.name)
-    if (tensor.dims.some((dimension) => dimension === 0 || dimension < -1)) {
-      problems.push(`${what} '${tensor.name}' has dims [${tensor.dims.join(',')}]; each is above 0, or -1 for any size`)
+    const { dims, reshape } = tensor
+    if (reshape !== undefined && reshape.join() !== dims.join()) {
+      problems.push(
+        `${what} '${tensor.name}': reshape to [${reshape.join(',')}] is not supported; write dims as the model has them`,
+      )
+    }
+    if (dims.some((dimension) => dimension === 0 || dimension < -1)) {
+      problems.push(`${what} '${tensor.name}' has dims [${dims.join(',')}]; each is above 0, or -1 for any size`)
+    }
+  }
+  return problems
+}
+
+const warmupProblems = ({ modelWarmup, maxBatchSize }: ModelConfig): string[] => {
+  const problems: string[] = []
+  for (const sample of modelWarmup) {
+    const what = `model_warmup '${sample.name}'`
+    if (sample.count > warmupRunsMax) problems.push(`${what}: count ${sample.count} is above ${warmupRunsMax}`)
+    if (maxBatchSize > 0 && sample.batchSize > maxBatchSize)
+      problems.push(`${what}: batch_size ${sample.batchSize} is above max_batch_size ${maxBatchSize}`)
+    for (const [name, { dims }] of Object.entries(sample.inputs)) {
+      if (dims.some((dimension) => dimension < 1))
+        problems.push(`${what}: input '${name}' has dims [${dims.join(',')}]; each is above 0`)
     }
   }
   return problems
@@ -72,12 +99,21 @@ const fileProblems = (config: ModelConfig): string[] => {
     .map((name) => `'${name}' is not a plain file name`)
 }
 
-const instanceProblems = ({ instanceGroups }: ModelConfig): string[] =>
-  instanceGroups
+const instanceProblems = ({ instanceGroups }: ModelConfig): string[] => {
+  const problems = instanceGroups
     .filter((group) => group.count < 1 || group.count > instancesMax)
     .map((group) => `instance_group count ${group.count} is not between 1 and ${instancesMax}`)
+  const sum = instanceGroups.reduce((count, group) => count + group.count, 0)
+  if (problems.length === 0 && sum > instancesMax) problems.push(`${sum} instances are more than ${instancesMax}`)
+  return problems
+}
 
-const versionProblems = ({ versionPolicy }: ModelConfig): string[] =>
-  versionPolicy.kind === 'latest' && versionPolicy.numVersions < 1
+const versionProblems = ({ versionPolicy }: ModelConfig): string[] => {
+  if (versionPolicy.kind === 'specific') {
+    const wrong = versionPolicy.versions.filter((version) => version < 1)
+    return wrong.map((version) => `version_policy specific names version ${version}; the least is 1`)
+  }
+  return versionPolicy.kind === 'latest' && versionPolicy.numVersions < 1
     ? [`version_policy latest num_versions ${versionPolicy.numVersions} is below 1`]
     : []
+}
