@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startChild, untilReady } from '../child-server.ts'
-import { freePort } from '../free-port.ts'
+import { freePorts } from '../free-port.ts'
 import { runTool } from '../load/run-tool.ts'
 import type { ServedModel } from '../served-model.ts'
 
@@ -68,7 +68,7 @@ export const startMlserver = async (name: string, modelFile: string, setup: Mlse
   const folder = await mkdtemp(join(tmpdir(), 'slipway-mlserver-'))
   await copyFile(runtime, join(folder, 'onnx_runtime.py'))
   await writeFile(join(folder, 'model-settings.json'), modelSettings(name, modelFile, setup))
-  const [httpPort, grpcPort, metricsPort] = [await freePort(), await freePort(), await freePort()]
+  const [httpPort, grpcPort, metricsPort] = await freePorts(3)
   const settings = {
     host: '127.0.0.1',
     http_port: httpPort,

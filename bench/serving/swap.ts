@@ -33,7 +33,8 @@ export const swap: Scenario = {
       await requireVersion(server.http, swaps + 1)
       return `${swaps} swaps`
     }
-    return uninterrupted('swap', { server, countMin: context.quick ? 2000 : 100_000, run })
+    // Without await the server would be stopped before the load ends.
+    return await uninterrupted('swap', { server, countMin: context.quick ? 2000 : 100_000, run })
   },
 }
 

@@ -83,6 +83,7 @@ export const diskDeploys = (
         throw error
       }
     },
+    removeVersion: (model, version) => rm(join(root, model, String(version)), { recursive: true, force: true }),
     async remove(model) {
       await refuseKeptElsewhere(model)
       await rm(join(root, model), { recursive: true, force: true })

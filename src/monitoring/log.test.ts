@@ -40,9 +40,10 @@ describe('a log line', () => {
   })
 
   it('stays one line that reads back, whatever names clients choose', () => {
+    const { logger, written } = open()
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (model, event) => {
-        const { logger, written } = open()
+        written.length = 0
         const forged = `${model}\n{"level":"error","event":"forged"}\r\n\u2028`
         logger.info(event, { model: forged })
         expect(written[0]?.match(/[\n\r]/g)).toEqual(['\n'])
@@ -77,11 +78,21 @@ describe('a log line', () => {
     [{ apiKey: 's3cret' }],
     [{ headers: { authorization: 's3cret', 'x-api-key': 's3cret' } }],
     [{ request: { headers: { Authorization: 's3cret', cookie: 's3cret' } } }],
+    [{ calls: [{ 'Proxy-Authorization': 's3cret' }, { API_KEY: 's3cret' }] }],
+    [{ a: { b: { c: { d: { e: { token: 's3cret' } } } } } }],
   ])('never shows the secrets of %j', (fields) => {
     const { logger, written } = open()
     logger.info('request', { ...fields, model: 'm' })
     expect(written.join('')).not.toContain('s3cret')
     expect(only(written)).toMatchObject({ model: 'm' })
+  })
+
+  it('ends though its fields hold themselves', () => {
+    const { logger, written } = open()
+    const fields: Record<string, unknown> = { model: 'm' }
+    fields['self'] = fields
+    logger.info('request', fields)
+    expect(only(written)).toMatchObject({ model: 'm', self: { model: 'm' } })
   })
 
   it('leaves the fields that it redacts as they were', () => {

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { LogFields, Logger } from '../lib/index.ts'
+import { redactFields } from './redact-fields.ts'
 
 export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -7,33 +8,13 @@ export interface LogOptions {
   write(line: string): void
 }
 
-/** Field names whose values never reach a log, in the spellings of headers and of code. */
-const secretFields = [
-  'authorization',
-  'Authorization',
-  'proxy-authorization',
-  'key',
-  'apiKey',
-  'api_key',
-  'api-key',
-  'x-api-key',
-  'X-Api-Key',
-  'token',
-  'password',
-  'secret',
-  'cookie',
-  'set-cookie',
-]
-
-/** A secret is looked for in the fields, and in objects one and two levels below, e.g. request.headers.authorization. */
-const secretPaths: string[] = secretFields
-  .map((field) => `["${field}"]`)
-  .flatMap((field) => [field, `*${field}`, `*.*${field}`])
-
 /** Keys of the line itself; a field of that name would come second and win with most readers. */
-const lineKeys = new Set(['level', 'time', 'event'])
+const lineKeys = ['level', 'time', 'event'] as const
 
-/** Opens a log of JSON lines: time, level, event, fields. Names from clients stay inside their JSON strings, so no text can forge a line. */
+/**
+ * Opens a log of JSON lines: time, level, event, fields. Secrets in fields are replaced by ***, an error is told with
+ * its causes. Names from clients stay inside their JSON strings, so no text can forge a line.
+ */
 export const openLogger = ({ level, write }: LogOptions): Logger => {
   const log = pino(
     {
@@ -41,8 +22,7 @@ export const openLogger = ({ level, write }: LogOptions): Logger => {
       base: null,
       messageKey: 'event',
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: withoutLineKeys },
-      redact: { paths: secretPaths, censor: '***' },
+      formatters: { level: (label) => ({ level: label }), log: lineFields },
       serializers: { error: pino.stdSerializers.errWithCause },
     },
     { write },
@@ -55,9 +35,12 @@ export const openLogger = ({ level, write }: LogOptions): Logger => {
   }
 }
 
-const withoutLineKeys = (fields: Record<string, unknown>): Record<string, unknown> =>
-  Object.keys(fields).some((key) => lineKeys.has(key))
-    ? Object.fromEntries(
-        Object.entries(fields).map(([key, value]) => [lineKeys.has(key) ? `field_${key}` : key, value]),
-      )
-    : fields
+const lineFields = (fields: Record<string, unknown>): Record<string, unknown> => {
+  const line = redactFields(fields)
+  for (const key of lineKeys) {
+    if (!Object.hasOwn(line, key)) continue
+    line[`field_${key}`] = line[key]
+    delete line[key]
+  }
+  return line
+}

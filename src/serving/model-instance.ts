@@ -16,6 +16,9 @@ export interface InstanceOptions {
   onCrash(reason: string): RestartStep
 }
 
+/** A host that has nothing to do ends within milliseconds; one that is stuck in a run never does. */
+const closeTimeoutMs = 2000
+
 export type InstanceState = 'starting' | 'ready' | 'restarting' | 'quarantined' | 'closed'
 
 /** One supervised host of a version: loads the model, runs one batch at a time, and comes back after a crash. */
@@ -91,7 +94,10 @@ export class ModelInstance {
     this.#restartTimer?.cancel()
     const host = this.#host
     this.#host = undefined
-    await host?.close()
+    if (host === undefined) return
+    const watchdog = this.#options.clock.setTimer(() => host.kill('it did not end by itself'), closeTimeoutMs)
+    await host.close()
+    watchdog.cancel()
   }
 
   // Why a method: the state changes during an await, which narrowing doesn't see.

@@ -135,6 +135,7 @@ export class ModelManager {
     const found = await this.#options.source.list()
     for (const entry of this.#entries.values()) {
       if (found.some((model) => model.name === entry.name)) continue
+      this.#polled.delete(entry.name)
       await this.forget(entry.name)
     }
     await Promise.all(
@@ -268,6 +269,7 @@ export class ModelManager {
       await fresh.drain('the server is shutting down')
       throw fail('shutting_down', {})
     }
+    entry.lastBytes = fresh.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
     const old = slot.current
     entry.point(slot, fresh)
     slot.loadedFrom = loadedFrom(found, model.config)

@@ -1,9 +1,9 @@
 import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
-import type { Client, ServiceError } from '@grpc/grpc-js'
+import type { Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildOnnx, identityModel, simpleModel, startTestApp } from '../../src/testing/index.ts'
+import { buildOnnx, eventually, identityModel, simpleModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 import { datatypeBytes, datatypes, encodeBytes } from '../../src/tensor/index.ts'
 import type { DataType } from '../../src/tensor/index.ts'
@@ -339,5 +339,48 @@ describe('bad input over gRPC', () => {
       code: 3,
       details: expect.stringMatching(/not a valid model name/) as unknown,
     })
+  })
+})
+
+describe('a stream', () => {
+  const open = (): ClientDuplexStream<unknown, { error_message: string; infer_response: Reply }> =>
+    (
+      client['ModelStreamInfer'] as unknown as () => ClientDuplexStream<
+        unknown,
+        { error_message: string; infer_response: Reply }
+      >
+    ).call(client)
+  const message = (id: number): unknown => ({
+    model_name: 'echo_INT32',
+    id: String(id),
+    inputs: [{ name: 'x', datatype: 'INT32', shape: [1, 1] }],
+    raw_input_contents: [Buffer.from(Int32Array.of(id).buffer)],
+  })
+
+  it('of thousands of messages is answered in order', async () => {
+    const stream = open()
+    const ids: string[] = []
+    const ended = new Promise<void>((resolve, reject) => {
+      stream.on('data', (answer: { infer_response: Reply }) => ids.push(answer.infer_response.id))
+      stream.on('end', resolve)
+      stream.on('error', reject)
+    })
+    for (let id = 0; id < 3000; id++) stream.write(message(id))
+    stream.end()
+    await ended
+    expect(ids).toEqual(Array.from({ length: 3000 }, (_, id) => String(id)))
+  })
+
+  it('whose client leaves in the middle costs nothing after', async () => {
+    const stream = open()
+    stream.on('error', () => {})
+    for (let id = 0; id < 500; id++) stream.write(message(id))
+    await new Promise((resolve) => stream.once('data', resolve))
+    stream.cancel()
+    await eventually('nothing is in flight', async () =>
+      /slipway_in_flight\{model="echo_INT32",version="1"\} 0/.test(await (await app.fetch('/metrics')).text())
+        ? true
+        : undefined,
+    )
   })
 })

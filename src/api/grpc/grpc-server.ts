@@ -1,16 +1,12 @@
-import type {
-  handleUnaryCall,
-  sendUnaryData,
-  ServerDuplexStream,
-  ServerUnaryCall,
-  UntypedHandleCall,
-} from '@grpc/grpc-js'
+import type { handleUnaryCall, sendUnaryData, ServerUnaryCall, UntypedHandleCall } from '@grpc/grpc-js'
 import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
 import type { PackageDefinition } from '@grpc/proto-loader'
 import { ReflectionService } from '@grpc/reflection'
 import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, errorRow, fail, statusTable } from '../../protocol/index.ts'
 import type { GrpcCall, GrpcMethod } from '../../protocol/index.ts'
+import type { RawStream } from './answer-stream.ts'
+import { answerStream } from './answer-stream.ts'
 
 export interface GrpcOptions {
   readonly host: string
@@ -29,11 +25,7 @@ export interface GrpcServerDeps {
   newRequestId(): string
 }
 
-/** Messages of one stream that are worked on at a time; further ones wait in the connection. */
-const streamDepthMax = 64
-
 type RawUnary = ServerUnaryCall<Buffer, Uint8Array>
-type RawStream = ServerDuplexStream<Buffer, Uint8Array>
 
 /** The gRPC door: limits, deadlines, cancellation, error replies, reflection. */
 export class GrpcServer {
@@ -110,25 +102,10 @@ export class GrpcServer {
 
   #stream(method: GrpcMethod): UntypedHandleCall {
     return (stream: RawStream) => {
-      let turn: Promise<void> = Promise.resolve()
-      let depth = 0
-      stream.on('data', (message: Buffer) => {
-        if (++depth >= streamDepthMax) stream.pause()
-        const reply = method.handle(message, this.#call(stream))
-        // Why: a failure is handled in its turn below; until then it must not count as unhandled.
-        reply.catch(() => {})
-        // Answers keep the order of the requests.
-        turn = turn
-          .then(() => reply)
-          .then(
-            (bytes) => void stream.write(bytes),
-            (error: unknown) => void stream.emit('error', this.#status(error)),
-          )
-          .then(() => {
-            if (depth-- === streamDepthMax) stream.resume()
-          })
+      answerStream(stream, {
+        answer: (message, onCancel) => method.handle(message, { ...this.#call(stream), onCancel }),
+        status: (error) => this.#status(error),
       })
-      stream.on('end', () => void turn.then(() => stream.end()))
     }
   }
 

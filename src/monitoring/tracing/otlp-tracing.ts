@@ -1,4 +1,4 @@
-import type { Attributes, Context, Tracer } from '@opentelemetry/api'
+import type { Context, Tracer } from '@opentelemetry/api'
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
@@ -9,6 +9,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { Logger } from '../../lib/index.ts'
+import { predictionAttributes, predictionPhases } from './prediction-spans.ts'
 import type { TracedPrediction, Tracing } from './tracing.ts'
 import { parseTraceparent } from './traceparent.ts'
 
@@ -56,37 +57,21 @@ const splitHeader = (header: string): [string, string] => {
 
 const recordPrediction = (tracer: Tracer, prediction: TracedPrediction): void => {
   const context = parentContext(prediction.traceparent)
-  const { startedAtMs, endedAtMs, timing, error } = prediction
+  const { startedAtMs, endedAtMs, error } = prediction
   const span = tracer.startSpan(
     `infer ${prediction.model}`,
-    { kind: SpanKind.SERVER, startTime: startedAtMs, attributes: attributesOf(prediction) },
+    { kind: SpanKind.SERVER, startTime: startedAtMs, attributes: predictionAttributes(prediction) },
     context,
   )
-  if (timing !== undefined && span.isRecording()) {
+  if (span.isRecording()) {
     const inside = trace.setSpan(context, span)
-    const computedAtMs = endedAtMs - timing.computeMs - timing.transferMs / 2
-    const sentAtMs = Math.max(startedAtMs, endedAtMs - timing.computeMs - timing.transferMs)
-    tracer.startSpan('queue', { startTime: Math.max(startedAtMs, sentAtMs - timing.queueMs) }, inside).end(sentAtMs)
-    tracer
-      .startSpan('compute', { startTime: Math.max(sentAtMs, computedAtMs) }, inside)
-      .end(Math.min(endedAtMs, computedAtMs + timing.computeMs))
+    for (const { name, startMs, endMs } of predictionPhases(prediction)) {
+      tracer.startSpan(name, { startTime: startMs }, inside).end(endMs)
+    }
   }
   if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error })
   span.end(endedAtMs)
 }
-
-const attributesOf = ({ model, version, id, protocol, timing, error }: TracedPrediction): Attributes => ({
-  'slipway.model': model,
-  'slipway.version': version,
-  ...(id === '' ? {} : { 'slipway.request.id': id }),
-  ...(protocol === 'grpc'
-    ? { 'rpc.system': 'grpc', 'rpc.service': 'inference.GRPCInferenceService', 'rpc.method': 'ModelInfer' }
-    : { 'http.request.method': 'POST', 'http.route': '/v2/models/{model}/infer' }),
-  ...(timing === undefined
-    ? {}
-    : { 'slipway.batch.rows': timing.batchRows, 'slipway.batch.requests': timing.batchRequests }),
-  ...(error === undefined ? {} : { 'error.type': error }),
-})
 
 const parentContext = (traceparent: string | undefined): Context => {
   const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent)

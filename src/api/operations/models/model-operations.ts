@@ -9,6 +9,8 @@ import type { ModelView } from './model-view.ts'
 export interface DeployStore {
   /** Writes a file as a new version, which appears whole; answers its number. Throws conflict when the model is kept elsewhere. */
   addVersion(model: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<number>
+  /** Takes a version back that turned out not to load. */
+  removeVersion(model: string, version: number): Promise<void>
   /** Removes everything deployed for a model. Throws conflict when the model is kept elsewhere. */
   remove(model: string): Promise<void>
 }
@@ -87,7 +89,13 @@ const deploy = async (deps: ModelOperationsDeps, exchange: Exchange): Promise<Mo
   if (!deployFiles.includes(file)) {
     throw fail('invalid_request', { reason: `the query must name the file, one of ${deployFiles.join(', ')}` })
   }
-  await deps.deploys.addVersion(model, file, exchange.bodyStream())
-  await deps.serving.models.load(model)
+  const version = await deps.deploys.addVersion(model, file, exchange.bodyStream())
+  try {
+    await deps.serving.models.load(model)
+  } catch (error) {
+    // Why: a file that doesn't load would be the newest version at the next start, and keep the good one out.
+    await deps.deploys.removeVersion(model, version)
+    throw error
+  }
   return viewOf(deps, model)
 }
