@@ -51,6 +51,7 @@ const main = async (args: readonly string[]): Promise<number> => {
   const unknown = parts.find((part) => !bench.parts.some((known) => known.name === part))
   if (unknown !== undefined) return refuse(`${bench.name} has no part '${unknown}'`)
   const { json, quick, check } = given.values
+  if (quick && check) return refuse('--check needs full rounds: a quick run proves no speed')
   return bench.run({ parts, json, quick, check })
 }
 

@@ -11,6 +11,8 @@ export interface PartResult {
   readonly command: string
   readonly machine: Machine
   readonly versions: Readonly<Record<string, string>>
+  /** Share of the cores that something else used just before. */
+  readonly busyBefore: number
   readonly figures: readonly Figure[]
 }
 
@@ -18,11 +20,12 @@ type Results = Readonly<Record<string, PartResult>>
 
 const resultsFile = (name: string): string => fileURLToPath(new URL(`results/${name}`, import.meta.url))
 
-export const partResult = (command: string, figures: readonly Figure[]): PartResult => ({
+export const partResult = (command: string, busyBefore: number, figures: readonly Figure[]): PartResult => ({
   date: new Date().toISOString(),
   command,
   machine: machine(),
   versions: versions(),
+  busyBefore,
   figures,
 })
 
@@ -38,9 +41,10 @@ const markdown = (bench: string, results: Results, targets: Targets): string => 
   const sections = Object.entries(results).map(([part, result]) => {
     const { cpu, cores, memoryGb } = result.machine
     const software = Object.entries(result.versions).map(([name, version]) => `${name} ${version}`)
+    const busy = `${Math.round(result.busyBefore * 100)} % busy before`
     return [
       `## ${part}`,
-      `\`${result.command}\`, ${result.date.slice(0, 10)}, ${cpu}, ${cores} cores, ${memoryGb} GB, ${software.join(', ')}`,
+      `\`${result.command}\`, ${result.date.slice(0, 10)}, ${cpu}, ${cores} cores, ${memoryGb} GB, ${busy}, ${software.join(', ')}`,
       figureTable(result.figures, targets),
     ].join('\n\n')
   })

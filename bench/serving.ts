@@ -1,9 +1,13 @@
 import type { Bench } from './bench.ts'
+import { busyShare } from './machine.ts'
 import { partResult, saveResults } from './results.ts'
 import type { PartResult } from './results.ts'
 import { servingScenarios } from './serving/index.ts'
 import { servingTargets } from './serving/targets.ts'
 import { figureTable, misses } from './summary.ts'
+
+/** Above this the figures are those of a shared machine. */
+const busyShareMax = 0.1
 
 const order = servingScenarios.map(({ name }) => name)
 
@@ -18,8 +22,14 @@ export const serving: Bench = {
     const measured: Record<string, PartResult> = {}
     for (const scenario of chosen) {
       console.error(`${scenario.name}: ${scenario.doc}`)
+      const busy = await busyShare()
+      if (busy > busyShareMax) {
+        console.error(
+          `  warning: something else uses ${Math.round(busy * 100)} % of the cores; the figures will suffer`,
+        )
+      }
       const figures = await scenario.run({ quick, log: (text) => console.error(`  ${text}`) })
-      measured[scenario.name] = partResult(command, figures)
+      measured[scenario.name] = partResult(command, busy, figures)
       if (!json) console.log(`\n${figureTable(figures, servingTargets)}\n`)
       // Saved after each, so that a scenario that breaks later doesn't cost those before. A quick run proves no speed.
       if (!quick) await saveResults({ bench: 'serving', order, targets: servingTargets }, measured)

@@ -61,19 +61,28 @@ const checked = async (server: ServedModel, measure: Measure, load: Load): Promi
   return speed
 }
 
-/** MLServer gets the setup in which it is fastest. */
+/**
+ * MLServer gets the setup in which it is fastest: the best of several alternating rounds, since a single one on a busy
+ * machine picks by chance, and a badly chosen peer would flatter us.
+ */
 const fastestSetup = async (file: string, measure: Measure, context: ScenarioContext): Promise<MlserverSetup> => {
-  const tried: { readonly setup: MlserverSetup; readonly perSecond: number }[] = []
+  await using servers = new AsyncDisposableStack()
+  const tried: { readonly setup: MlserverSetup; readonly server: ServedModel; best: number }[] = []
   for (const setup of mlserverSetups) {
-    await using server = await startMlserver(comparedModel, file, setup)
+    const server = servers.use(await startMlserver(comparedModel, file, setup))
     await measure(server, { clients: clientsMany, seconds: 1 })
-    const { perSecond } = await measure(server, { clients: clientsMany, seconds: context.quick ? 1 : 3 })
-    context.log(`MLServer ${setup.name}: ${numberText(perSecond)}/s`)
-    tried.push({ setup, perSecond })
+    tried.push({ setup, server, best: 0 })
   }
-  const best = tried.toSorted((a, b) => b.perSecond - a.perSecond)[0]
-  if (best === undefined) throw new Error('MLServer has no setup to run')
-  return best.setup
+  for (let round = 1; round <= (context.quick ? 2 : 4); round++) {
+    for (const one of tried) {
+      const { perSecond } = await measure(one.server, { clients: clientsMany, seconds: context.quick ? 1 : 3 })
+      one.best = Math.max(one.best, perSecond)
+    }
+  }
+  for (const { setup, best } of tried) context.log(`MLServer ${setup.name}: best round ${numberText(best)}/s`)
+  const fastest = tried.toSorted((a, b) => b.best - a.best)[0]
+  if (fastest === undefined) throw new Error('MLServer has no setup to run')
+  return fastest.setup
 }
 
 const figures = (

@@ -18,11 +18,14 @@ export const diskUploads = (root: string): UploadStore => ({
         await mkdir(dirname(target), { recursive: true })
         await writeFile(target, bytes, { flag: 'wx' })
       }
-      // Why: the folder appears whole or not at all; hosts that loaded the old files hold them open.
-      const old = join(root, `.${randomUUID()}`)
-      await rename(join(root, model), old).catch(ignoreMissing)
-      await rename(fresh, join(root, model))
-      await rm(old, { recursive: true, force: true })
+      // Why: the folder appears whole or not at all.
+      const target = join(root, model)
+      for (let taken = true; taken;) {
+        const old = join(root, `.${randomUUID()}`)
+        await rename(target, old).catch(ignoreMissing)
+        taken = await rename(fresh, target).then(() => false, isTaken)
+        await rm(old, { recursive: true, force: true })
+      }
     } catch (error) {
       await rm(fresh, { recursive: true, force: true })
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC')

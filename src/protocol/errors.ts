@@ -32,6 +32,12 @@ export const errorTable = {
     hint: 'Compare shape, datatype and number of values with the model metadata (GET /v2/models/NAME).',
     category: 'client',
   },
+  request_timeout: {
+    status: 'request_timeout',
+    text: 'the body of the request did not arrive within {limitMs} ms',
+    hint: 'Send faster, or raise http.requestTimeoutMs.',
+    category: 'client',
+  },
   payload_too_large: {
     status: 'payload_too_large',
     text: '{what} exceeds the limit of {limitBytes} bytes',

@@ -67,7 +67,11 @@ export class HostProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       serialization: 'json',
     })
-    this.#link = this.#child.stdio[3] as Socket
+    // Why: a process that can't be spawned for want of descriptors has no streams, and reports its error later.
+    this.#child.on('error', (error) => this.#end(`it could not be started: ${error.message}`))
+    const link = (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[3]
+    if (link === undefined) throw new HostGone('it could not be started: the server has no file descriptors left')
+    this.#link = link as Socket
     const frames = new FrameSplitter()
     this.#link.on('data', (chunk: Uint8Array) => {
       try {
@@ -78,7 +82,6 @@ export class HostProcess {
     })
     // Why: writing to a host that just died reports here as well; the exit tells the reason.
     this.#link.on('error', () => {})
-    this.#child.on('error', (error) => this.#end(`it could not be started: ${error.message}`))
     const output = new HostOutput(this.#child, options.logger)
     this.#child.on('exit', (code, signal) => this.#end(this.#killReason ?? exitReason(code, signal, output.lastLine)))
     lowerPriority(this.#child.pid, options.niceness)
@@ -101,8 +104,9 @@ export class HostProcess {
   /** Runs once; the answer's `number` is the engine's run time in ms. */
   async run(tensors: readonly ScatteredTensor[], wanted: readonly string[]): Promise<TensorPayload> {
     const frame = await this.#call((id) => {
+      const pieces = tensorFrame(frameKinds.run, id, { number: 0, wanted, tensors })
       this.#link.cork()
-      for (const piece of tensorFrame(frameKinds.run, id, { number: 0, wanted, tensors })) this.#link.write(piece)
+      for (const piece of pieces) this.#link.write(piece)
       this.#link.uncork()
     })
     return readTensorPayload(frame.payload)
@@ -147,7 +151,7 @@ export class HostProcess {
     this.#gone = reason
     for (const pending of this.#pending.values()) pending.reject(new HostGone(reason))
     this.#pending.clear()
-    this.#link.destroy()
+    ;(this.#link as Socket | undefined)?.destroy()
     this.#exited.resolve(reason)
   }
 }

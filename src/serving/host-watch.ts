@@ -23,6 +23,8 @@ export interface HostWatch {
 /** How often hosts are measured: short enough that one filling memory at a few GB/s is caught in time. */
 const intervalMs = 100
 const pageBytes = 4096
+/** A host is replaced only when it grew by this much since its load: a model that is simply large stays. */
+const grown = 1.25
 
 /**
  * Measures the resident memory of every host, kills one beyond its limit and replaces one that has grown large.
@@ -39,13 +41,15 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
     measured.set(instance, bytes)
     if (bytes > options.bytesMax) {
       instance.kill(`its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(options.bytesMax)} MiB`)
-    } else if (bytes > options.bytesRecycle && !recycling.has(instance)) {
+    } else if (bytes > Math.max(options.bytesRecycle, grown * instance.memoryBytes) && !recycling.has(instance)) {
       recycling.add(instance)
       options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
-      await instance.recycle().catch((error: unknown) => {
-        options.logger.error('host.recycle_failed', { model: version.model, reason: String(error) })
-      })
-      recycling.delete(instance)
+      void instance
+        .recycle()
+        .catch((error: unknown) => {
+          options.logger.error('host.recycle_failed', { model: version.model, reason: String(error) })
+        })
+        .finally(() => recycling.delete(instance))
     }
   }
 

@@ -35,7 +35,10 @@ export class MemoryKeeper {
   async reserve(entry: ModelEntry, found: FoundVersion): Promise<() => void> {
     const { budgetBytes } = this.#options
     const neededBytes = entry.lastBytes ?? hostBytes + loadFactor * (await folderBytes(found.directory))
-    const residents = this.#options.residents().filter((resident) => resident.model !== entry.name)
+    // Its own other versions count, but aren't unloaded for it.
+    const residents = this.#options
+      .residents()
+      .map((resident) => (resident.model === entry.name ? { ...resident, busy: true } : resident))
     const victims = modelsToUnload(residents, neededBytes + this.#reservedBytes, budgetBytes)
     if (victims === undefined) {
       throw fail('memory_budget_exceeded', { model: entry.name, neededBytes: Math.round(neededBytes), budgetBytes })

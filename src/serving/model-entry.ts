@@ -21,14 +21,14 @@ export class ModelEntry {
   problem: string | undefined
   /** Configuration that a load request gave instead of the file's. */
   override: ModelConfig | undefined
-  /** Whether the model should serve; false after an unload. */
-  wanted = false
   /** Unloaded only to make room: the next request loads it again. */
   onDemand = false
   /** Versions the policy asks for, ascending. */
   policyVersions: readonly number[] = []
   /** Measured memory of the model when it was last loaded, bytes. */
   lastBytes: number | undefined
+  /** The load that requests of an unloaded model wait for. */
+  comingBack: Promise<void> | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #newest: ServedVersion | undefined
 
@@ -38,7 +38,13 @@ export class ModelEntry {
 
   /** The version that answers when none is named: the highest that serves. */
   get newest(): ServedVersion | undefined {
-    return this.#newest
+    if (this.#newest?.unavailable === undefined) return this.#newest
+    return highest(this.serving().filter((version) => version.unavailable === undefined)) ?? this.#newest
+  }
+
+  /** The version that a caller names, by its digits as they are written in folder names. */
+  find(version: string): VersionSlot | undefined {
+    return /^[1-9]\d*$/.test(version) ? this.versions.get(Number(version)) : undefined
   }
 
   slot(version: number): VersionSlot {
@@ -57,10 +63,7 @@ export class ModelEntry {
   /** Puts a version in a slot, or takes it out; requests see the change at once. */
   point(slot: VersionSlot, version: ServedVersion | undefined): void {
     slot.current = version
-    this.#newest = this.serving().reduce<ServedVersion | undefined>(
-      (newest, candidate) => (newest === undefined || candidate.version > newest.version ? candidate : newest),
-      undefined,
-    )
+    this.#newest = highest(this.serving())
   }
 
   /** Changes to a model happen one after another. */
@@ -70,3 +73,9 @@ export class ModelEntry {
     return turn
   }
 }
+
+const highest = (versions: readonly ServedVersion[]): ServedVersion | undefined =>
+  versions.reduce<ServedVersion | undefined>(
+    (newest, candidate) => (newest === undefined || candidate.version > newest.version ? candidate : newest),
+    undefined,
+  )

@@ -27,6 +27,9 @@ export class ModelInstance {
   #host: HostProcess | undefined
   #pending = 0
   #restartTimer: Timer | undefined
+  #idle: (() => void) | undefined
+  /** A host that is loading, not yet in use. */
+  #loading: HostProcess | undefined
   state: InstanceState = 'starting'
   /** As the host reported after its load. */
   memoryBytes = 0
@@ -66,6 +69,7 @@ export class ModelInstance {
     } finally {
       watchdog.cancel()
       this.#pending -= 1
+      if (this.#pending === 0) this.#idle?.()
       if (this.free) this.onFree()
     }
   }
@@ -84,8 +88,14 @@ export class ModelInstance {
       host.kill('no longer needed')
       return
     }
+    // Why: a host ends as soon as its link does, also in the middle of a run.
+    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+    if (this.#host !== old || this.#isClosed()) {
+      host.kill('no longer needed')
+      return
+    }
     this.#adopt(host)
-    await old.close()
+    await this.#end(old)
   }
 
   /** Ends the host; runs under way should have ended. */
@@ -94,7 +104,11 @@ export class ModelInstance {
     this.#restartTimer?.cancel()
     const host = this.#host
     this.#host = undefined
-    if (host === undefined) return
+    this.#loading?.kill('no longer needed')
+    if (host !== undefined) await this.#end(host)
+  }
+
+  async #end(host: HostProcess): Promise<void> {
     const watchdog = this.#options.clock.setTimer(() => host.kill('it did not end by itself'), closeTimeoutMs)
     await host.close()
     watchdog.cancel()
@@ -108,6 +122,7 @@ export class ModelInstance {
   async #loadedHost(): Promise<{ host: HostProcess; report: LoadReport }> {
     const { clock, loadTimeoutMs, order } = this.#options
     const host = this.#options.openHost()
+    this.#loading = host
     const watchdog = clock.setTimer(() => host.kill(`loading took longer than ${loadTimeoutMs} ms`), loadTimeoutMs)
     try {
       const report = await host.load(order)
@@ -118,6 +133,7 @@ export class ModelInstance {
       throw error
     } finally {
       watchdog.cancel()
+      this.#loading = undefined
     }
   }
 

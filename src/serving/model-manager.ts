@@ -30,6 +30,12 @@ export interface ManagerOptions {
   openVersion(order: VersionOrder): ServedVersion
 }
 
+/** A model as it is being loaded: what was found, and the configuration that holds. */
+interface LoadedModel {
+  readonly found: FoundModel
+  readonly config: ModelConfig | undefined
+}
+
 /**
  * Which models and versions are in memory. It brings what is wanted and what is loaded together, never taking a
  * version that serves away before another of the model is ready, unless asked to.
@@ -39,6 +45,8 @@ export class ModelManager {
   readonly #entries = new Map<string, ModelEntry>()
   /** What each folder was when it was last brought in line. */
   readonly #polled = new Map<string, string>()
+  /** Versions whose start is under way. */
+  readonly #starting = new Set<ServedVersion>()
   #closing = false
 
   constructor(options: ManagerOptions) {
@@ -49,7 +57,7 @@ export class ModelManager {
   get(name: string, version: string | undefined): ServedVersion | undefined {
     const entry = this.#entries.get(name)
     if (entry === undefined) return undefined
-    const found = version === undefined || version === '' ? entry.newest : entry.versions.get(Number(version))?.current
+    const found = version === undefined || version === '' ? entry.newest : entry.find(version)?.current
     return found?.unavailable === undefined ? found : undefined
   }
 
@@ -58,15 +66,25 @@ export class ModelManager {
     const entry = this.#entries.get(name)
     if (entry === undefined || (entry.versions.size === 0 && entry.problem === undefined))
       throw fail('model_not_found', { model: name })
-    if (entry.onDemand) await entry.inTurn(() => (entry.onDemand ? this.#reconcile(entry) : Promise.resolve()))
+    if (entry.onDemand) await this.#bringBack(entry)
     const served = this.get(name, version)
     if (served !== undefined) return served
     throw this.#whyNot(entry, version)
   }
 
+  /** One load for all who wait for it: a load that fails isn't tried again for each of them. */
+  #bringBack(entry: ModelEntry): Promise<void> {
+    entry.comingBack ??= entry
+      .inTurn(() => (entry.onDemand ? this.#reconcile(entry) : Promise.resolve()))
+      .finally(() => {
+        entry.comingBack = undefined
+      })
+    return entry.comingBack
+  }
+
   #whyNot(entry: ModelEntry, version: string | undefined): AppError {
     const model = entry.name
-    const named = version === undefined || version === '' ? undefined : entry.versions.get(Number(version))
+    const named = version === undefined || version === '' ? undefined : entry.find(version)
     if (version !== undefined && version !== '' && named === undefined)
       return fail('version_not_found', { model, version })
     const slot = named ?? [...entry.versions.values()].at(-1)
@@ -106,10 +124,13 @@ export class ModelManager {
     const found = await this.#options.source.find(name)
     if (found === undefined)
       throw fail('load_failed', { model: name, reason: 'no model repository has a folder of this name' })
-    const entry = this.#entry(name)
-    await entry.inTurn(() => {
+    await this.#change(name, (entry) => {
+      const before = entry.override
       entry.override = override
-      return this.#want(entry, found)
+      return this.#want(entry, found).catch((error: unknown) => {
+        entry.override = before
+        throw error
+      })
     })
   }
 
@@ -117,17 +138,28 @@ export class ModelManager {
   async unload(name: string): Promise<void> {
     const entry = this.#entries.get(name)
     if (entry === undefined) throw fail('model_not_found', { model: name })
-    await entry.inTurn(async () => {
-      entry.wanted = false
-      entry.onDemand = false
-      for (const slot of entry.versions.values()) void this.#retire(entry, slot, 'unloaded')
-    })
+    await entry.inTurn(async () => this.#takeOut(entry))
+  }
+
+  #takeOut(entry: ModelEntry): void {
+    entry.onDemand = false
+    for (const slot of entry.versions.values()) void this.#retire(entry, slot, 'unloaded')
+  }
+
+  /** Changes a model in its turn; a model forgotten while the change waited is entered anew. */
+  #change<T>(name: string, change: (entry: ModelEntry) => Promise<T>): Promise<T> {
+    const entry = this.#entry(name)
+    return entry.inTurn(() => (this.#entries.get(name) === entry ? change(entry) : this.#change(name, change)))
   }
 
   /** Forgets a model whose folder is gone. */
   async forget(name: string): Promise<void> {
-    await this.unload(name)
-    this.#entries.delete(name)
+    const entry = this.#entries.get(name)
+    if (entry === undefined) throw fail('model_not_found', { model: name })
+    await entry.inTurn(async () => {
+      this.#takeOut(entry)
+      if (this.#entries.get(name) === entry) this.#entries.delete(name)
+    })
   }
 
   /** Brings models in line with what the source has now: the step of polling. */
@@ -168,6 +200,7 @@ export class ModelManager {
         entry.serving().map((version) => version.drain('the server is shutting down')),
       ),
     )
+    await Promise.all([...this.#starting].map((version) => version.drain('the server is shutting down')))
   }
 
   #entry(name: string): ModelEntry {
@@ -180,7 +213,6 @@ export class ModelManager {
   }
 
   async #want(entry: ModelEntry, found: FoundModel): Promise<void> {
-    entry.wanted = true
     await this.#reconcile(entry, found)
   }
 
@@ -212,7 +244,8 @@ export class ModelManager {
     )
     await this.#replace(entry, due, { found, config })
     this.#retireUnwanted(entry, numbers)
-    entry.onDemand = false
+    // What was unloaded to make room meanwhile comes back with the next request.
+    entry.onDemand = entry.policyVersions.some((version) => entry.slot(version).current === undefined)
   }
 
   #isStale(slot: VersionSlot, found: FoundVersion, config: ModelConfig | undefined): boolean {
@@ -223,11 +256,7 @@ export class ModelManager {
     )
   }
 
-  async #replace(
-    entry: ModelEntry,
-    due: readonly FoundVersion[],
-    model: { readonly found: FoundModel; readonly config: ModelConfig | undefined },
-  ): Promise<void> {
+  async #replace(entry: ModelEntry, due: readonly FoundVersion[], model: LoadedModel): Promise<void> {
     if (this.#options.swap === 'resource' && due.length > 0) {
       await Promise.all([...entry.versions.values()].map((slot) => this.#retire(entry, slot, 'being replaced')))
     }
@@ -236,34 +265,41 @@ export class ModelManager {
     if (failed !== undefined) throw failed.reason
   }
 
-  async #loadVersion(
-    entry: ModelEntry,
-    found: FoundVersion,
-    model: { readonly found: FoundModel; readonly config: ModelConfig | undefined },
-  ): Promise<void> {
+  async #loadVersion(entry: ModelEntry, found: FoundVersion, model: LoadedModel): Promise<void> {
     const slot = entry.slot(found.version)
-    const { events, logger, memory, loads } = this.#options
+    const { loads, memory } = this.#options
     if (slot.current === undefined) this.#state(entry, slot, 'loading', '')
-    const fresh = this.#options.openVersion({
-      model: entry.name,
-      found,
-      config: model.config,
-      directory: model.found.directory,
-    })
+    let release = (): void => {}
     try {
       await loads.run(async () => {
-        const release = await memory.reserve(entry, found)
-        try {
-          await fresh.start()
-        } finally {
-          release()
-        }
+        if (this.#closing) throw fail('shutting_down', {})
+        release = await memory.reserve(entry, found)
+        await this.#startVersion(entry, slot, { ...model, version: found })
       })
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (slot.current === undefined) this.#state(entry, slot, 'unavailable', reason)
       else slot.reason = reason
       throw error
+    } finally {
+      // The version is counted as resident by now, so its memory is never counted as neither.
+      release()
+    }
+  }
+
+  async #startVersion(
+    entry: ModelEntry,
+    slot: VersionSlot,
+    model: LoadedModel & { readonly version: FoundVersion },
+  ): Promise<void> {
+    const { events, logger, openVersion } = this.#options
+    const { found, config, version } = model
+    const fresh = openVersion({ model: entry.name, found: version, config, directory: found.directory })
+    this.#starting.add(fresh)
+    try {
+      await fresh.start()
+    } finally {
+      this.#starting.delete(fresh)
     }
     if (this.#closing) {
       await fresh.drain('the server is shutting down')
@@ -272,10 +308,10 @@ export class ModelManager {
     entry.lastBytes = fresh.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
     const old = slot.current
     entry.point(slot, fresh)
-    slot.loadedFrom = loadedFrom(found, model.config)
+    slot.loadedFrom = loadedFrom(version, config)
     this.#state(entry, slot, 'ready', '')
     events.versionLoaded(fresh)
-    logger.info('model.ready', { model: entry.name, version: found.version, loadMs: Math.round(fresh.facts.loadMs) })
+    logger.info('model.ready', { model: entry.name, version: version.version, loadMs: Math.round(fresh.facts.loadMs) })
     if (old !== undefined) void old.drain('replaced by a reload')
   }
 
@@ -309,8 +345,11 @@ export class ModelManager {
     slot.loadedFrom = ''
     this.#state(entry, slot, 'unloading', reason)
     await old.drain(reason)
-    this.#options.events.versionGone(entry.name, slot.version)
-    if (slot.current === undefined && slot.state === 'unloading') this.#state(entry, slot, 'unavailable', reason)
+    if (slot.current !== undefined) return
+    if (slot.state === 'unloading') this.#state(entry, slot, 'unavailable', reason)
+    // Its metrics are kept as long as the version is known, so that counters don't start over.
+    const known = this.#entries.get(entry.name) === entry && entry.versions.get(slot.version) === slot
+    if (!known) this.#options.events.versionGone(entry.name, slot.version)
   }
 
   #state(entry: ModelEntry, slot: VersionSlot, state: VersionSlot['state'], reason: string): void {

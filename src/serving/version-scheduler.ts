@@ -50,7 +50,6 @@ export class VersionScheduler {
   #timer: Timer | undefined
   #joins: boolean
   #alone = 0
-  inFlight = 0
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -152,7 +151,6 @@ export class VersionScheduler {
 
   async #run(instance: ModelInstance, decision: BatchDecision<Ticket>, sentAt: number): Promise<void> {
     const { batch, rows, reason } = decision
-    this.inFlight += batch.length
     const tasks = batch.map((waiting) => waiting.item.task)
     const fits = { rows, requests: batch.length, reason }
     const deadline = this.#watchDeadlines(batch)
@@ -180,7 +178,6 @@ export class VersionScheduler {
       await this.#failed(instance, decision, error)
     } finally {
       deadline.cancel()
-      this.inFlight -= batch.length
     }
   }
 
@@ -220,12 +217,12 @@ export class VersionScheduler {
       for (const waiting of batch) this.#settle(waiting.item, () => waiting.item.reject(failure))
       return
     }
-    const sentAt = this.#options.clock.now()
-    await Promise.all(
-      batch.map((waiting) =>
-        this.#run(instance, { ...decision, batch: [waiting], rows: waiting.rows, reason: 'alone' }, sentAt),
-      ),
-    )
+    // Why: one after another, since the watchdog of a run counts from when it was sent.
+    for (const waiting of batch) {
+      if (waiting.item.settled) continue
+      const sentAt = this.#options.clock.now()
+      await this.#run(instance, { ...decision, batch: [waiting], rows: waiting.rows, reason: 'alone' }, sentAt)
+    }
   }
 
   #settle(ticket: Ticket, release: () => void): void {

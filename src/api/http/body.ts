@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { createGunzip, createInflate } from 'node:zlib'
-import { fail } from '../../protocol/index.ts'
+import type { Clock } from '../../lib/index.ts'
+import { AppError, fail } from '../../protocol/index.ts'
 
 export interface BodyLimits {
   readonly bytesMax: number
   /** A body in more pieces is an attack: pieces cost memory beyond their bytes. */
   readonly chunksMax: number
+  /** Longest time for a body to arrive. */
+  readonly requestTimeoutMs: number
   /** Largest growth by decompression. */
   readonly inflateRatioMax: number
 }
@@ -14,18 +17,18 @@ export interface BodyLimits {
 const inflateFreeBytes = 1024 * 1024
 
 /** Reads a request's body whole, within limits, and decompresses it. Limits are checked before memory is spent. */
-export const readBody = (request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> => {
+export const readBody = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Promise<Uint8Array> => {
   const declared = request.headers['content-length']
   if (declared !== undefined && Number(declared) > limits.bytesMax) return Promise.reject(tooLarge(limits.bytesMax))
   const encoding = request.headers['content-encoding']
-  if (encoding === undefined || encoding === 'identity') return gather(request, limits)
+  if (encoding === undefined || encoding === 'identity') return gather(request, limits, clock)
   if (encoding !== 'gzip' && encoding !== 'deflate') return Promise.reject(fail('unsupported_encoding', { encoding }))
-  return gather(request, limits).then((bytes) => inflate(bytes, encoding, limits))
+  return gather(request, limits, clock).then((bytes) => inflate(bytes, encoding, limits))
 }
 
 const tooLarge = (limitBytes: number): Error => fail('payload_too_large', { what: 'the request body', limitBytes })
 
-const gather = (request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> =>
+const gather = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
@@ -35,6 +38,10 @@ const gather = (request: IncomingMessage, limits: BodyLimits): Promise<Uint8Arra
       request.resume()
       reject(error)
     }
+    const timer = clock.setTimer(
+      () => refuse(fail('request_timeout', { limitMs: limits.requestTimeoutMs })),
+      limits.requestTimeoutMs,
+    )
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
       chunks.push(chunk)
@@ -42,11 +49,13 @@ const gather = (request: IncomingMessage, limits: BodyLimits): Promise<Uint8Arra
       else if (chunks.length > limits.chunksMax)
         refuse(fail('invalid_request', { reason: `the body comes in more than ${limits.chunksMax} pieces` }))
     })
-    request.on('end', () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes)),
-    )
+    request.on('end', () => {
+      timer.cancel()
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes))
+    })
     request.on('error', () => reject(fail('cancelled', {})))
     request.on('close', () => {
+      timer.cancel()
       if (!request.complete) reject(fail('cancelled', {}))
     })
   })
@@ -80,9 +89,14 @@ export async function* streamBody(request: IncomingMessage, bytesMax: number): A
   if (request.headers['content-encoding'] !== undefined)
     throw fail('unsupported_encoding', { encoding: String(request.headers['content-encoding']) })
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > bytesMax) throw fail('payload_too_large', { what: 'the uploaded file', limitBytes: bytesMax })
-    yield chunk
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > bytesMax) throw fail('payload_too_large', { what: 'the uploaded file', limitBytes: bytesMax })
+      yield chunk
+    }
+  } catch (error) {
+    if (request.complete || error instanceof AppError) throw error
+    throw fail('cancelled', {}, error)
   }
 }

@@ -44,7 +44,8 @@ export class HttpServer {
   readonly #server: Server
   readonly #guard: ReturnType<typeof hostGuard>
   readonly #sockets = new Set<Socket>()
-  readonly #busy = new WeakSet<Socket>()
+  /** Requests inside, by connection. */
+  readonly #busy = new Map<Socket, number>()
   #closing = false
   connections = 0
 
@@ -56,7 +57,8 @@ export class HttpServer {
     this.#server = createServer(
       {
         headersTimeout: options.headerTimeoutMs,
-        requestTimeout: options.requestTimeoutMs,
+        // Why: uploads may take as long as they need; bodies that are read whole have a limit of their own.
+        requestTimeout: 0,
         keepAliveTimeout: options.keepAliveTimeoutMs,
         connectionsCheckingInterval: timeoutCheckMs,
         maxHeaderSize: options.headerBytesMax,
@@ -105,10 +107,13 @@ export class HttpServer {
     })
   }
 
-  /** A connection is busy from the head of a request to the end of its answer. */
+  /** A connection is busy from the head of a request to the end of its answer; it may have sent further requests already. */
   #occupy(socket: Socket, response: ServerResponse): void {
-    this.#busy.add(socket)
+    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1)
     response.on('close', () => {
+      const left = (this.#busy.get(socket) ?? 1) - 1
+      this.#busy.set(socket, left)
+      if (left > 0) return
       this.#busy.delete(socket)
       if (this.#closing) socket.end()
     })
@@ -123,7 +128,15 @@ export class HttpServer {
       const queryAt = url.indexOf('?')
       const path = queryAt < 0 ? url : url.slice(0, queryAt)
       const { route, params } = this.#router.match(request.method ?? 'GET', path)
-      const exchange = new NodeExchange({ request, response, params, path, receivedAtMs, limits: this.#options })
+      const exchange = new NodeExchange({
+        request,
+        response,
+        params,
+        path,
+        receivedAtMs,
+        limits: this.#options,
+        clock: this.#deps.clock,
+      })
       const reply = await route.handle(exchange)
       this.#send(request, response, reply)
     } catch (error) {
@@ -137,7 +150,7 @@ export class HttpServer {
       for (const name in reply.headers) response.setHeader(name, reply.headers[name] ?? '')
     }
     if (reply.contentType !== undefined) response.setHeader('content-type', reply.contentType)
-    if (this.#closing) response.setHeader('connection', 'close')
+    if (this.#closing && (this.#busy.get(request.socket) ?? 0) <= 1) response.setHeader('connection', 'close')
     response.statusCode = reply.status
     sendBody(response, reply.body ?? '', request.headers['accept-encoding'])
   }
@@ -234,6 +247,7 @@ interface NodeExchangeParts {
   readonly path: string
   readonly receivedAtMs: number
   readonly limits: HttpOptions
+  readonly clock: Clock
 }
 
 class NodeExchange implements Exchange {
@@ -269,7 +283,7 @@ class NodeExchange implements Exchange {
   }
 
   body(): Promise<Uint8Array> {
-    return readBody(this.#parts.request, this.#parts.limits)
+    return readBody(this.#parts.request, this.#parts.limits, this.#parts.clock)
   }
 
   bodyStream(): AsyncIterable<Uint8Array> {

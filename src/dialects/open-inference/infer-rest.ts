@@ -18,7 +18,7 @@ export interface InferRestDeps {
   readonly jsonDepthMax: number
   /** Inputs of a model, for the raw form of a request, which doesn't name them. */
   inputsOf(model: string, version: string | undefined): Promise<readonly TensorSpec[]>
-  labelsOf(model: string, output: string): readonly string[]
+  labelsOf(model: string, version: string, output: string): readonly string[]
 }
 
 const headerLengthName = 'inference-header-content-length'

@@ -25,18 +25,20 @@ export class JsonThreads {
   }
 
   encode(tensor: Tensor): Promise<string> {
-    return this.#ask((id) => ({ id, kind: 'encode', tensor })) as Promise<string>
+    // Why: posting a view would copy the whole buffer behind it, which for a batch is everybody's answer.
+    const data = new Uint8Array(tensor.data)
+    return this.#ask((id) => ({ id, kind: 'encode', tensor: { ...tensor, data } }), [data.buffer]) as Promise<string>
   }
 
   async close(): Promise<void> {
     await this.#worker?.terminate()
   }
 
-  #ask(work: (id: number) => JsonWork): Promise<unknown> {
+  #ask(work: (id: number) => JsonWork, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject })
-      this.#open().postMessage(work(id))
+      this.#open().postMessage(work(id), [...transfer])
     })
   }
 

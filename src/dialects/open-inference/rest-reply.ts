@@ -11,7 +11,7 @@ export interface ReplyOptions {
   readonly explain: boolean
   readonly threads: JsonThreads
   readonly threadBytesMin: number
-  labelsOf(model: string, output: string): readonly string[]
+  labelsOf(model: string, version: string, output: string): readonly string[]
 }
 
 /** Encodes a prediction as the request wants it: each output as JSON or as bytes behind the JSON. */
@@ -27,7 +27,7 @@ export const inferReply = async (
     const output =
       form === undefined || form.classification === 0
         ? computed
-        : classify(computed, form.classification, options.labelsOf(reply.model, computed.name))
+        : classify(computed, form.classification, options.labelsOf(reply.model, reply.version, computed.name))
     const inBinary = form?.binary ?? request.binaryOutputs
     if (outputs !== '') outputs += ','
     outputs += `{"name":${JSON.stringify(output.name)},"datatype":"${output.datatype}","shape":[${output.shape.join(',')}]`

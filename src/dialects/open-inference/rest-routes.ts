@@ -78,7 +78,7 @@ const modelRoutes = (deps: OpenInferenceDeps): Route[] => {
     threadBytesMin: deps.threadBytesMin,
     jsonDepthMax: deps.jsonDepthMax,
     inputsOf: async (model, version) => (await requireServed(models, model, version)).facts.signature.inputs,
-    labelsOf: (model, output) => models.get(model, undefined)?.facts.labels.get(output) ?? [],
+    labelsOf: (model, version, output) => models.get(model, version)?.facts.labels.get(output) ?? [],
   })
   const target = (exchange: Exchange): [string, string | undefined] => [
     exchange.params['model'] ?? '',

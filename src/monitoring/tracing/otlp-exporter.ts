@@ -108,7 +108,7 @@ export class OtlpExporter implements SpanExporter {
   #arm(): void {
     if (this.#sending !== undefined || this.#closed !== undefined || this.#waiting.length === 0) return
     const isDue = this.#waiting.length >= this.#limits.batchMax
-    if (this.#timer !== undefined && this.#timerIsDue >= isDue) return
+    if (this.#timer !== undefined && (this.#timerIsDue || !isDue)) return
     this.#timer?.cancel()
     this.#timerIsDue = isDue
     this.#timer = this.#deps.clock.setTimer(
@@ -145,7 +145,7 @@ export class OtlpExporter implements SpanExporter {
       if (sent === 'taken') return
       if (sent === 'refused' || tries === triesMax) break
       const backoff = backoffMs(tries - 1, { firstMs: retryFirstMs, maxMs: delayMsMax }, random)
-      await this.#unlessClosing(sleep(clock, Math.min(delayMsMax, sent.retryAfterMs ?? backoff)))
+      await unlessAborted(sleep(clock, Math.min(delayMsMax, sent.retryAfterMs ?? backoff)), this.#closing.signal)
     }
     this.#droppedSpans += spans.length
     this.#deps.logger.warn('tracing.export_failed', { spans: spans.length })
@@ -154,14 +154,16 @@ export class OtlpExporter implements SpanExporter {
   async #try(body: string): Promise<Sent> {
     const { clock, post } = this.#deps
     const { endpoint, headers } = this.#options
-    const timeout = new AbortController()
-    const timer = clock.setTimer(() => timeout.abort(), this.#limits.timeoutMs)
-    const signal = AbortSignal.any([timeout.signal, this.#closing.signal])
+    const giveUp = new AbortController()
+    const abort = (): void => giveUp.abort()
+    const timer = clock.setTimer(abort, this.#limits.timeoutMs)
+    this.#closing.signal.addEventListener('abort', abort)
+    const { signal } = giveUp
     const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`
     try {
       const sent = post({ url, headers: { ...headers, 'content-type': 'application/json' }, body, signal })
       // A post that ignores its signal must not hold up the spans behind it.
-      const answer = await Promise.race([sent, aborted(signal)])
+      const answer = await unlessAborted(sent, signal)
       if (answer === undefined) return { retryAfterMs: undefined }
       if (answer.status >= 200 && answer.status < 300) return 'taken'
       if (!retryable.has(answer.status)) return 'refused'
@@ -170,16 +172,20 @@ export class OtlpExporter implements SpanExporter {
       return { retryAfterMs: undefined }
     } finally {
       timer.cancel()
+      this.#closing.signal.removeEventListener('abort', abort)
     }
-  }
-
-  async #unlessClosing(waiting: Promise<void>): Promise<void> {
-    await Promise.race([waiting, aborted(this.#closing.signal)])
   }
 }
 
-const aborted = (signal: AbortSignal): Promise<undefined> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
+/** What `work` gives, or undefined as soon as the signal is aborted; leaves no listener behind. */
+const unlessAborted = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> => {
+  if (signal.aborted) return undefined
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const stop = (): void => resolve(undefined)
+  signal.addEventListener('abort', stop)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
