@@ -37,7 +37,9 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
   let draining = false
   const loading = Promise.withResolvers<void>()
   const table = modules({ config, clock, random, logger, variables: environment, draining: () => draining, loading })
-  const running = await runModules(table, targets[config.app.target])
+  const running = await runModules(table, targets[config.app.target]).catch((error: unknown) => {
+    throw startFailure(error, config)
+  })
   const { http, grpc }: Partial<Parts> = running.parts
   const addresses: Addresses = {
     ...(http === undefined ? {} : { http: `http://${authority(http)}` }),
@@ -51,6 +53,24 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
       await running.stop()
     },
   }
+}
+
+/** The failures that everybody meets once, with what to do about them. */
+const startFailure = (error: unknown, config: Config): unknown => {
+  const { code, port, path } = error as { readonly code?: string; readonly port?: number; readonly path?: string }
+  if (code === 'EADDRINUSE' || (error instanceof Error && error.message.includes('EADDRINUSE'))) {
+    const which = port === undefined ? `a port of ${config.http.port}, ${config.grpc.port}` : `port ${port}`
+    return new Error(`${which} is taken by another program; choose others with --port and --grpc-port`, {
+      cause: error,
+    })
+  }
+  if (path !== undefined && path.startsWith(config.app.dataDir)) {
+    return new Error(
+      `the data folder ${config.app.dataDir} can't be written (${code ?? 'unknown'}); choose another with --data-dir`,
+      { cause: error },
+    )
+  }
+  return error
 }
 
 const authority = ({ host, port }: Door): string => `${isIP(host) === 6 ? `[${host}]` : host}:${port}`

@@ -89,6 +89,10 @@ export const diskDeploys = (
     removeVersion: (model, version) => rm(join(root, model, String(version)), { recursive: true, force: true }),
     async remove(model) {
       await refuseKeptElsewhere(model)
+      const deployed = await stat(join(root, model)).catch(() => undefined)
+      if (deployed === undefined) {
+        throw fail('conflict', { reason: `model '${model}' was not deployed here, so it can only be unloaded` })
+      }
       await rm(join(root, model), { recursive: true, force: true })
     },
   }

@@ -42,7 +42,8 @@ export const clientArgs = (context: CommandContext, own: ParseArgsOptionsConfig 
   const { values, positionals } = parsed
   const text = (name: string): string | undefined => (typeof values[name] === 'string' ? values[name] : undefined)
   const url = text('server') ?? context.environment['SLIPWAY_SERVER'] ?? 'http://127.0.0.1:8080'
-  if (!URL.canParse(url)) throw new UsageError(`--server '${url}' is not a URL`)
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new UsageError(`--server '${url}' is not an http:// or https:// URL`)
   return {
     client: new ServerClient(new URL(url), text('key') ?? context.environment['SLIPWAY_KEY']),
     json: values['json'] === true,

@@ -359,6 +359,7 @@ export class ModelManager {
   }
 
   #logFailure(model: string, error: unknown): void {
+    if (this.#closing) return
     const reason = error instanceof Error ? error.message : String(error)
     this.#options.logger.error('model.load_failed', { model, reason })
   }

@@ -8,6 +8,7 @@ import { loadConfig } from '../../app/config/load-config.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import { clientArgs, commonOptions } from '../client-options.ts'
 import type { Command } from '../command.ts'
+import { UsageError } from '../command.ts'
 import { bytesText } from '../format.ts'
 import type { ServerClient } from '../server-client.ts'
 
@@ -24,6 +25,7 @@ export const doctor: Command = {
   examples: ['slipway doctor', 'slipway doctor --server http://models:8080 --json'],
   async run(context) {
     const args = clientArgs(context)
+    if (args.positionals.length > 0) throw new UsageError(`unexpected '${args.positionals[0] ?? ''}'`)
     const { config } = loadConfig({ ...context, args: [] })
     const findings = [
       nodeVersion(),

@@ -23,7 +23,10 @@ export const models: Command = {
     const args = clientArgs(context)
     const [what = 'ls', name, ...others] = args.positionals
     if (others.length > 0) throw new UsageError(`unexpected '${others[0] ?? ''}'`)
-    if (what === 'ls') return list(context, args)
+    if (what === 'ls') {
+      if (name !== undefined) throw new UsageError(`unexpected '${name}'`)
+      return list(context, args)
+    }
     if (!['show', 'load', 'unload', 'rm'].includes(what))
       throw new UsageError(`'${what}' is not one of ls, show, load, unload, rm`)
     if (name === undefined) throw new UsageError('the name of the model is missing')

@@ -24,7 +24,9 @@ export const up: Command = {
     await Promise.race([app.loaded, stopSignal])
     context.out(readyText(app.addresses, config.app.example))
     await stopSignal
+    logger.info('server.stopping')
     await app.stop()
+    logger.info('server.stopped')
     return 0
   },
 }

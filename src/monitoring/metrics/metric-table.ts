@@ -59,22 +59,12 @@ export const metricTable = {
   },
   slipway_host_memory_bytes: { kind: 'gauge', help: 'Resident memory of the hosts of a version.', labels: version },
   slipway_host_crashes_total: { kind: 'counter', help: 'Hosts that ended without being told to.', labels: version },
-  slipway_host_restarts_total: {
-    kind: 'counter',
-    help: 'Hosts started anew, by why.',
-    labels: [...version, 'reason'],
-  },
   slipway_versions_quarantined_total: {
     kind: 'counter',
     help: 'Versions taken out of service for crashing again and again.',
     labels: version,
   },
   slipway_version_ready: { kind: 'gauge', help: '1 while the version serves, 0 otherwise.', labels: version },
-  slipway_model_state: {
-    kind: 'gauge',
-    help: '1 for the state that the version is in, 0 for those it was in before.',
-    labels: [...version, 'state'],
-  },
   slipway_model_load_seconds: {
     kind: 'histogram',
     help: 'Time to load a version, warm-up included.',

@@ -1,5 +1,5 @@
 import type { TracedPrediction } from './tracing.ts'
-import type { SpanAttributes } from './tracer.ts'
+import type { Attributes } from '@opentelemetry/api'
 
 interface Phase {
   readonly name: 'queue' | 'compute'
@@ -24,7 +24,7 @@ export const predictionPhases = ({ startedAtMs, endedAtMs, timing }: TracedPredi
 }
 
 /** Attributes of a prediction's span by OpenTelemetry's semantic conventions for HTTP and RPC, and Slipway's own. */
-export const predictionAttributes = (prediction: TracedPrediction): SpanAttributes => {
+export const predictionAttributes = (prediction: TracedPrediction): Attributes => {
   const { model, version, id, protocol, timing, error } = prediction
   return {
     'slipway.model': model,

@@ -14,7 +14,3 @@ export const parseTraceparent = (header: string): Traceparent | undefined => {
   if (/^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }
-
-/** Writes a traceparent of version 00, the only one whose meaning is settled. */
-export const formatTraceparent = ({ traceId, parentId, sampled }: Traceparent): string =>
-  `00-${traceId}-${parentId}-${sampled ? '01' : '00'}`
