@@ -23,7 +23,9 @@ export const runCommandLine = async (context: CommandContext): Promise<number> =
   const listed = commandList.find((command) => command.name === name)
   if (listed === undefined) {
     const known = commandList.map((command) => command.name)
-    context.err(`slipway: unknown command '${name}'${didYouMean(name, known)}\nslipway --help lists the commands.\n`)
+    const message = `unknown command '${name}'${didYouMean(name, known)}`
+    outJson(context, message, 'wrong_usage')
+    context.err(`slipway: ${message}\nslipway --help lists the commands.\n`)
     return 2
   }
   const command = await listed.load()
@@ -39,17 +41,20 @@ const runCommand = async (listed: ListedCommand, command: Command, context: Comm
     return await command.run(context)
   } catch (error) {
     if (error instanceof UsageError || (error instanceof Error && error.name === 'ConfigProblems')) {
+      outJson(context, error.message, 'wrong_usage')
       context.err(`slipway ${listed.name}: ${error.message}\n'slipway ${listed.name} --help' shows how to use it.\n`)
       return 2
     }
     const message = error instanceof Error ? error.message : String(error)
-    if (context.args.includes('--json')) {
-      const code = error instanceof Refusal ? error.code : 'failed'
-      context.out(`${JSON.stringify({ error: message, code })}\n`)
-    }
+    outJson(context, message, error instanceof Refusal ? error.code : 'failed')
     context.err(`slipway ${listed.name}: ${message}\n`)
     return 1
   }
+}
+
+/** A failure for programs: they read standard output. */
+const outJson = (context: CommandContext, error: string, code: string): void => {
+  if (context.args.includes('--json')) context.out(`${JSON.stringify({ error, code })}\n`)
 }
 
 /** The program: runs the process's command line and sets its exit code. */

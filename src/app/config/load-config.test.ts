@@ -54,12 +54,14 @@ describe('the configuration', () => {
     expect(config.serving['batch.rowsMax']).toBe(5)
     expect(sources.get('http.port')).toBe('--port')
     expect(sources.get('http.host')).toBe('SLIPWAY_HOST')
-    expect(sources.get('serving.batch.rowsMax')).toBe(`${file}: serving.batch.rowsMax`)
+    expect(sources.get('serving.batch.rowsMax')).toBe(`${file}:4: serving.batch.rowsMax`)
   })
 
   it('can not be changed afterwards', () => {
     const { config } = load({})
     expect(Object.isFrozen(config) && Object.values(config).every((module) => Object.isFrozen(module))).toBe(true)
+    const { serving, http } = load({ args: ['--model-repository', 'a'] }).config
+    expect([serving.modelRepository, http.allowedHosts].every((list) => Object.isFrozen(list))).toBe(true)
   })
 
   it('takes durations and sizes with units, or as milliseconds and bytes', () => {
@@ -86,6 +88,7 @@ describe('the configuration', () => {
   it('takes lists with commas, by repeating the flag, or as lists', () => {
     const hosts = (sources: Sources): readonly string[] => load(sources).config.http.allowedHosts
     expect(hosts({ args: ['--http.allowed-hosts', 'a,b', '--http.allowed-hosts=c'] })).toEqual(['a', 'b', 'c'])
+    expect(load({ args: ['--model-repository=a'] }).sources.get('serving.modelRepository')).toBe('--model-repository')
     expect(hosts({ environment: { SLIPWAY_HTTP_ALLOWED_HOSTS: 'a, b' } })).toEqual(['a', 'b'])
     expect(hosts({ yaml: 'http:\n  allowedHosts: [a, b]\n' })).toEqual(['a', 'b'])
     expect(hosts({ environment: { SLIPWAY_HTTP_ALLOWED_HOSTS: '' } })).toEqual([])
@@ -106,17 +109,17 @@ describe('the configuration', () => {
       ],
     }
     expect(problems(sources)).toEqual([
-      "/slipway.yaml: unknown option http.prot; did you mean 'http.port'?",
+      "/slipway.yaml:2: unknown option http.prot; did you mean 'http.port'?",
       "unknown variable SLIPWAY_PROT; did you mean 'SLIPWAY_PORT'?",
       "unknown flag --prot; did you mean '--port'?",
       "unexpected 'stray'",
       '--host needs a value',
-      '/slipway.yaml: http.host: must be a text',
+      '/slipway.yaml:3: http.host: must be a text',
       '--port: must be at most 65535, not 70000',
       "--http.body-bytes-max: must be a size such as 64MiB or 1GB, not '1XB'",
       "--serving.poll-interval-ms: must be a duration such as 250ms, 10s or 5m, not '1d'",
       "SLIPWAY_SERVING_INSTANCES: must be a whole number, not 'many'",
-      "/slipway.yaml: log.level: must be one of debug, info, warn, error, silent, not 'loud'",
+      "/slipway.yaml:4: log.level: must be one of debug, info, warn, error, silent, not 'loud'",
     ])
   })
 
@@ -157,8 +160,21 @@ describe('the configuration file', () => {
     for (const yaml of texts) {
       const found = problems({ yaml })
       expect(found.length).toBeGreaterThan(0)
-      for (const problem of found) expect(problem).toMatch(/^\/slipway\.yaml: /)
+      for (const problem of found) expect(problem).toMatch(/^\/slipway\.yaml(:\d+)?: /)
     }
+  })
+
+  it('without an end is refused', () => {
+    expect(problems({ args: ['--config', '/dev/zero'] })).toEqual(['/dev/zero: larger than 1048576 bytes'])
+  })
+
+  it('names the line of a value, through aliases and nesting', () => {
+    const yaml = '# a comment\nhttp: &door\n  port: 99999\ngrpc: *door\nserving: { batch.rowsMax: x }\n'
+    expect(problems({ yaml })).toEqual([
+      '/slipway.yaml:3: http.port: must be at most 65535, not 99999',
+      '/slipway.yaml:4: grpc.port: must be at most 65535, not 99999',
+      "/slipway.yaml:5: serving.batch.rowsMax: must be a whole number, not 'x'",
+    ])
   })
 
   it('may be empty, or comments', () => {

@@ -51,7 +51,7 @@ export const loadConfig = (sources: ConfigSources): LoadedConfig => {
     const value = given.get(at)
     const parsed = value === undefined ? { value: option.default } : parseValue(option, value.raw)
     if (typeof parsed === 'string') problems.push(`${value?.source ?? at}: ${parsed}`)
-    else (modules[module] ??= {})[name] = parsed.value
+    else (modules[module] ??= {})[name] = frozen(parsed.value)
   }
   if (problems.length > 0) throw new ConfigProblems(problems)
   for (const module of Object.values(modules)) Object.freeze(module)
@@ -60,6 +60,9 @@ export const loadConfig = (sources: ConfigSources): LoadedConfig => {
     sources: new Map([...given].map(([at, value]) => [at, value.source])),
   }
 }
+
+/** A list is copied, so that the table's own defaults stay as they are. */
+const frozen = (value: OptionValue): OptionValue => (typeof value === 'object' ? Object.freeze([...value]) : value)
 
 /** `--config FILE` names the file and is no option of its own. */
 const takeFileFlag = (

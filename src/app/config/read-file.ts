@@ -1,48 +1,95 @@
-import { readFileSync } from 'node:fs'
-import { parseDocument } from 'yaml'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import { didYouMean } from '../../lib/index.ts'
 import type { Given, GivenValues } from './given.ts'
 import { optionList } from './option-list.ts'
 
 const fileBytesMax = 1024 * 1024
 
+const known = new Set(optionList.map((named) => named.path))
+// A section may stand empty, when all in it is commented out.
+const sections = new Set(optionList.map((named) => named.module))
+
 /** Reads slipway.yaml: the options by path, nested or with dots. A missing file is an empty one unless it was named. */
 export const readConfigFile = (path: string, required: boolean): GivenValues => {
-  let text: string
+  let text: string | undefined
   try {
-    text = readFileSync(path, 'utf8')
+    text = readBounded(path)
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     return { values: [], problems: missing && !required ? [] : [`${path}: can't be read: ${(error as Error).message}`] }
   }
-  if (text.length > fileBytesMax) return { values: [], problems: [`${path}: larger than ${fileBytesMax} bytes`] }
-  let root: unknown
+  if (text === undefined) return { values: [], problems: [`${path}: larger than ${fileBytesMax} bytes`] }
+  const lines = new LineCounter()
   try {
-    const document = parseDocument(text, { schema: 'core', strict: true })
+    const document = parseDocument(text, { schema: 'core', strict: true, lineCounter: lines })
     if (document.errors.length > 0) {
       return { values: [], problems: document.errors.map((error) => `${path}: ${error.message.split('\n')[0] ?? ''}`) }
     }
-    root = document.toJS({ maxAliasCount: 100 })
+    return readOptions(document.toJS({ maxAliasCount: 100 }), document.contents, { path, lines })
   } catch (error) {
     // Aliases that multiply, or nesting beyond the stack.
     return { values: [], problems: [`${path}: ${(error as Error).message}`] }
   }
+}
+
+/** The file's text, or undefined when it is too large: no more is read than may be, as devices and pipes tell no size. */
+const readBounded = (path: string): string | undefined => {
+  const file = openSync(path, 'r')
+  try {
+    const buffer = Buffer.allocUnsafe(fileBytesMax + 1)
+    let filled = 0
+    while (filled < buffer.length) {
+      const count = readSync(file, buffer, filled, buffer.length - filled, null)
+      if (count === 0) return buffer.toString('utf8', 0, filled)
+      filled += count
+    }
+    return undefined
+  } finally {
+    closeSync(file)
+  }
+}
+
+interface Origin {
+  readonly path: string
+  readonly lines: LineCounter
+}
+
+const readOptions = (root: unknown, contents: unknown, { path, lines }: Origin): GivenValues => {
   const values: Given[] = []
   const problems: string[] = []
-  const known = new Set(optionList.map((named) => named.path))
-  // A section may stand empty, when all in it is commented out.
-  const sections = new Set(optionList.map((named) => named.module))
-  const walk = (value: unknown, at: string): void => {
+  const walk = (value: unknown, at: string, node: unknown, line: number): void => {
     if (known.has(at)) {
-      values.push({ path: at, raw: value, source: `${path}: ${at}` })
+      values.push({ path: at, raw: value, source: `${path}:${line}: ${at}` })
     } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      for (const [key, inner] of Object.entries(value)) walk(inner, at === '' ? key : `${at}.${key}`)
+      const inside = keyNodes(node, lines)
+      for (const [key, inner] of Object.entries(value)) {
+        // What an alias stands for has the line of the alias.
+        const found = inside.get(key) ?? { node: undefined, line }
+        walk(inner, at === '' ? key : `${at}.${key}`, found.node, found.line)
+      }
     } else if (at === '') {
       problems.push(`${path}: must be a map of options`)
     } else if (value !== null || !sections.has(at)) {
-      problems.push(`${path}: unknown option ${at}${didYouMean(at, [...known])}`)
+      problems.push(`${path}:${line}: unknown option ${at}${didYouMean(at, [...known])}`)
     }
   }
-  if (root !== null && root !== undefined) walk(root, '')
+  if (root !== null && root !== undefined) walk(root, '', contents, 1)
   return { values, problems }
+}
+
+interface KeyNode {
+  readonly node: unknown
+  readonly line: number
+}
+
+/** The entries of a map by key, with the line on which the key stands. */
+const keyNodes = (node: unknown, lines: LineCounter): ReadonlyMap<string, KeyNode> => {
+  const found = new Map<string, KeyNode>()
+  if (!isMap(node)) return found
+  for (const { key, value } of node.items) {
+    if (!isScalar(key)) continue
+    found.set(String(key.value), { node: value, line: lines.linePos(key.range?.[0] ?? 0).line })
+  }
+  return found
 }

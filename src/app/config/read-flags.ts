@@ -11,7 +11,7 @@ const byFlag: ReadonlyMap<string, NamedOption> = new Map(
 export const readFlags = (args: readonly string[]): GivenValues => {
   const values: Given[] = []
   const problems: string[] = []
-  const lists = new Map<string, string[]>()
+  const lists = new Map<string, { readonly source: string; readonly raw: string[] }>()
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ''
     const equals = arg.indexOf('=')
@@ -32,10 +32,13 @@ export const readFlags = (args: readonly string[]): GivenValues => {
     }
     const raw = equals < 0 ? args[++i] : arg.slice(equals + 1)
     if (raw === undefined) problems.push(`${flag} needs a value`)
-    else if (named.option.type === 'list') lists.set(named.path, [...(lists.get(named.path) ?? []), ...raw.split(',')])
-    else values.push({ path: named.path, raw, source: flag })
+    else if (named.option.type === 'list') {
+      const list = lists.get(named.path) ?? { source: flag, raw: [] }
+      list.raw.push(...raw.split(','))
+      lists.set(named.path, list)
+    } else values.push({ path: named.path, raw, source: flag })
   }
-  for (const [path, raw] of lists) values.push({ path, raw, source: `flags of ${path}` })
+  for (const [path, { raw, source }] of lists) values.push({ path, raw, source })
   return { values, problems }
 }
 
