@@ -13,7 +13,25 @@ export const grpcOptions = {
     default: 64 * 1024 * 1024,
     min: 1024,
     max: 2 ** 31 - 1,
-    doc: 'Largest message in either direction.',
+    doc: 'Largest message in either direction, before and after decompression.',
+  },
+  bufferedBytesMax: {
+    type: 'bytes',
+    default: 512 * 1024 * 1024,
+    min: 1024 * 1024,
+    doc: 'Most memory for messages that are arriving or being answered, over all connections; further ones are refused.',
   },
   streamsMax: { type: 'integer', default: 1000, min: 1, doc: 'Most calls at a time on one connection.' },
+  connectionsMax: {
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    doc: 'Most open connections; further ones are closed at once.',
+  },
+  requestTimeoutMs: {
+    type: 'duration',
+    default: 60_000,
+    min: 1,
+    doc: 'Longest time for the request of a call to arrive. Calls with a stream of requests have no such limit.',
+  },
 } as const

@@ -1,2 +1,3 @@
 export { grpcHealth } from './grpc-health.ts'
 export { GrpcServer } from './grpc-server.ts'
+export { reflection } from './reflection.ts'
