@@ -97,6 +97,8 @@ const run = async (): Promise<number> => {
     '0',
     '--grpc-port',
     '0',
+    '--mlflow-port',
+    'off',
     '--data-dir',
     join(root, 'data'),
     '--model-repository',

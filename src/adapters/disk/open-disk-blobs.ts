@@ -1,0 +1,161 @@
+import { mkdir, opendir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../lib/index.ts'
+import type { Blob, BlobStore, ByteRange, PutOptions, UploadPart } from '../../ports/index.ts'
+import { fail } from '../../protocol/index.ts'
+import {
+  diskError,
+  ignoreMissing,
+  joined,
+  partsMax,
+  readFileRange,
+  receive,
+  rethrow,
+  sweep,
+  syncFolder,
+} from './disk-files.ts'
+
+export interface DiskBlobsOptions {
+  /** Folder of its own; made when it isn't there. */
+  readonly root: string
+  readonly clock: Clock
+  /** 32 hex digits that were never given before. */
+  newId(): string
+}
+
+/** What nobody has written to for so long was left by a process that ended. */
+const uploadMsMax = 7 * 86_400_000
+const incomingMsMax = 3_600_000
+
+interface Folders {
+  readonly blobs: string
+  readonly incoming: string
+  readonly uploads: string
+}
+
+/** Opens the store of a folder, and sweeps what earlier processes left unfinished; another process may use it as well. */
+export const openDiskBlobs = async ({ root, clock, newId }: DiskBlobsOptions): Promise<BlobStore> => {
+  const folders: Folders = {
+    blobs: join(root, 'sha256'),
+    incoming: join(root, 'incoming'),
+    uploads: join(root, 'uploads'),
+  }
+  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 })
+  await sweep(folders.incoming, clock.wallMs() - incomingMsMax)
+  await sweep(folders.uploads, clock.wallMs() - uploadMsMax)
+  return new DiskBlobs(folders, newId)
+}
+
+/**
+ * Blobs as files `sha256/ab/cdef…`, named by their digest. Bytes are written to a file in `incoming`, synced, and moved:
+ * a crash leaves a blob whole or not at all.
+ */
+class DiskBlobs implements BlobStore {
+  readonly #folders: Folders
+  readonly #newId: () => string
+
+  constructor(folders: Folders, newId: () => string) {
+    this.#folders = folders
+    this.#newId = newId
+  }
+
+  async put(bytes: AsyncIterable<Uint8Array>, options: PutOptions): Promise<Blob> {
+    const path = this.#incoming()
+    return this.#settle(path, await receive(path, bytes, options))
+  }
+
+  async stat(digest: string): Promise<Blob | undefined> {
+    const found = await stat(this.#pathOf(digest)).catch(ignoreMissing)
+    return found === undefined ? undefined : { digest, bytes: found.size }
+  }
+
+  read(digest: string, range?: ByteRange): AsyncIterable<Uint8Array> {
+    return readFileRange(this.#pathOf(digest), digest, range)
+  }
+
+  delete(digest: string): Promise<void> {
+    return rm(this.#pathOf(digest), { force: true })
+  }
+
+  async *list(): AsyncGenerator<Blob & { readonly storedAtMs: number }> {
+    const { blobs } = this.#folders
+    for await (const folder of await opendir(blobs)) {
+      for await (const entry of await opendir(join(blobs, folder.name))) {
+        const found = await stat(join(blobs, folder.name, entry.name)).catch(ignoreMissing)
+        if (found !== undefined)
+          yield { digest: folder.name + entry.name, bytes: found.size, storedAtMs: found.mtimeMs }
+      }
+    }
+  }
+
+  async startUpload(): Promise<string> {
+    const upload = this.#newId()
+    await mkdir(join(this.#folders.uploads, upload), { mode: 0o700 }).catch(rethrow)
+    return upload
+  }
+
+  async putPart(
+    upload: string,
+    number: number,
+    bytes: AsyncIterable<Uint8Array>,
+    options: PutOptions,
+  ): Promise<string> {
+    const folder = await this.#uploadFolder(upload)
+    if (!Number.isInteger(number) || number < 1 || number > partsMax)
+      throw fail('invalid_parameter', { reason: `The number of a part is 1 to ${partsMax}, got ${number}.` })
+    const incoming = this.#incoming()
+    const { digest } = await receive(incoming, bytes, options)
+    await rename(incoming, join(folder, String(number))).catch(rethrow)
+    return digest
+  }
+
+  async finishUpload(upload: string, parts: readonly UploadPart[]): Promise<Blob> {
+    const folder = await this.#uploadFolder(upload)
+    const path = this.#incoming()
+    const blob = await receive(path, joined(folder, parts), { bytesMax: Number.MAX_SAFE_INTEGER })
+    await rm(folder, { recursive: true, force: true })
+    return this.#settle(path, blob)
+  }
+
+  async abortUpload(upload: string): Promise<void> {
+    await rm(await this.#uploadFolder(upload), { recursive: true, force: true })
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  #incoming(): string {
+    return join(this.#folders.incoming, this.#newId())
+  }
+
+  #pathOf(digest: string): string {
+    if (!/^[0-9a-f]{64}$/.test(digest)) throw fail('artifact_missing', { path: digest.slice(0, 100) })
+    return join(this.#folders.blobs, digest.slice(0, 2), digest.slice(2))
+  }
+
+  async #uploadFolder(upload: string): Promise<string> {
+    const folder = join(this.#folders.uploads, upload)
+    if (!/^[0-9a-f]{32}$/.test(upload) || (await stat(folder).catch(ignoreMissing)) === undefined)
+      throw fail('resource_missing', { reason: `There is no upload '${upload.slice(0, 100)}'.` })
+    return folder
+  }
+
+  /** Gives received bytes their name. */
+  async #settle(path: string, blob: Blob): Promise<Blob> {
+    const folder = join(this.#folders.blobs, blob.digest.slice(0, 2))
+    try {
+      if ((await this.stat(blob.digest)) !== undefined) {
+        await rm(path)
+        return blob
+      }
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await rename(path, this.#pathOf(blob.digest))
+      await syncFolder(folder)
+      return blob
+    } catch (error) {
+      await rm(path, { force: true })
+      throw diskError(error)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import type { Reply } from '../../protocol/index.ts'
+import type { ErrorCode } from '../../protocol/index.ts'
+
+/** What the thread is started with. */
+export interface RegistryThreadData {
+  /** The database's file. */
+  readonly database: string
+}
+
+/** A request of HTTP as it crosses to the thread. */
+export interface SentExchange {
+  readonly method: string
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: string
+  readonly contentType: string | undefined
+  readonly body: Uint8Array
+}
+
+export type ThreadCall =
+  | { readonly id: number; readonly kind: 'route'; readonly route: number; readonly exchange: SentExchange }
+  | { readonly id: number; readonly kind: 'artifacts'; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly id: number; readonly kind: 'close' }
+
+export type ThreadAnswer =
+  | { readonly id: number; readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly id: number; readonly kind: 'value'; readonly value: unknown }
+  | {
+      readonly id: number
+      readonly kind: 'refused'
+      readonly code: ErrorCode
+      readonly details: Readonly<Record<string, string | number>>
+    }
+  | { readonly id: number; readonly kind: 'failed'; readonly reason: string }
+  /** The database is open. */
+  | { readonly id: 0; readonly kind: 'ready' }

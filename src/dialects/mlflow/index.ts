@@ -1,0 +1,26 @@
+import type { Route } from '../../protocol/index.ts'
+import type { EndpointDeps } from './endpoint.ts'
+import { endpointRoutes } from './endpoint.ts'
+import { experimentEndpoints } from './experiment-endpoints.ts'
+import { loggedModelEndpoints } from './logged-model-endpoints.ts'
+import { metricEndpoints } from './metric-endpoints.ts'
+import { registeredModelEndpoints } from './registered-model-endpoints.ts'
+import { runArtifactEndpoints } from './run-artifact-endpoints.ts'
+import { runEndpoints } from './run-endpoints.ts'
+
+export { type ArtifactIndex, artifactRoutes, type ArtifactRoutesDeps } from './artifact-routes.ts'
+export { serverRoutes } from './server-routes.ts'
+
+/** MLflow's tracking and registry API. */
+export const mlflowRoutes = (deps: EndpointDeps): Route[] =>
+  endpointRoutes(
+    [
+      ...experimentEndpoints,
+      ...runEndpoints,
+      ...metricEndpoints,
+      ...runArtifactEndpoints,
+      ...loggedModelEndpoints,
+      ...registeredModelEndpoints,
+    ],
+    deps,
+  )

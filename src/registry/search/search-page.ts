@@ -1,0 +1,57 @@
+import type { Queries, SqlRow } from '../../ports/index.ts'
+import { compileFilter } from './compile-filter.ts'
+import { keyset } from './keyset.ts'
+import { parseFilter } from './parse-filter.ts'
+import type { OrderTerm } from './parse-order-by.ts'
+import type { SearchFilter } from './search-filter.ts'
+import { parseOrderBy } from './parse-order-by.ts'
+import type { SearchGrammar } from './search-grammar.ts'
+import type { SearchTarget, SqlFragment } from './search-target.ts'
+
+/** What the callers of every search say. */
+export interface SearchQuery {
+  /** In MLflow's search language with OR, NOT and parentheses; empty for everything. */
+  readonly filter?: string | undefined
+  readonly orderBy?: readonly string[] | undefined
+  /** Rows a page, within the bounds of the search. */
+  readonly limit: number
+  readonly pageToken?: string | undefined
+}
+
+export interface SearchPage<Item> {
+  readonly items: readonly Item[]
+  /** Undefined at the end. */
+  readonly nextPageToken: string | undefined
+}
+
+export interface SearchedRows {
+  readonly grammar: SearchGrammar
+  readonly target: SearchTarget
+  /** Columns of a row, in SQL. */
+  readonly columns: string
+  /** Conditions besides the filter. */
+  readonly where: SqlFragment
+  /** Changes the parsed filter before it is run. */
+  readonly rewrite?: (filter: SearchFilter) => SearchFilter
+  /** Overrides `orderBy`, for orders that aren't text. */
+  readonly order?: readonly OrderTerm[]
+}
+
+/** One page of a search. Fails with SearchError for what can't be read in filter, order or token. */
+export const searchPage = async <Row extends SqlRow>(
+  queries: Queries,
+  { grammar, target, columns, where, order, rewrite = (parsed) => parsed }: SearchedRows,
+  { filter = '', orderBy = [], limit, pageToken }: SearchQuery,
+): Promise<SearchPage<Row>> => {
+  const condition = compileFilter(rewrite(parseFilter(filter, grammar)), target)
+  const binding = JSON.stringify([filter, where.sql, where.args])
+  const keys = keyset({ target, order: order ?? parseOrderBy(orderBy, grammar), binding })
+  const after = keys.after(pageToken)
+  const rows = await queries.query<Row>(
+    `SELECT ${columns}, ${keys.columns} FROM ${target.from}${keys.joins.sql} WHERE ${where.sql} AND (${condition.sql}) AND ${after.sql} ORDER BY ${keys.orderBy} LIMIT ?`,
+    [...keys.joins.args, ...where.args, ...condition.args, ...after.args, limit + 1],
+  )
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  return { items, nextPageToken: rows.length > limit && last !== undefined ? keys.tokenAfter(last) : undefined }
+}

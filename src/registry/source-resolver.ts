@@ -1,0 +1,66 @@
+import type { Queries } from '../ports/index.ts'
+import { fail } from '../protocol/index.ts'
+import { excerpt } from './limits.ts'
+import { requireModelRow, requireVersionRow, versionColumns, versionsFrom } from './model-rows.ts'
+import type { VersionRow } from './model-rows.ts'
+import { parseModelSource } from './source-uri.ts'
+
+export interface ResolvedSource {
+  /** Where the files really are. */
+  readonly storageLocation: string
+  /** What the source tells of its origin; empty where it tells nothing. */
+  readonly runId: string
+  readonly modelId: string
+}
+
+/** Finds out where a version's files are, from the source that the caller names. */
+export class SourceResolver {
+  async resolve(tx: Queries, version: { readonly source: string }, isPrompt: boolean): Promise<ResolvedSource> {
+    const source = parseModelSource(version.source, { isPrompt })
+    switch (source.kind) {
+      case 'logged-model':
+        return loggedModel(tx, source.modelId)
+      case 'model-version':
+        return ofVersion(await requireVersionRow(tx, source.name, source.version))
+      case 'model-alias':
+        return ofVersion(await aliased(tx, source.name, source.alias))
+      case 'run':
+        return { storageLocation: await runFolder(tx, source.runId, source.path), runId: source.runId, modelId: '' }
+      default:
+        return { storageLocation: version.source, runId: '', modelId: '' }
+    }
+  }
+}
+
+const loggedModel = async (tx: Queries, modelId: string): Promise<ResolvedSource> => {
+  const [row] = await tx.query<{ artifact_uri: string; source_run_id: string | null }>(
+    `SELECT artifact_uri, source_run_id FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'`,
+    [modelId],
+  )
+  if (row === undefined)
+    throw fail('resource_missing', { reason: `Logged model with ID '${excerpt(modelId)}' not found.` })
+  return { storageLocation: row.artifact_uri, runId: row.source_run_id ?? '', modelId }
+}
+
+const ofVersion = (row: VersionRow): ResolvedSource => ({
+  storageLocation: row.storage_location,
+  runId: row.run_id,
+  modelId: row.model_id,
+})
+
+const aliased = async (tx: Queries, name: string, alias: string): Promise<VersionRow> => {
+  const [row] = await tx.query<VersionRow>(
+    `SELECT ${versionColumns} FROM ${versionsFrom} JOIN model_aliases a ON a.model_key = v.model_key AND a.version = v.version
+     WHERE m.name = ? AND a.alias = ?`,
+    [name, alias],
+  )
+  if (row !== undefined) return row
+  await requireModelRow(tx, name)
+  throw fail('invalid_parameter', { reason: `Registered model alias ${excerpt(alias)} not found.` })
+}
+
+const runFolder = async (tx: Queries, runId: string, path: string): Promise<string> => {
+  const [row] = await tx.query<{ artifact_uri: string }>('SELECT artifact_uri FROM runs WHERE run_id = ?', [runId])
+  if (row === undefined) throw fail('resource_missing', { reason: `Run with id=${excerpt(runId)} not found` })
+  return path === '' ? row.artifact_uri : `${row.artifact_uri}/${path}`
+}

@@ -1,0 +1,253 @@
+import type { Clock } from '../lib/index.ts'
+import type { Database, Queries } from '../ports/index.ts'
+import { fail } from '../protocol/index.ts'
+import type { Actor, EventKind, EventLog } from './event-log.ts'
+import type { Tag } from './experiment.ts'
+import { limits, requireLength } from './limits.ts'
+import { requireStage } from './model-name.ts'
+import type { VersionRow } from './model-rows.ts'
+import { readVersions, requireModelRow, requireVersionRow, versionColumns } from './model-rows.ts'
+import { requireTag } from './model-store.ts'
+import { promptTag, withoutPrompts } from './prompt.ts'
+import type { ModelVersion } from './registered-model.ts'
+import { modelVersionsGrammar } from './search/grammar-model-versions.ts'
+import type { SearchPage, SearchQuery } from './search/search-page.ts'
+import { searchPage } from './search/search-page.ts'
+import { modelVersionsTarget } from './search/target-model-versions.ts'
+import type { SourceResolver } from './source-resolver.ts'
+import type { VersionSeals } from './version-seals.ts'
+
+export interface VersionStoreDeps {
+  readonly db: Database
+  readonly clock: Clock
+  readonly events: EventLog
+  readonly sources: SourceResolver
+  readonly seals: VersionSeals
+}
+
+export interface NewVersion {
+  readonly name: string
+  readonly source: string
+  readonly runId: string
+  readonly runLink: string
+  readonly modelId: string
+  readonly description: string
+  readonly tags: readonly Tag[]
+}
+
+/** Versions of registered models. Numbers are dense and never used twice, however many are made at once. */
+export class VersionStore {
+  readonly #deps: VersionStoreDeps
+
+  constructor(deps: VersionStoreDeps) {
+    this.#deps = deps
+  }
+
+  async create(version: NewVersion, actor: Actor): Promise<ModelVersion> {
+    const { db, clock, events, sources, seals } = this.#deps
+    requireLength('Description', version.description, limits.description)
+    for (const tag of version.tags) requireTag(tag)
+    const isPrompt = version.tags.some((tag) => tag.key === promptTag && tag.value === 'true')
+    return db.transact(async (tx) => {
+      const model = await requireModelRow(tx, version.name)
+      const source = await sources.resolve(tx, version, isPrompt)
+      const [counted] = await tx.query<{ version_last: number }>(
+        'UPDATE registered_models SET version_last = version_last + 1, last_updated_time = ? WHERE model_key = ? RETURNING version_last',
+        [clock.wallMs(), model.model_key],
+      )
+      const nowMs = clock.wallMs()
+      const row: VersionRow = {
+        model_key: model.model_key,
+        name: model.name,
+        version: counted?.version_last ?? 0,
+        creation_time: nowMs,
+        last_updated_time: nowMs,
+        description: version.description,
+        user_id: actor.name,
+        current_stage: 'None',
+        source: version.source,
+        storage_location: source.storageLocation,
+        run_id: version.runId || source.runId,
+        run_link: version.runLink,
+        status: 'READY',
+        status_message: '',
+        model_id: version.modelId || source.modelId,
+      }
+      const columns = versionColumns
+        .split(', ')
+        .map((column) => column.slice(2))
+        .filter((column) => column !== 'name')
+      await tx.query(
+        `INSERT INTO model_versions (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+        columns.map((column) => row[column] ?? null),
+      )
+      await seals.seal(tx, row.storage_location)
+      await tx.executeMany(
+        putTag,
+        version.tags.map((tag) => [row.model_key, row.version, tag.key, tag.value]),
+      )
+      await events.append(tx, {
+        kind: 'model_version.created',
+        subject: String(row.model_key),
+        actor,
+        details: {
+          name: row.name,
+          version: row.version,
+          source: row.source,
+          runId: row.run_id,
+          description: row.description,
+          tags: version.tags,
+        },
+      })
+      return read(tx, row)
+    })
+  }
+
+  async require(name: string, version: string): Promise<ModelVersion> {
+    const { db } = this.#deps
+    return read(db, await requireVersionRow(db, name, version))
+  }
+
+  async search(query: SearchQuery): Promise<SearchPage<ModelVersion>> {
+    const { db } = this.#deps
+    const page = await searchPage<VersionRow>(
+      db,
+      {
+        grammar: modelVersionsGrammar,
+        target: modelVersionsTarget,
+        columns: versionColumns,
+        where: { sql: '1 = 1', args: [] },
+        rewrite: withoutPrompts,
+      },
+      query,
+    )
+    return { items: await readVersions(db, page.items), nextPageToken: page.nextPageToken }
+  }
+
+  async describe(name: string, version: string, description: string, actor: Actor): Promise<ModelVersion> {
+    requireLength('Description', description, limits.description)
+    return this.#change(name, version, async (tx, row) => {
+      await tx.query('UPDATE model_versions SET description = ? WHERE model_key = ? AND version = ?', [
+        description,
+        row.model_key,
+        row.version,
+      ])
+      await this.#tell(tx, row, actor, { kind: 'model_version.updated', details: { description } })
+      return { ...row, description }
+    })
+  }
+
+  /** Moves a version to a stage; with `archiveExisting` the ones that are there go to Archived in the same step. */
+  async transition(
+    name: string,
+    version: string,
+    { stage, archiveExisting }: { stage: string; archiveExisting: boolean },
+    actor: Actor,
+  ): Promise<ModelVersion> {
+    const target = requireStage(stage)
+    const serving = target === 'Staging' || target === 'Production'
+    if (archiveExisting && !serving)
+      throw fail('invalid_parameter', {
+        reason: `Model version transition cannot archive existing model versions because '${target}' is not an Active stage. Valid stages are Staging, Production`,
+      })
+    return this.#change(name, version, async (tx, row) => {
+      if (archiveExisting)
+        await tx.query(
+          `UPDATE model_versions SET current_stage = 'Archived', last_updated_time = ? WHERE model_key = ? AND current_stage = ? AND version <> ?`,
+          [this.#deps.clock.wallMs(), row.model_key, target, row.version],
+        )
+      await tx.query('UPDATE model_versions SET current_stage = ? WHERE model_key = ? AND version = ?', [
+        target,
+        row.model_key,
+        row.version,
+      ])
+      await this.#tell(tx, row, actor, {
+        kind: 'model_version.stage_changed',
+        details: {
+          stage: target,
+          stageBefore: row.current_stage,
+          archiveExisting,
+        },
+      })
+      return { ...row, current_stage: target }
+    })
+  }
+
+  /** Deletes a version with its tags and aliases; its number is not used again. */
+  async delete(name: string, version: string, actor: Actor): Promise<void> {
+    const { db, clock } = this.#deps
+    await db.transact(async (tx) => {
+      const row = await requireVersionRow(tx, name, version)
+      await tx.query('DELETE FROM model_versions WHERE model_key = ? AND version = ?', [row.model_key, row.version])
+      await this.#deps.seals.release(tx, [row.storage_location])
+      await tx.query('UPDATE registered_models SET last_updated_time = ? WHERE model_key = ?', [
+        clock.wallMs(),
+        row.model_key,
+      ])
+      await this.#tell(tx, row, actor, { kind: 'model_version.deleted', details: {} })
+    })
+  }
+
+  async setTag(name: string, version: string, tag: Tag, actor: Actor): Promise<void> {
+    requireTag(tag)
+    await this.#change(name, version, async (tx, row) => {
+      await tx.executeMany(putTag, [[row.model_key, row.version, tag.key, tag.value]])
+      await this.#tell(tx, row, actor, { kind: 'model_version_tag.set', details: { ...tag } })
+      return row
+    })
+  }
+
+  async deleteTag(name: string, version: string, key: string, actor: Actor): Promise<void> {
+    await this.#change(name, version, async (tx, row) => {
+      await tx.query('DELETE FROM model_version_tags WHERE model_key = ? AND version = ? AND key = ?', [
+        row.model_key,
+        row.version,
+        key,
+      ])
+      await this.#tell(tx, row, actor, { kind: 'model_version_tag.deleted', details: { key } })
+      return row
+    })
+  }
+
+  #tell(
+    tx: Queries,
+    row: VersionRow,
+    actor: Actor,
+    { kind, details }: { readonly kind: EventKind; readonly details: Readonly<Record<string, unknown>> },
+  ): Promise<void> {
+    return this.#deps.events.append(tx, {
+      kind,
+      subject: String(row.model_key),
+      actor,
+      details: { name: row.name, version: row.version, ...details },
+    })
+  }
+
+  #change(
+    name: string,
+    version: string,
+    change: (tx: Queries, row: VersionRow) => Promise<VersionRow>,
+  ): Promise<ModelVersion> {
+    const { db, clock } = this.#deps
+    return db.transact(async (tx) => {
+      const changed = await change(tx, await requireVersionRow(tx, name, version))
+      const nowMs = clock.wallMs()
+      const where = [nowMs, changed.model_key, changed.version]
+      await tx.query('UPDATE model_versions SET last_updated_time = ? WHERE model_key = ? AND version = ?', where)
+      await tx.query('UPDATE registered_models SET last_updated_time = ? WHERE model_key = ?', [
+        nowMs,
+        changed.model_key,
+      ])
+      return read(tx, { ...changed, last_updated_time: nowMs })
+    })
+  }
+}
+
+const putTag =
+  'INSERT INTO model_version_tags (model_key, version, key, value) VALUES (?, ?, ?, ?) ON CONFLICT (model_key, version, key) DO UPDATE SET value = excluded.value'
+
+const read = async (queries: Queries, row: VersionRow): Promise<ModelVersion> => {
+  const [version] = await readVersions(queries, [row])
+  if (version === undefined) throw fail('resource_missing', { reason: 'the model version is gone' })
+  return version
+}
