@@ -31,6 +31,7 @@ export const spawnSlipway = (options: SlipwayOptions, dataDir: string): ChildSer
       'up',
       `--port=${options.port ?? 0}`,
       '--grpc-port=0',
+      '--mlflow-port=off',
       `--data-dir=${join(dataDir, 'data')}`,
       `--ready-file=${join(dataDir, 'ready.json')}`,
       `--model-repository=${options.repository}`,

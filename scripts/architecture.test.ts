@@ -14,22 +14,38 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   tensor: ['lib'],
   protocol: ['lib', 'tensor'],
+  ports: ['lib', 'protocol'],
+  registry: ['lib', 'protocol', 'ports'],
   host: ['lib', 'tensor'],
   serving: ['lib', 'tensor', 'protocol', 'host'],
   monitoring: ['lib', 'protocol'],
   gateway: ['lib', 'tensor', 'protocol', 'serving'],
-  dialects: ['lib', 'tensor', 'protocol', 'serving', 'gateway'],
+  adapters: ['lib', 'protocol', 'ports'],
+  dialects: ['lib', 'tensor', 'protocol', 'ports', 'registry', 'serving', 'gateway'],
   api: ['lib', 'protocol', 'serving', 'dialects'],
   client: ['lib', 'tensor', 'protocol'],
-  app: ['lib', 'tensor', 'protocol', 'host', 'serving', 'monitoring', 'gateway', 'dialects', 'api'],
+  app: [
+    'lib',
+    'tensor',
+    'protocol',
+    'ports',
+    'registry',
+    'adapters',
+    'host',
+    'serving',
+    'monitoring',
+    'gateway',
+    'dialects',
+    'api',
+  ],
   cli: ['lib', 'protocol', 'api', 'client', 'monitoring', 'app'],
-  testing: ['lib', 'tensor', 'app'],
+  testing: ['lib', 'tensor', 'protocol', 'ports', 'registry', 'adapters', 'app'],
 }
 
 /** Files that other rooms may import besides index.ts: option tables, and the folders of dialects, which are rooms of their own. */
 const isDoor = (path: string): boolean =>
   /^[^/]+\/(index|config)\.ts$/.test(path) ||
-  /^(dialects|api)\/[^/]+\/(index|config)\.ts$/.test(path) ||
+  /^(dialects|api|adapters)\/[^/]+\/(index|config)\.ts$/.test(path) ||
   path.startsWith('app/')
 
 const sources = readdirSync(src, { recursive: true })

@@ -1,3 +1,4 @@
+import { grpcHealth, reflection } from '../src/api/grpc/index.ts'
 import { GrpcMessages, openInferenceMethods, openInferenceRoutes } from '../src/dialects/open-inference/index.ts'
 import { modelOperations } from '../src/api/index.ts'
 import { configReference } from '../src/app/config/show-config.ts'
@@ -5,6 +6,7 @@ import { probeRoutes } from '../src/app/probes.ts'
 import { commandHelp } from '../src/cli/help.ts'
 import { commandList } from '../src/cli/command-list.ts'
 import { metricTable } from '../src/monitoring/index.ts'
+import { configFieldRows } from '../src/serving/index.ts'
 import { errorTable, operationRoute, statusTable } from '../src/protocol/index.ts'
 import type { GrpcMethod, Route } from '../src/protocol/index.ts'
 
@@ -45,14 +47,18 @@ const paths = (): string => {
     ...probeRoutes(() => true),
     { method: 'GET', path: '/metrics', needs: 'metrics.read', doc: 'Metrics.', handle: () => ({ status: 200 }) },
   ]
-  const methods: GrpcMethod[] = openInferenceMethods({ messages: new GrpcMessages('proto') } as never)
+  const methods: GrpcMethod[] = [
+    ...openInferenceMethods({ messages: new GrpcMessages('proto') } as never),
+    ...grpcHealth(nothing),
+    ...reflection(() => ({})),
+  ]
   const http = routes.map((route) => [`\`${route.method} ${route.path}\``, `\`${route.needs}\``, route.doc])
   const grpc = methods.map((method) => [
     `\`${method.service}/${method.method}\``,
     `\`${method.needs}\``,
-    method.streams ? 'stream of messages' : 'one message',
+    method.kind === 'stream' ? 'stream of messages' : 'one message',
   ])
-  return `# Paths\n\nEvery path with the permission it needs. gRPC reflection and health checking are served as well.\n\n## HTTP\n\n${tableOf(['path', 'permission', 'what it does'], http)}\n\n## gRPC\n\n${tableOf(['method', 'permission', 'takes'], grpc)}\n`
+  return `# Paths\n\nEvery path with the permission it needs.\n\n## HTTP\n\n${tableOf(['path', 'permission', 'what it does'], http)}\n\n## gRPC\n\n${tableOf(['method', 'permission', 'takes'], grpc)}\n`
 }
 
 const commandLine = async (): Promise<string> => {
@@ -65,11 +71,21 @@ const commandLine = async (): Promise<string> => {
   return `# Command line\n\nClient commands exit with 0 when done, 1 when refused (the reason is on standard error) and 2 on wrong usage.\n\n${sections.join('\n')}`
 }
 
+const modelConfiguration = (): string => {
+  const rows = configFieldRows().map(({ path, use, text }) => [
+    `\`${path}\``,
+    use,
+    use === 'honoured' ? text : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`,
+  ])
+  return `# Model configuration\n\nEvery field of \`config.pbtxt\`, Triton's ModelConfig. An *honoured* field acts. A *kept* one has no effect, for the reason given: \`/v2/models/NAME/config\` and ModelConfig show it as it was written, and the log has a warning. A *refused* one fails the load, unless it has its default: answers would mean something else. A field that is not in this list is taken for a slip of the pen and fails the load too.\n\n${tableOf(['field', 'use', 'what it does, or why nothing'], rows)}\n`
+}
+
 /** The generated pages of docs/reference by file name. */
 export const references = async (): Promise<Readonly<Record<string, string>>> => ({
   'command-line.md': await commandLine(),
   'configuration.md': configReference(),
   'errors.md': errors(),
   'metrics.md': metrics(),
+  'model-configuration.md': modelConfiguration(),
   'paths.md': paths(),
 })

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { grpcHealth, GrpcServer } from '../api/grpc/index.ts'
+import { grpcHealth, GrpcServer, reflection } from '../api/grpc/index.ts'
 import { HttpServer } from '../api/http/index.ts'
-import type { GrpcMethodsDeps, OpenInferenceDeps } from '../dialects/open-inference/index.ts'
+import type { GrpcMethodsDeps, MessageCodec, OpenInferenceDeps } from '../dialects/open-inference/index.ts'
 import {
   GrpcMessages,
   JsonThreads,
@@ -20,13 +19,19 @@ import { openTracing } from '../monitoring/index.ts'
 import type { Tracing } from '../monitoring/index.ts'
 import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
+import { artifactRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
+import { openDiskBlobs } from '../adapters/disk/index.ts'
+import type { BlobStore } from '../ports/index.ts'
+import type { Route } from '../protocol/index.ts'
 import { apiRoutes } from './api-routes.ts'
 import type { Config } from './config/load-config.ts'
 import { Observer } from './observe.ts'
 import { packageRoot, packageVersion } from './package-info.ts'
 import { probeRoutes } from './probes.ts'
 import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
-import { diskUploads } from './uploads.ts'
+import type { RegistryThread } from './registry/open-registry-thread.ts'
+import { openRegistryThread } from './registry/open-registry-thread.ts'
+import { diskUploads, tidyUploads } from './uploads.ts'
 
 /** What modules are given besides one another. */
 export interface Environment {
@@ -37,8 +42,6 @@ export interface Environment {
   readonly variables: Readonly<Record<string, string | undefined>>
   /** Set as soon as the server is told to stop. */
   readonly draining: () => boolean
-  /** Resolved with the loading of the models that should be there at start. */
-  readonly loading: { resolve(loaded: Promise<void>): void }
 }
 
 /** A door once it listens. */
@@ -55,20 +58,46 @@ export interface Parts {
   statistics: Statistics
   predict: Predict
   openInference: OpenInferenceDeps & GrpcMethodsDeps
+  blobs: BlobStore
+  registry: RegistryThread
+  /** What every door of HTTP serves. */
+  routes: readonly Route[]
   http: Door
+  /** Undefined when it is off, or when another program has the port. */
+  mlflow: Door | undefined
   grpc: Door
 }
 
 /** The modules as data: what each needs and how it opens. Nothing else constructs any of them. */
 export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...coreModules(environment),
+  ...keepingModules(environment),
   ...doorModules(environment),
 })
 
-type Doors = 'http' | 'grpc'
+type Keeping = 'blobs' | 'registry'
+type Doors = 'routes' | 'http' | 'mlflow' | 'grpc'
 
-const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Doors> => {
-  const { config, clock, random, logger, variables, draining, loading } = environment
+/** What is kept: artifacts, and the registry beside them. */
+const keepingModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Keeping> => ({
+  blobs: {
+    needs: [],
+    async open() {
+      const blobs = await openDiskBlobs({ root: join(config.app.dataDir, 'artifacts'), clock, newId })
+      return { value: blobs, stop: () => blobs.close() }
+    },
+  },
+  registry: {
+    needs: [],
+    async open() {
+      const registry = await openRegistryThread({ database: join(config.app.dataDir, 'slipway.db') }, logger)
+      return { value: registry, stop: () => registry.close() }
+    },
+  },
+})
+
+const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | Doors> => {
+  const { config, clock, random, logger, variables, draining } = environment
   return {
     tracing: {
       needs: [],
@@ -82,11 +111,10 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Doors> 
     serving: {
       needs: ['observer'],
       async open({ observer }) {
-        await mkdir(uploadsRoot(config), { recursive: true })
+        // Why: beside another server of the folder, an upload that looks left behind may be under way.
+        if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
         const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
-        // The doors open meanwhile; readiness waits for the models.
-        loading.resolve(serving.start())
         return { value: serving, stop: () => serving.close() }
       },
     },
@@ -132,22 +160,58 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Doors> 
   }
 }
 
+const mlflowPort = (text: string): number | undefined => {
+  if (text === 'off') return undefined
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65535) return Number(text)
+  throw new Error(`--mlflow-port takes a port or off, not '${text}'`)
+}
+
+/** 32 hex digits. */
+const newId = (): string => randomUUID().replaceAll('-', '')
+
 const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Doors> => {
   const doors = { clock, logger, newRequestId: randomUUID }
+  const options = { ...config.http, bytesMax: config.http.bodyBytesMax }
+  const closing = { idleMs: config.app.shutdownIdleMs, limitMs: config.app.shutdownTimeoutMs }
   return {
-    http: {
-      needs: ['openInference', 'serving', 'observer'],
-      async open({ openInference, serving, observer }) {
-        const routes = [
+    routes: {
+      needs: ['openInference', 'serving', 'observer', 'registry', 'blobs'],
+      open: ({ openInference, serving, observer, registry, blobs }) => ({
+        value: [
           ...openInferenceRoutes(openInference),
           ...apiRoutes(config, serving),
           ...probeRoutes(openInference.ready),
+          ...serverRoutes,
+          ...registry.routes,
+          ...artifactRoutes({ artifacts: registry.artifacts, blobs, uploadBytesMax: config.http.uploadBytesMax }),
           observer.route,
-        ]
-        const server = new HttpServer({ ...config.http, bytesMax: config.http.bodyBytesMax }, { ...doors, routes })
+        ],
+      }),
+    },
+    http: {
+      needs: ['routes', 'serving', 'observer'],
+      async open({ routes, serving, observer }) {
+        const server = new HttpServer(options, { ...doors, routes })
         observer.watch(serving, () => server.connections)
-        const { shutdownIdleMs: idleMs, shutdownTimeoutMs: limitMs } = config.app
-        return { value: await server.listen(), drain: () => server.close({ idleMs, limitMs }) }
+        return { value: await server.listen(), drain: () => server.close(closing) }
+      },
+    },
+    mlflow: {
+      needs: ['routes'],
+      async open({ routes }) {
+        const port = mlflowPort(config.mlflow.port)
+        if (port === undefined) return { value: undefined }
+        const server = new HttpServer({ ...options, port }, { ...doors, routes })
+        try {
+          return { value: await server.listen(), drain: () => server.close(closing) }
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+          logger.warn('mlflow.port_taken', {
+            port,
+            hint: 'point MLFLOW_TRACKING_URI at the main port, or set --mlflow-port',
+          })
+          return { value: undefined }
+        }
       },
     },
     grpc: {
@@ -156,10 +220,17 @@ const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<P
         const { messages, ready } = openInference
         const methods = openInferenceMethods(openInference)
         const services = methods.map((method) => method.service)
-        const health = grpcHealth({ codec: (service, method) => messages.codec(service, method), services, ready })
+        const codec = (service: string, method: string): MessageCodec => messages.codec(service, method)
         const server = new GrpcServer(
           { ...config.grpc, host: config.http.host, reusePort: config.http.reusePort },
-          { ...doors, methods: [...methods, health], definition: messages.definition },
+          {
+            ...doors,
+            methods: [
+              ...methods,
+              ...grpcHealth({ codec, services, clock, ready }),
+              ...reflection(() => messages.definition),
+            ],
+          },
         )
         return { value: await server.listen(), drain: () => server.close(config.app.shutdownTimeoutMs) }
       },

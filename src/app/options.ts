@@ -1,6 +1,7 @@
 import type { Option } from '../lib/index.ts'
 import { httpOptions } from '../api/http/config.ts'
 import { grpcOptions } from '../api/grpc/config.ts'
+import { mlflowOptions } from '../dialects/mlflow/config.ts'
 import { servingOptions } from '../serving/config.ts'
 import { logOptions, tracingOptions } from '../monitoring/config.ts'
 
@@ -51,6 +52,7 @@ export const optionTables = {
   app: appOptions,
   http: httpOptions,
   grpc: grpcOptions,
+  mlflow: mlflowOptions,
   serving: servingOptions,
   log: logOptions,
   tracing: tracingOptions,

@@ -53,6 +53,7 @@ export const servingOptionsOf = (
     niceness: serving['host.niceness'],
     limits: {
       rowsMax: serving['batch.rowsMax'],
+      batchBytesMax: serving['batch.bytesMax'],
       queueDepthMax: serving['queue.depthMax'],
       loadTimeoutMs: serving['host.loadTimeoutMs'],
       runTimeoutMs: serving['host.runTimeoutMs'],

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { runModules, systemClock, systemRandom } from '../lib/index.ts'
 import type { Clock, Logger, Random } from '../lib/index.ts'
 import type { Config } from './config/load-config.ts'
+import { openDataFolder } from './data-folder.ts'
 import type { Door, Parts } from './modules.ts'
 import { modules } from './modules.ts'
 import { targets } from './targets.ts'
@@ -12,6 +13,8 @@ export interface Addresses {
   readonly http?: string
   /** HOST:PORT, the form that gRPC clients take. */
   readonly grpc?: string
+  /** The second door, at MLflow's default port. */
+  readonly mlflow?: string
 }
 
 export interface StartDeps {
@@ -30,45 +33,45 @@ export interface App {
   stop(): Promise<void>
 }
 
-/** Starts the modules of the configured target. The doors open while the models load. */
+/**
+ * Starts the modules of the configured target. The doors open before the models load, so that a port that is taken is
+ * told at once; readiness waits for the models.
+ */
 export const start = async (config: Config, deps: StartDeps): Promise<App> => {
   const { logger, environment, clock = systemClock, random = systemRandom } = deps
   refuseOpenDoor(config)
   let draining = false
-  const loading = Promise.withResolvers<void>()
-  const table = modules({ config, clock, random, logger, variables: environment, draining: () => draining, loading })
+  const lock = openDataFolder(config, clock)
+  const table = modules({ config, clock, random, logger, variables: environment, draining: () => draining })
   const running = await runModules(table, targets[config.app.target]).catch((error: unknown) => {
+    lock.release()
     throw startFailure(error, config)
   })
-  const { http, grpc }: Partial<Parts> = running.parts
+  const { http, grpc, mlflow }: Partial<Parts> = running.parts
   const addresses: Addresses = {
     ...(http === undefined ? {} : { http: `http://${authority(http)}` }),
     ...(grpc === undefined ? {} : { grpc: authority(grpc) }),
+    ...(mlflow === undefined ? {} : { mlflow: `http://${authority(mlflow)}` }),
   }
   return {
     addresses,
-    loaded: loading.promise.then(() => writeReadyFile(config.app.readyFile, addresses)),
+    loaded: running.parts.serving.start().then(() => writeReadyFile(config.app.readyFile, addresses)),
     async stop() {
       draining = true
       await running.stop()
+      lock.release()
     },
   }
 }
 
 /** The failures that everybody meets once, with what to do about them. */
 const startFailure = (error: unknown, config: Config): unknown => {
-  const { code, port, path } = error as { readonly code?: string; readonly port?: number; readonly path?: string }
+  const { code, port } = error as { readonly code?: string; readonly port?: number }
   if (code === 'EADDRINUSE' || (error instanceof Error && error.message.includes('EADDRINUSE'))) {
     const which = port === undefined ? `a port of ${config.http.port}, ${config.grpc.port}` : `port ${port}`
     return new Error(`${which} is taken by another program; choose others with --port and --grpc-port`, {
       cause: error,
     })
-  }
-  if (path !== undefined && path.startsWith(config.app.dataDir)) {
-    return new Error(
-      `the data folder ${config.app.dataDir} can't be written (${code ?? 'unknown'}); choose another with --data-dir`,
-      { cause: error },
-    )
   }
   return error
 }

@@ -10,30 +10,62 @@ import { fail } from '../protocol/index.ts'
 
 /** Keeps uploaded model files as a model repository of its own, `ROOT/NAME/VERSION/FILE`. */
 export const diskUploads = (root: string): UploadStore => ({
-  async put(model, files) {
-    const fresh = join(root, `.${randomUUID()}`)
+  async stage(model, files) {
+    const fresh = join(root, `${freshPrefix}${randomUUID()}`)
+    const drop = (): Promise<void> => rm(fresh, { recursive: true, force: true })
     try {
       for (const [path, bytes] of files) {
-        const target = join(fresh, path)
+        const target = join(fresh, model, path)
         await mkdir(dirname(target), { recursive: true })
         await writeFile(target, bytes, { flag: 'wx' })
       }
-      // Why: the folder appears whole or not at all.
-      const target = join(root, model)
-      for (let taken = true; taken;) {
-        const old = join(root, `.${randomUUID()}`)
-        await rename(target, old).catch(ignoreMissing)
-        taken = await rename(fresh, target).then(() => false, isTaken)
-        await rm(old, { recursive: true, force: true })
-      }
     } catch (error) {
-      await rm(fresh, { recursive: true, force: true })
+      await drop()
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
         throw fail('storage_full', { what: `the files of '${model}'` }, error)
       throw error
     }
+    return { root: fresh, home: root, keep: () => replace(root, model, join(fresh, model)), drop }
   },
 })
+
+/** Folders in the making, which no restart needs. */
+const freshPrefix = '.new-'
+/** Folders that hold a model while another takes its place; a restart puts it back if none did. */
+const asidePrefix = '.replaced-'
+
+/** Puts the folder `fresh` in place of a model's; one of the two is there at any restart. */
+const replace = async (root: string, model: string, fresh: string): Promise<void> => {
+  const target = join(root, model)
+  for (let taken = true; taken;) {
+    const aside = join(root, `${asidePrefix}${randomUUID()}`)
+    await mkdir(aside)
+    await rename(target, join(aside, model)).catch(ignoreMissing)
+    try {
+      taken = await rename(fresh, target).then(() => false, isTaken)
+    } catch (error) {
+      await rename(join(aside, model), target).catch(ignoreMissing)
+      throw error
+    }
+    // Why: what can't be removed now is removed by the next start.
+    await rm(aside, { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+/** Makes the folder of uploads ready for a start: finishes or takes back what a crash cut short. */
+export const tidyUploads = async (root: string): Promise<void> => {
+  await mkdir(root, { recursive: true })
+  const names = await readdir(root)
+  for (const name of names.filter((candidate) => candidate.startsWith(asidePrefix))) {
+    for (const model of await readdir(join(root, name))) {
+      await rename(join(root, name, model), join(root, model)).catch(ignoreTaken)
+    }
+  }
+  const leftovers = names.filter((name) => name.startsWith(asidePrefix) || name.startsWith(freshPrefix))
+  await Promise.all(leftovers.map((name) => rm(join(root, name), { recursive: true, force: true })))
+}
+
+const ignoreTaken = (error: NodeJS.ErrnoException): void => void isTaken(error)
 
 const ignoreMissing = (error: NodeJS.ErrnoException): void => {
   if (error.code !== 'ENOENT') throw error
@@ -68,7 +100,7 @@ export const diskDeploys = (
   return {
     async addVersion(model, file, bytes) {
       await refuseKeptElsewhere(model)
-      const fresh = join(root, `.${randomUUID()}`)
+      const fresh = join(root, `${freshPrefix}${randomUUID()}`)
       try {
         await mkdir(fresh, { recursive: true })
         await pipeline(Readable.from(bytes), createWriteStream(join(fresh, file), { flags: 'wx' }))

@@ -1,20 +1,15 @@
-import { parseArgs } from 'node:util'
-import type { ParseArgsOptionsConfig } from 'node:util'
-import type { CommandContext } from './command.ts'
+import type { CommandContext, Flag } from './command.ts'
 import { UsageError } from './command.ts'
+import { parseFlags } from './parse-flags.ts'
 import { ServerClient } from './server-client.ts'
 
-const common = {
-  server: { type: 'string' },
-  key: { type: 'string' },
-  json: { type: 'boolean' },
-} as const satisfies ParseArgsOptionsConfig
+const serverDefault = 'http://127.0.0.1:8080'
 
 /** The flags that every client command has. */
-export const commonOptions: readonly (readonly [string, string])[] = [
-  ['--server URL', 'the server; SLIPWAY_SERVER, or http://127.0.0.1:8080'],
-  ['--key KEY', 'the key to show it; SLIPWAY_KEY'],
-  ['--json', 'output for programs'],
+export const commonFlags: readonly Flag[] = [
+  { name: 'server', value: 'URL', doc: 'the server', default: `SLIPWAY_SERVER, or ${serverDefault}` },
+  { name: 'key', value: 'KEY', doc: 'the key to show it', default: 'SLIPWAY_KEY' },
+  { name: 'json', doc: 'output for programs' },
 ]
 
 export interface ClientArgs {
@@ -23,33 +18,23 @@ export interface ClientArgs {
   readonly positionals: readonly string[]
   /** Value of one of the command's own flags; undefined when absent. */
   text(name: string): string | undefined
-  flag(name: string): boolean
 }
 
-/** Reads the arguments of a client command: its own flags and the common ones. Throws UsageError. */
-export const clientArgs = (context: CommandContext, own: ParseArgsOptionsConfig = {}): ClientArgs => {
-  let parsed: { readonly values: Readonly<Record<string, unknown>>; readonly positionals: readonly string[] }
-  try {
-    parsed = parseArgs({
-      args: [...context.args],
-      options: { ...own, ...common },
-      allowPositionals: true,
-      strict: true,
-    })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+/** Reads the arguments of a client command by its flags, the common ones among them. Throws UsageError. */
+export const clientArgs = (context: CommandContext, flags: readonly Flag[]): ClientArgs => {
+  const { values, words } = parseFlags(context.args, flags)
+  const text = (name: string): string | undefined => {
+    const value = values.get(name)
+    return value === true ? undefined : value
   }
-  const { values, positionals } = parsed
-  const text = (name: string): string | undefined => (typeof values[name] === 'string' ? values[name] : undefined)
-  const url = text('server') ?? context.environment['SLIPWAY_SERVER'] ?? 'http://127.0.0.1:8080'
+  const url = text('server') ?? context.environment['SLIPWAY_SERVER'] ?? serverDefault
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new UsageError(`--server '${url}' is not an http:// or https:// URL`)
   return {
     client: new ServerClient(new URL(url), text('key') ?? context.environment['SLIPWAY_KEY']),
-    json: values['json'] === true,
-    positionals,
+    json: values.has('json'),
+    positionals: words,
     text,
-    flag: (name) => values[name] === true,
   }
 }
 

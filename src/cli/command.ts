@@ -13,12 +13,24 @@ export interface CommandContext {
   readonly terminal: boolean
 }
 
+/** A flag of a command, declared once: the arguments are read by it and the help is written from it. */
+export interface Flag {
+  /** Without the dashes. */
+  readonly name: string
+  /** What stands for the value in the help, e.g. `FILE`; a flag without is a switch. */
+  readonly value?: string
+  readonly doc: string
+  /** What holds when the flag is left out, for the help. */
+  readonly default?: string
+}
+
 /** A command of the command line. */
 export interface Command {
   /** `slipway NAME …`, without the name. */
   readonly usage: string
-  /** Flags and arguments, a line each: [form, meaning]. */
-  readonly options: readonly (readonly [string, string])[]
+  /** Words that are no flags, where they need a meaning: [form, meaning]. */
+  readonly words?: readonly (readonly [string, string])[]
+  readonly flags: readonly Flag[]
   readonly examples: readonly string[]
   /** The exit code: 0 done, 1 refused, 2 wrong usage. */
   run(context: CommandContext): Promise<number>

@@ -1,4 +1,4 @@
-import type { Command } from './command.ts'
+import type { Command, Flag } from './command.ts'
 import type { ListedCommand } from './command-list.ts'
 import { commandList } from './command-list.ts'
 
@@ -17,23 +17,28 @@ export const generalHelp = (): string => {
     '',
     sections.join('\n\n'),
     '',
-    "'slipway COMMAND --help' tells more of a command. Client commands talk to --server URL",
+    "'slipway help COMMAND' tells more of a command. Client commands talk to --server URL",
     '(SLIPWAY_SERVER, default http://127.0.0.1:8080) and take --json for output to be read by programs.',
     '',
   ].join('\n')
 }
 
-/** `slipway COMMAND --help`. */
+const flagRow = (flag: Flag): readonly [string, string] => [
+  `--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`,
+  `${flag.doc}${flag.default === undefined ? '' : ` (default ${flag.default})`}`,
+]
+
+/** `slipway help COMMAND`, `slipway COMMAND --help`. */
 export const commandHelp = (listed: ListedCommand, command: Command): string => {
-  const width = Math.max(0, ...command.options.map(([form]) => form.length))
+  const rows = [...(command.words ?? []), ...command.flags.map(flagRow)]
+  const width = Math.max(...rows.map(([form]) => form.length))
   return [
     `slipway ${listed.name}: ${listed.summary}`,
     '',
     `Usage: slipway ${listed.name} ${command.usage}`.trimEnd(),
     '',
-    ...(command.options.length === 0
-      ? []
-      : [...command.options.map(([form, meaning]) => `  ${form.padEnd(width)}  ${meaning}`), '']),
+    ...rows.map(([form, meaning]) => `  ${form.padEnd(width)}  ${meaning}`),
+    '',
     'Examples:',
     ...command.examples.map((example) => `  ${example}`),
     '',

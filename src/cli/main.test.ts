@@ -42,26 +42,62 @@ describe('the frame of the command line', () => {
     expect(await slipway()).toEqual({ code: 2, out, err: '' })
   })
 
-  it('tells wrong usage as text alone, or as JSON besides when asked', async () => {
-    expect(await slipway('modles')).toMatchObject({
+  it('tells wrong usage as text, or as one line of JSON when asked, and on standard error alone', async () => {
+    expect(await slipway('modles')).toEqual({
       code: 2,
       out: '',
-      err: expect.stringMatching(/mean 'models'/) as unknown,
+      err: "slipway: unknown command 'modles'; did you mean 'models'?\nslipway --help lists the commands.\n",
     })
-    const { code, out } = await slipway('modles', '--json')
-    expect(code).toBe(2)
-    expect(JSON.parse(out)).toEqual({ error: "unknown command 'modles'; did you mean 'models'?", code: 'wrong_usage' })
+    const { code, out, err } = await slipway('modles', '--json')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(JSON.parse(err)).toEqual({
+      error: { code: 'wrong_usage', message: "unknown command 'modles'; did you mean 'models'?" },
+    })
+    expect((await slipway('--hlep')).err).toContain("unknown flag --hlep; did you mean '--help'?")
   })
 
   it('tells every problem of a configuration, with its line', async () => {
     const { code, out, err } = await slipway('config', 'check', '--json')
-    const { error, code: kind } = JSON.parse(out) as { error: string; code: string }
-    expect({ code, kind }).toEqual({ code: 2, kind: 'wrong_usage' })
-    expect(error.replaceAll(directory, '').split('\n')).toEqual([
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    const { error } = JSON.parse(err) as { error: { code: string; message: string } }
+    expect(error.code).toBe('wrong_usage')
+    expect(error.message.replaceAll(directory, '').split('\n')).toEqual([
       "/slipway.yaml:3: unknown option http.prot; did you mean 'http.port'?",
       '/slipway.yaml:2: http.port: must be at most 65535, not 99999',
     ])
-    expect(err).toContain(error)
+    expect((await slipway('config', 'check')).err).toContain(error.message)
+  })
+
+  it('helps with a command by either form', async () => {
+    for (const { name } of commandList) {
+      const helped = await slipway('help', name)
+      expect(helped).toEqual(await slipway(name, '--help'))
+      expect(helped).toMatchObject({ code: 0, err: '' })
+    }
+    expect(await slipway('help')).toEqual(await slipway('--help'))
+    expect(await slipway('help', '--help')).toEqual(await slipway('--help'))
+    expect(await slipway('help', 'depoly')).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringContaining("unknown command 'depoly'; did you mean 'deploy'?") as unknown,
+    })
+    expect((await slipway('help', 'nonsense')).err).toContain("unknown command 'nonsense'\n")
+    expect(await slipway('help', 'up', 'down')).toMatchObject({ code: 2 })
+  })
+
+  it('shows what every flag takes and its default', async () => {
+    const { out } = await slipway('up', '--help')
+    for (const form of ['--port PORT ', '--grpc-port PORT ', '--data-dir DIR ', '--ready-file FILE ', '--config FILE '])
+      expect(out).toContain(`  ${form}`)
+    expect(out).toMatch(/--port PORT .*\(default 8080\)\n/)
+    expect(out).toMatch(/--model-control none\|poll\|explicit .*\(default none\)\n/)
+    for (const { name, load } of commandList) {
+      const help = await slipway('help', name)
+      for (const flag of (await load()).flags) {
+        expect(help.out).toContain(`  --${flag.name} ${flag.value ?? ''}`)
+        if (flag.default !== undefined) expect(help.out).toContain(`(default ${flag.default})`)
+      }
+    }
   })
 
   it('prints the version of the package', async () => {

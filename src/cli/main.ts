@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { didYouMean } from '../lib/index.ts'
-import type { Command, CommandContext } from './command.ts'
+import type { CommandContext } from './command.ts'
 import { Refusal, UsageError } from './command.ts'
 import type { ListedCommand } from './command-list.ts'
 import { commandList } from './command-list.ts'
@@ -10,8 +10,17 @@ const wantsHelp = (args: readonly string[]): boolean => args.includes('--help') 
 
 /** Runs a command line; the result is the exit code. */
 export const runCommandLine = async (context: CommandContext): Promise<number> => {
+  try {
+    return await dispatch(context)
+  } catch (error) {
+    return tell(context, failureOf(error), 'slipway --help lists the commands')
+  }
+}
+
+const dispatch = async (context: CommandContext): Promise<number> => {
   const [name, ...args] = context.args
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+  if (name === 'help') return help(context, args)
+  if (name === undefined || name === '--help' || name === '-h') {
     context.out(generalHelp())
     return name === undefined ? 2 : 0
   }
@@ -20,41 +29,64 @@ export const runCommandLine = async (context: CommandContext): Promise<number> =
     context.out(`${packageVersion}\n`)
     return 0
   }
-  const listed = commandList.find((command) => command.name === name)
-  if (listed === undefined) {
-    const known = commandList.map((command) => command.name)
-    const message = `unknown command '${name}'${didYouMean(name, known)}`
-    outJson(context, message, 'wrong_usage')
-    context.err(`slipway: ${message}\nslipway --help lists the commands.\n`)
-    return 2
-  }
+  const listed = listedCommand(name)
+  if (wantsHelp(args)) return help(context, [name])
   const command = await listed.load()
-  if (wantsHelp(args)) {
-    context.out(commandHelp(listed, command))
+  try {
+    return await command.run({ ...context, args })
+  } catch (error) {
+    return tell(context, failureOf(error), `slipway ${name} --help shows how to use it`, name)
+  }
+}
+
+const listedCommand = (name: string): ListedCommand => {
+  const listed = commandList.find((command) => command.name === name)
+  if (listed !== undefined) return listed
+  const names = commandList.map((command) => command.name)
+  throw new UsageError(
+    name.startsWith('-')
+      ? `unknown flag ${name}${didYouMean(name, ['--help', '--version'])}`
+      : `unknown command '${name}'${didYouMean(name, [...names, 'help'])}`,
+  )
+}
+
+/** `slipway help`, `slipway help COMMAND`. */
+const help = async (context: CommandContext, args: readonly string[]): Promise<number> => {
+  const [name, ...others] = args.filter((arg) => !['--help', '-h', '--json'].includes(arg))
+  if (name === undefined || name === 'help') {
+    context.out(generalHelp())
     return 0
   }
-  return runCommand(listed, command, { ...context, args })
+  const listed = listedCommand(name)
+  if (others[0] !== undefined) throw new UsageError(`unexpected '${others[0]}'`)
+  context.out(commandHelp(listed, await listed.load()))
+  return 0
 }
 
-const runCommand = async (listed: ListedCommand, command: Command, context: CommandContext): Promise<number> => {
-  try {
-    return await command.run(context)
-  } catch (error) {
-    if (error instanceof UsageError || (error instanceof Error && error.name === 'ConfigProblems')) {
-      outJson(context, error.message, 'wrong_usage')
-      context.err(`slipway ${listed.name}: ${error.message}\n'slipway ${listed.name} --help' shows how to use it.\n`)
-      return 2
-    }
-    const message = error instanceof Error ? error.message : String(error)
-    outJson(context, message, error instanceof Refusal ? error.code : 'failed')
-    context.err(`slipway ${listed.name}: ${message}\n`)
-    return 1
+interface Failure {
+  readonly code: string
+  readonly message: string
+}
+
+const wrongUsage = 'wrong_usage'
+
+const failureOf = (error: unknown): Failure => {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof UsageError || (error instanceof Error && error.name === 'ConfigProblems'))
+    return { code: wrongUsage, message }
+  return { code: error instanceof Refusal ? error.code : 'failed', message }
+}
+
+/** Tells a failure on standard error, as text or as one line of JSON; standard output has results only. */
+const tell = (context: CommandContext, failure: Failure, hint: string, command = ''): number => {
+  const usage = failure.code === wrongUsage
+  if (context.args.includes('--json')) {
+    context.err(`${JSON.stringify({ error: failure })}\n`)
+  } else {
+    const at = command === '' ? 'slipway' : `slipway ${command}`
+    context.err(`${at}: ${failure.message}\n${usage ? `${hint}.\n` : ''}`)
   }
-}
-
-/** A failure for programs: they read standard output. */
-const outJson = (context: CommandContext, error: string, code: string): void => {
-  if (context.args.includes('--json')) context.out(`${JSON.stringify({ error, code })}\n`)
+  return usage ? 2 : 1
 }
 
 /** The program: runs the process's command line and sets its exit code. */

@@ -67,3 +67,30 @@ const cell = (record: Readonly<Record<string, unknown>>, column: string, row: nu
   if (Array.isArray(value)) return value as unknown[]
   return [typeof value === 'bigint' ? Number(value) : value]
 }
+
+/** Longest example row that fits a line of the terminal beside the command. */
+const exampleCharactersMax = 60
+
+/** Input of one row that the model would take, as JSON; undefined when it would be too long to show. */
+export const exampleRow = (version: VersionView): string | undefined => {
+  const specs = version.inputs as InputSpec[]
+  const [only] = specs
+  const input = only !== undefined && specs.length === 1 ? [exampleValue(only)] : exampleColumns(specs)
+  const text = JSON.stringify(input)
+  return text.length > exampleCharactersMax ? undefined : text
+}
+
+const exampleColumns = (specs: readonly InputSpec[]): Record<string, unknown> =>
+  Object.fromEntries(
+    specs.map((spec) => {
+      const values = exampleValue(spec)
+      return [spec.name, values.length === 1 ? values[0] : values]
+    }),
+  )
+
+/** As many values as a row of the input has, no more than could be shown. */
+const exampleValue = ({ datatype, shape }: InputSpec): unknown[] => {
+  const width = shape.slice(1).reduce((product, dimension) => product * Math.max(1, dimension), 1)
+  const value = datatype === 'BYTES' ? 'text' : datatype === 'BOOL' ? false : 0
+  return Array.from({ length: Math.min(width, exampleCharactersMax) }, () => value)
+}

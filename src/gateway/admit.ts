@@ -24,8 +24,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
       throw fail('invalid_request', { reason: `unexpected inference output '${name}' for model '${call.model}'` })
     }
   }
-  const timeoutMs = Math.min(call.timeoutMs ?? limits.deadlineDefaultMs, limits.deadlineMaxMs)
-  const deadlineMs = call.receivedAtMs + timeoutMs
+  const deadlineMs = deadlineOf(call, limits)
   if (nowMs >= deadlineMs) {
     throw fail('deadline_exceeded', {
       model: call.model,
@@ -42,6 +41,10 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     cancellation: call.cancellation,
   }
 }
+
+/** When the caller stops waiting, on the monotonic clock. */
+export const deadlineOf = (call: InferCall, limits: AdmitLimits): number =>
+  call.receivedAtMs + Math.min(call.timeoutMs ?? limits.deadlineDefaultMs, limits.deadlineMaxMs)
 
 const checkRows = (call: InferCall, rowsMax: number): void => {
   const [first] = call.inputs

@@ -1,5 +1,5 @@
 import { AppError, fail } from '../protocol/index.ts'
-import { admit } from './admit.ts'
+import { admit, deadlineOf } from './admit.ts'
 import type { AdmitLimits } from './admit.ts'
 import type { InferCall, InferReply } from './infer-call.ts'
 import type { Clock } from '../lib/index.ts'
@@ -45,5 +45,6 @@ export const openPredict =
 /** The slow way to a version: it isn't in memory, or can't serve. */
 const assign = async (deps: PredictDeps, call: InferCall): Promise<ServedVersion> => {
   if (deps.draining()) throw fail('shutting_down', {})
-  return deps.models.require(call.model, call.version)
+  const { cancellation } = call
+  return deps.models.require(call.model, call.version, { deadlineMs: deadlineOf(call, deps.limits), cancellation })
 }

@@ -34,7 +34,7 @@ export const errorTable = {
   },
   request_timeout: {
     status: 'request_timeout',
-    text: 'the body of the request did not arrive within {limitMs} ms',
+    text: 'the request did not arrive within {limitMs} ms',
     hint: 'Send faster, or raise http.requestTimeoutMs.',
     category: 'client',
   },
@@ -182,6 +182,13 @@ export const errorTable = {
     retryAfterMs: 1000,
     category: 'infrastructure',
   },
+  server_busy: {
+    status: 'overloaded',
+    text: 'the server holds as much as it may of {what}',
+    hint: 'Send fewer or smaller requests at once, or raise grpc.bufferedBytesMax.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
   too_many_connections: {
     status: 'overloaded',
     text: 'the server has {limit} open connections, its limit',
@@ -206,6 +213,55 @@ export const errorTable = {
     text: '{reason}',
     hint: 'Another change came first; read the current state and try again.',
     category: 'client',
+  },
+  invalid_parameter: {
+    status: 'invalid_argument',
+    text: '{reason}',
+    hint: 'Correct the parameter that the sentence names.',
+    category: 'client',
+  },
+  resource_missing: {
+    status: 'not_found',
+    text: '{reason}',
+    hint: 'List what is there: slipway experiments, slipway runs, slipway models.',
+    category: 'client',
+  },
+  resource_exists: {
+    status: 'conflict',
+    text: '{reason}',
+    hint: 'Choose another name, or use the one that is there.',
+    category: 'client',
+  },
+  artifact_sealed: {
+    status: 'conflict',
+    text: "the files below '{path}' belong to a registered model version and can't change",
+    hint: 'Log the change as a new model and register that as the next version.',
+    category: 'client',
+  },
+  digest_mismatch: {
+    status: 'invalid_argument',
+    text: 'the bytes have the SHA-256 {actual}, not {expected}',
+    hint: 'Send the file again; it changed on the way.',
+    category: 'client',
+  },
+  artifact_missing: {
+    status: 'not_found',
+    text: "there is no artifact '{path}'",
+    hint: 'List the folder above it.',
+    category: 'client',
+  },
+  invalid_path: {
+    status: 'invalid_argument',
+    text: 'Invalid path',
+    hint: 'Paths of artifacts are relative, with / between segments, and have no . or .. among them, however encoded.',
+    category: 'client',
+  },
+  database_unavailable: {
+    status: 'unavailable',
+    text: 'the database can not be used now: {reason}',
+    hint: 'Check the database; models that are loaded serve on meanwhile.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
   },
   storage_full: {
     status: 'insufficient_storage',
@@ -246,13 +302,31 @@ export class AppError extends Error {
 }
 
 const fillText = (text: string, details: Readonly<Record<string, string | number>>): string =>
-  text.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `{${name}}`))
+  text.replace(/\{(\w+)\}/g, (_, name: string) => shown(name, String(details[name] ?? `{${name}}`)))
+
+/** Details that are sentences of the server's own, around what callers sent. */
+const sentences: ReadonlySet<string> = new Set(['reason', 'what', 'where'])
+const nameLengthMax = 100
+const sentenceLengthMax = 4000
+
+/** Control characters and those that turn the direction of writing: they make a line read as what it is not. */
+// oxlint-disable-next-line no-control-regex -- these are the characters to find
+const deceptive = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** A detail as a message shows it: cut, and with deceptive characters escaped; sentences keep their lines. */
+const shown = (name: string, value: string): string => {
+  const isSentence = sentences.has(name)
+  const lengthMax = isSentence ? sentenceLengthMax : nameLengthMax
+  const cut = value.length > lengthMax ? `${value.slice(0, lengthMax).replace(/[\ud800-\udbff]$/, '')}…` : value
+  return cut.replace(deceptive, (character) =>
+    isSentence && (character === '\n' || character === '\t')
+      ? character
+      : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
 
 /** Makes the error of one table row; throw it or return it as a value. */
 export const fail = <C extends ErrorCode>(code: C, details: ErrorDetails<C>, cause?: unknown): AppError =>
   new AppError(code, details, cause)
 
 export const errorRow = (code: ErrorCode): ErrorRow => errorTable[code]
-
-/** Rebuilds an error that crossed a process boundary. */
-export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code)

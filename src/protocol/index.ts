@@ -1,13 +1,4 @@
-export {
-  AppError,
-  type ErrorCode,
-  type ErrorDetails,
-  type ErrorRow,
-  errorRow,
-  errorTable,
-  fail,
-  isErrorCode,
-} from './errors.ts'
+export { AppError, type ErrorCode, type ErrorDetails, type ErrorRow, errorRow, errorTable, fail } from './errors.ts'
 export {
   type Exchange,
   type GrpcCall,

@@ -1,5 +1,13 @@
 /** What a caller must be allowed to do; every route names one. */
-export type Permission = 'server.read' | 'server.write' | 'model.read' | 'model.infer' | 'model.write' | 'metrics.read'
+export type Permission =
+  | 'server.read'
+  | 'server.write'
+  | 'model.read'
+  | 'model.infer'
+  | 'model.write'
+  | 'metrics.read'
+  | 'registry.read'
+  | 'registry.write'
 
 /** One HTTP request as a route's handler sees it. */
 export interface Exchange {
@@ -27,12 +35,14 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
   /** Pieces are sent in order without being joined. */
   readonly body?: string | Uint8Array | readonly Uint8Array[]
+  /** A body too large to hold, at the client's pace; instead of `body`. */
+  readonly stream?: { readonly bytes: number; readonly pieces: AsyncIterable<Uint8Array> }
 }
 
 /** A route is data: the server, the permission matrix and the reference read the same table. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Segments in braces are parameters: `/v2/models/{model}/infer`. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Segments in braces are parameters: `/v2/models/{model}/infer`; `{path*}` at the end takes all that are left. */
   readonly path: string
   readonly needs: Permission
   /** One line for the reference. */
@@ -57,12 +67,15 @@ export interface GrpcCall {
   onCancel(listener: () => void): void
 }
 
-/** A gRPC method is data like a route. A streaming method is called for every message of the stream, and answers each. */
-export interface GrpcMethod {
+/**
+ * A gRPC method is data like a route; it takes and gives encoded messages. A `stream` method is called for every message
+ * of the stream and answers each, in order; a `watch` method answers one message with as many as it likes.
+ */
+export type GrpcMethod = {
   readonly service: string
   readonly method: string
   readonly needs: Permission
-  readonly streams: boolean
-  /** Takes and gives encoded messages. */
-  handle(request: Uint8Array, call: GrpcCall): Promise<Uint8Array>
-}
+} & (
+  | { readonly kind: 'unary' | 'stream'; handle(request: Uint8Array, call: GrpcCall): Promise<Uint8Array> }
+  | { readonly kind: 'watch'; watch(request: Uint8Array, call: GrpcCall): AsyncIterable<Uint8Array> }
+)

@@ -52,6 +52,13 @@ export const servingOptions = {
     max: 65536,
     doc: 'Rows joined in one run of a model whose configuration has no max_batch_size.',
   },
+  'batch.bytesMax': {
+    type: 'bytes',
+    default: 256 * 1024 ** 2,
+    min: 1,
+    max: 1024 ** 3,
+    doc: 'Bytes of inputs joined in one run; a single request above it runs alone.',
+  },
   'queue.depthMax': {
     type: 'integer',
     default: 1024,

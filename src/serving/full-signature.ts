@@ -1,7 +1,7 @@
 import type { Signature, TensorSpec } from '../tensor/index.ts'
 import type { ModelConfig, TensorConfig } from './model-config/model-config.ts'
 
-/** The signature that requests are held to: the configuration's names, types and dims, with the batch dimension in front when rows may be joined. */
+/** The signature that requests are held to: the configuration's names, types and dims (not its reshapes), with the batch dimension in front when rows may be joined. */
 export const fullSignature = (config: ModelConfig, model: Signature): Signature => ({
   inputs: specs(config.inputs, model.inputs, config.maxBatchSize > 0),
   outputs: specs(config.outputs, model.outputs, config.maxBatchSize > 0),

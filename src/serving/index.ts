@@ -1,6 +1,7 @@
 export type { InferAnswer, InferTask, InferTiming } from './infer-task.ts'
 export type { ModelConfig } from './model-config/model-config.ts'
 export { modelConfigToJson } from './model-config/model-config-json.ts'
+export { configFieldRows } from './model-config/config-fields.ts'
 export { parseModelConfigJson } from './model-config/parse-model-config.ts'
 export { ConfigError } from './model-config/config-error.ts'
 export { validateModelConfig } from './model-config/validate-model-config.ts'

@@ -31,8 +31,12 @@ export class MemoryKeeper {
     return this.#options.budgetBytes
   }
 
-  /** Unloads idle models until the version fits. Throws memory_budget_exceeded when that can't be. Call the result when the load has ended. */
-  async reserve(entry: ModelEntry, found: FoundVersion): Promise<() => void> {
+  /**
+   * Unloads idle models until the version fits; with `unloads` false nothing is unloaded, and undefined answered when
+   * something would have to be, now or later. Throws memory_budget_exceeded when it can't fit. Call the result when
+   * the load has ended.
+   */
+  async reserve(entry: ModelEntry, found: FoundVersion, unloads: boolean): Promise<(() => void) | undefined> {
     const { budgetBytes } = this.#options
     const neededBytes = entry.lastBytes ?? hostBytes + loadFactor * (await folderBytes(found.directory))
     // Its own other versions count, but aren't unloaded for it.
@@ -40,6 +44,7 @@ export class MemoryKeeper {
       .residents()
       .map((resident) => (resident.model === entry.name ? { ...resident, busy: true } : resident))
     const victims = modelsToUnload(residents, neededBytes + this.#reservedBytes, budgetBytes)
+    if (!unloads && neededBytes <= budgetBytes && victims?.length !== 0) return undefined
     if (victims === undefined) {
       throw fail('memory_budget_exceeded', { model: entry.name, neededBytes: Math.round(neededBytes), budgetBytes })
     }

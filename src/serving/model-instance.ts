@@ -24,6 +24,7 @@ export type InstanceState = 'starting' | 'ready' | 'restarting' | 'quarantined' 
 /** One supervised host of a version: loads the model, runs one batch at a time, and comes back after a crash. */
 export class ModelInstance {
   readonly #options: InstanceOptions
+  #order: LoadOrder
   #host: HostProcess | undefined
   #pending = 0
   #restartTimer: Timer | undefined
@@ -37,6 +38,16 @@ export class ModelInstance {
 
   constructor(options: InstanceOptions) {
     this.#options = options
+    this.#order = options.order
+  }
+
+  /** The model's file is now elsewhere: hosts that start from now on load it from there. */
+  moveTo(path: string): void {
+    this.#order = { ...this.#order, path }
+  }
+
+  get path(): string {
+    return this.#order.path
   }
 
   get free(): boolean {
@@ -120,12 +131,12 @@ export class ModelInstance {
   }
 
   async #loadedHost(): Promise<{ host: HostProcess; report: LoadReport }> {
-    const { clock, loadTimeoutMs, order } = this.#options
+    const { clock, loadTimeoutMs } = this.#options
     const host = this.#options.openHost()
     this.#loading = host
     const watchdog = clock.setTimer(() => host.kill(`loading took longer than ${loadTimeoutMs} ms`), loadTimeoutMs)
     try {
-      const report = await host.load(order)
+      const report = await host.load(this.#order)
       this.memoryBytes = report.memoryBytes
       return { host, report }
     } catch (error) {

@@ -1,10 +1,12 @@
+import { resolve } from 'node:path'
+import { assert } from '../lib/index.ts'
 import type { Clock, Logger, Semaphore } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { AppError } from '../protocol/index.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import { ModelEntry } from './model-entry.ts'
-import type { VersionSlot } from './model-entry.ts'
+import type { EntryBefore, Patience, VersionSlot } from './model-entry.ts'
 import { modelStatus } from './model-status.ts'
 import type { ModelStatus } from './model-status.ts'
 import type { FoundModel, FoundVersion } from './model-source.ts'
@@ -17,8 +19,20 @@ export interface ModelSource {
   find(name: string): Promise<FoundModel | undefined>
 }
 
+/** Files that came with a load, in a folder of their own. */
+export interface StagedModel {
+  /** A model repository that holds only this model. */
+  readonly root: string
+  /** The repository that the model belongs to. */
+  readonly home: string
+  /** Puts the model into its repository in place of what is there, whole or not at all. */
+  keep(): Promise<void>
+}
+
 export interface ManagerOptions {
-  readonly source: ModelSource
+  /** Model repositories; the first that has a name wins. */
+  readonly roots: readonly string[]
+  openSource(roots: readonly string[]): ModelSource
   readonly clock: Clock
   readonly logger: Logger
   readonly events: ServingEvents
@@ -27,6 +41,8 @@ export interface ManagerOptions {
   readonly loads: Semaphore
   /** availability: load the new beside the old, then switch. resource: end the old first, for models that fill the memory. */
   readonly swap: 'availability' | 'resource'
+  /** Requests that may wait for a model that has no bound of its own. */
+  readonly queueDepthMax: number
   openVersion(order: VersionOrder): ServedVersion
 }
 
@@ -34,7 +50,25 @@ export interface ManagerOptions {
 interface LoadedModel {
   readonly found: FoundModel
   readonly config: ModelConfig | undefined
+  readonly manner: LoadManner
 }
+
+interface LoadManner {
+  /** Whether other models may be unloaded to make room; if not, a model without room is left to be loaded on demand. */
+  readonly unloads: boolean
+  readonly staged?: StagedModel | undefined
+}
+
+/** A version that could serve, but doesn't yet. */
+interface FreshVersion {
+  readonly slot: VersionSlot
+  readonly found: FoundVersion
+  readonly version: ServedVersion
+  /** Gives up the memory reserved for the load. */
+  release(): void
+}
+
+const patient: Patience = { deadlineMs: Infinity }
 
 /**
  * Which models and versions are in memory. It brings what is wanted and what is loaded together, never taking a
@@ -42,6 +76,7 @@ interface LoadedModel {
  */
 export class ModelManager {
   readonly #options: ManagerOptions
+  readonly #source: ModelSource
   readonly #entries = new Map<string, ModelEntry>()
   /** What each folder was when it was last brought in line. */
   readonly #polled = new Map<string, string>()
@@ -51,6 +86,7 @@ export class ModelManager {
 
   constructor(options: ManagerOptions) {
     this.#options = options
+    this.#source = options.openSource(options.roots)
   }
 
   /** The version that serves a request now, if it is in memory. The hot path: no promise, no allocation. */
@@ -61,25 +97,27 @@ export class ModelManager {
     return found?.unavailable === undefined ? found : undefined
   }
 
-  /** As `get`, loading a model that was unloaded for want of memory. Throws why there is nothing to serve. */
-  async require(name: string, version: string | undefined): Promise<ServedVersion> {
+  /**
+   * As `get`, loading a model that is not in memory for want of it. Throws why there is nothing to serve: queue_full
+   * when as many wait for the load as the model's queue may hold, deadline_exceeded or cancelled when `patience` ends.
+   */
+  async require(name: string, version: string | undefined, patience: Patience = patient): Promise<ServedVersion> {
     const entry = this.#entries.get(name)
-    if (entry === undefined || (entry.versions.size === 0 && entry.problem === undefined))
-      throw fail('model_not_found', { model: name })
-    if (entry.onDemand) await this.#bringBack(entry)
+    if (entry?.known !== true) throw fail('model_not_found', { model: name })
+    if (entry.onDemand) await this.#bringBack(entry, patience)
     const served = this.get(name, version)
     if (served !== undefined) return served
     throw this.#whyNot(entry, version)
   }
 
   /** One load for all who wait for it: a load that fails isn't tried again for each of them. */
-  #bringBack(entry: ModelEntry): Promise<void> {
-    entry.comingBack ??= entry
-      .inTurn(() => (entry.onDemand ? this.#reconcile(entry) : Promise.resolve()))
-      .finally(() => {
-        entry.comingBack = undefined
-      })
-    return entry.comingBack
+  #bringBack(entry: ModelEntry, patience: Patience): Promise<void> {
+    const { clock, queueDepthMax } = this.#options
+    return entry.waits.wait(
+      () => entry.inTurn(() => (entry.onDemand ? this.#want(entry) : Promise.resolve())),
+      patience,
+      { clock, depthMax: entry.queueDepthMax ?? queueDepthMax },
+    )
   }
 
   #whyNot(entry: ModelEntry, version: string | undefined): AppError {
@@ -92,9 +130,12 @@ export class ModelManager {
     return fail('model_not_ready', { model, reason })
   }
 
-  /** Loads every model the source has, or the named ones; failures are kept as the reason of the model. */
+  /**
+   * Loads every model the source has, or the named ones, until the memory budget is used; the rest load on demand.
+   * Failures are kept as the reason of the model.
+   */
   async loadAll(names: readonly string[] = []): Promise<void> {
-    const found = await this.#options.source.list()
+    const found = await this.#source.list()
     const wanted = new Set(names)
     for (const model of found) this.#entry(model.name)
     const chosen = found.filter((model) => names.length === 0 || wanted.has('*') || wanted.has(model.name))
@@ -102,36 +143,52 @@ export class ModelManager {
       if (name !== '*' && !found.some((model) => model.name === name))
         this.#options.logger.error('model.missing', { model: name })
     }
-    await Promise.all(
-      chosen.map((model) =>
-        this.#entry(model.name)
-          .inTurn(() => this.#want(this.#entry(model.name), model))
-          .catch((error: unknown) => this.#logFailure(model.name, error)),
-      ),
-    )
+    await Promise.all(chosen.map((model) => this.#follow(model.name)))
   }
 
   /** Lists the models without loading any: explicit control starts like this. */
   async discover(): Promise<void> {
-    for (const model of await this.#options.source.list()) {
+    for (const model of await this.#source.list()) {
       const entry = this.#entry(model.name)
       for (const version of model.versions) entry.slot(version.version)
     }
   }
 
-  /** Loads or reloads a model; what served goes on serving when that fails. */
-  async load(name: string, override?: ModelConfig): Promise<void> {
-    const found = await this.#options.source.find(name)
-    if (found === undefined)
-      throw fail('load_failed', { model: name, reason: 'no model repository has a folder of this name' })
-    await this.#change(name, (entry) => {
-      const before = entry.override
+  /**
+   * Loads or reloads a model; what served goes on serving when that fails. `staged` files are put into their
+   * repository once every version that is due has loaded from them, and change nothing otherwise.
+   */
+  async load(name: string, override?: ModelConfig, staged?: StagedModel): Promise<void> {
+    await this.#change(name, async (entry) => {
+      const before = entry.remember()
       entry.override = override
-      return this.#want(entry, found).catch((error: unknown) => {
-        entry.override = before
+      try {
+        if (staged !== undefined) await this.#refuseHidden(name, staged)
+        await this.#want(entry, { unloads: true, staged })
+      } catch (error) {
+        entry.override = before.override
+        if (staged !== undefined) await this.#takeBack(entry, before)
+        if (!entry.known && this.#entries.get(name) === entry) this.#entries.delete(name)
         throw error
-      })
+      }
     })
+  }
+
+  /** Files that another repository hides would be lost from sight with the next load. */
+  async #refuseHidden(name: string, staged: StagedModel): Promise<void> {
+    const roots = this.#options.roots.map((root) => resolve(root))
+    const earlier = roots.slice(0, Math.max(0, roots.indexOf(resolve(staged.home))))
+    if ((await this.#options.openSource(earlier).find(name)) === undefined) return
+    const reason = `model '${name}' is kept in a model repository of the operator's; change its files there`
+    throw fail('conflict', { reason })
+  }
+
+  async #takeBack(entry: ModelEntry, before: EntryBefore): Promise<void> {
+    for (const slot of entry.takeBack(before)) this.#options.events.versionGone(entry.name, slot.version)
+    const served = [...before.slots.values()].some((slot) => slot.serving)
+    // With swap resource the earlier version has ended; its files are still there.
+    if (!served || this.#options.swap !== 'resource' || this.#closing) return
+    await this.#want(entry).catch((error: unknown) => this.#logFailure(entry.name, error))
   }
 
   /** Takes a model out of service; returns once no request will reach it, while those inside finish. */
@@ -156,27 +213,19 @@ export class ModelManager {
   async forget(name: string): Promise<void> {
     const entry = this.#entries.get(name)
     if (entry === undefined) throw fail('model_not_found', { model: name })
-    await entry.inTurn(async () => {
-      this.#takeOut(entry)
-      if (this.#entries.get(name) === entry) this.#entries.delete(name)
-    })
+    await entry.inTurn(async () => this.#drop(entry))
+  }
+
+  #drop(entry: ModelEntry): void {
+    this.#takeOut(entry)
+    if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name)
   }
 
   /** Brings models in line with what the source has now: the step of polling. */
   async poll(): Promise<void> {
-    const found = await this.#options.source.list()
-    for (const entry of this.#entries.values()) {
-      if (found.some((model) => model.name === entry.name)) continue
-      this.#polled.delete(entry.name)
-      await this.forget(entry.name)
-    }
-    await Promise.all(
-      found.map((model) =>
-        this.#entry(model.name)
-          .inTurn(() => this.#pollModel(this.#entry(model.name), model))
-          .catch((error: unknown) => this.#logFailure(model.name, error)),
-      ),
-    )
+    const found = await this.#source.list()
+    const names = new Set([...this.#entries.keys(), ...found.map((model) => model.name)])
+    await Promise.all([...names].map((name) => this.#follow(name)))
   }
 
   status(): ModelStatus[] {
@@ -195,12 +244,9 @@ export class ModelManager {
 
   async close(): Promise<void> {
     this.#closing = true
-    await Promise.all(
-      [...this.#entries.values()].flatMap((entry) =>
-        entry.serving().map((version) => version.drain('the server is shutting down')),
-      ),
-    )
-    await Promise.all([...this.#starting].map((version) => version.drain('the server is shutting down')))
+    // A version that is about to change from one to the other is in both or either.
+    const versions = new Set([...this.serving(), ...this.#starting])
+    await Promise.all([...versions].map((version) => version.drain('the server is shutting down')))
   }
 
   #entry(name: string): ModelEntry {
@@ -212,25 +258,39 @@ export class ModelManager {
     return entry
   }
 
-  async #want(entry: ModelEntry, found: FoundModel): Promise<void> {
-    await this.#reconcile(entry, found)
+  /** Brings a model in line with its folder; logs why it can't be. */
+  #follow(name: string): Promise<void> {
+    return this.#change(name, async (entry) => {
+      const found = await this.#source.find(name)
+      if (found === undefined) {
+        this.#polled.delete(name)
+        this.#drop(entry)
+        return
+      }
+      // Why: a folder that failed as it is now would fail again; only a change is worth another try.
+      const seen = JSON.stringify([found.config, found.problem, found.versions], asLists)
+      if (this.#polled.get(name) === seen) return
+      this.#polled.set(name, seen)
+      // Nobody has asked for a model that isn't there yet: it takes no other's place.
+      await this.#reconcile(entry, found, { unloads: entry.serving().length > 0 })
+    }).catch((error: unknown) => this.#logFailure(name, error))
   }
 
-  async #pollModel(entry: ModelEntry, found: FoundModel): Promise<void> {
-    // Why: a folder that failed as it is now would fail again; only a change is worth another try.
-    const seen = JSON.stringify([found.config, found.problem, found.versions], asLists)
-    if (this.#polled.get(entry.name) === seen) return
-    this.#polled.set(entry.name, seen)
-    await this.#want(entry, found)
+  /** Loads what is on disk, or staged, now: read in the model's turn, so that no earlier change is missed. */
+  async #want(entry: ModelEntry, manner: LoadManner = { unloads: true }): Promise<void> {
+    const source = manner.staged === undefined ? this.#source : this.#options.openSource([manner.staged.root])
+    const found = await source.find(entry.name)
+    if (found === undefined)
+      throw fail('load_failed', { model: entry.name, reason: 'no model repository has a folder of this name' })
+    await this.#reconcile(entry, found, manner)
   }
 
-  async #reconcile(entry: ModelEntry, given?: FoundModel): Promise<void> {
-    const found = given ?? (await this.#options.source.find(entry.name))
-    if (found === undefined) throw fail('load_failed', { model: entry.name, reason: 'its folder is gone' })
+  async #reconcile(entry: ModelEntry, found: FoundModel, manner: LoadManner): Promise<void> {
     const config = entry.override ?? found.config
     entry.problem = entry.override === undefined ? found.problem : undefined
     if (entry.problem !== undefined) throw fail('config_invalid', { model: entry.name, reason: entry.problem })
     for (const warning of found.warnings) this.#options.logger.warn('model.config', { model: entry.name, warning })
+    entry.queueDepthMax = Math.min(this.#options.queueDepthMax, queueDepthOf(config))
     const numbers = found.versions.map((version) => version.version)
     entry.policyVersions = wantedVersions(numbers, config?.versionPolicy ?? { kind: 'latest', numVersions: 1 })
     if (entry.policyVersions.length === 0) {
@@ -242,9 +302,9 @@ export class ModelManager {
       (version) =>
         entry.policyVersions.includes(version.version) && this.#isStale(entry.slot(version.version), version, config),
     )
-    await this.#replace(entry, due, { found, config })
+    await this.#replace(entry, due, { found, config, manner })
     this.#retireUnwanted(entry, numbers)
-    // What was unloaded to make room meanwhile comes back with the next request.
+    // What found no room, or was unloaded meanwhile to make some, comes back with the next request.
     entry.onDemand = entry.policyVersions.some((version) => entry.slot(version).current === undefined)
   }
 
@@ -260,58 +320,97 @@ export class ModelManager {
     if (this.#options.swap === 'resource' && due.length > 0) {
       await Promise.all([...entry.versions.values()].map((slot) => this.#retire(entry, slot, 'being replaced')))
     }
-    const results = await Promise.allSettled(due.map((version) => this.#loadVersion(entry, version, model)))
+    const { staged } = model.manner
+    const results = await Promise.allSettled(
+      due.map(async (version) => {
+        const fresh = await this.#open(entry, version, model)
+        if (staged === undefined && fresh !== undefined) this.#serve(entry, fresh, model.config)
+        return fresh
+      }),
+    )
     const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    if (staged === undefined && failed !== undefined) throw failed.reason
+    if (staged === undefined) return
+    const fresh = results.flatMap((result) => (result.status === 'fulfilled' ? (result.value ?? []) : []))
+    try {
+      if (failed !== undefined) throw failed.reason
+      for (const ready of await this.#settle(entry.name, fresh, staged)) this.#serve(entry, ready, model.config)
+    } catch (error) {
+      await Promise.all(fresh.map((version) => this.#giveUp(version)))
+      throw error
+    }
   }
 
-  async #loadVersion(entry: ModelEntry, found: FoundVersion, model: LoadedModel): Promise<void> {
+  /** Puts staged files where they belong, now that they are known to load. */
+  async #settle(name: string, fresh: readonly FreshVersion[], staged: StagedModel): Promise<FreshVersion[]> {
+    if (this.#closing) throw fail('shutting_down', {})
+    await staged.keep()
+    const kept = await this.#options.openSource([staged.home]).find(name)
+    return fresh.map((ready) => {
+      const found = kept?.versions.find((version) => version.version === ready.found.version)
+      assert(found !== undefined, 'files are where they were put')
+      ready.version.moveTo(found)
+      return { ...ready, found }
+    })
+  }
+
+  async #giveUp({ version, release }: FreshVersion): Promise<void> {
+    this.#starting.delete(version)
+    release()
+    await version.drain('its files were not kept')
+  }
+
+  /** Loads a version; undefined when it is left to be loaded on demand. */
+  async #open(entry: ModelEntry, found: FoundVersion, model: LoadedModel): Promise<FreshVersion | undefined> {
     const slot = entry.slot(found.version)
     const { loads, memory } = this.#options
     if (slot.current === undefined) this.#state(entry, slot, 'loading', '')
-    let release = (): void => {}
+    let release: (() => void) | undefined
     try {
-      await loads.run(async () => {
+      return await loads.run(async () => {
         if (this.#closing) throw fail('shutting_down', {})
-        release = await memory.reserve(entry, found)
-        await this.#startVersion(entry, slot, { ...model, version: found })
+        release = await memory.reserve(entry, found, model.manner.unloads)
+        if (release === undefined) {
+          this.#state(entry, slot, 'unavailable', 'the memory budget is used; the next request loads it')
+          return undefined
+        }
+        return { slot, found, version: await this.#start(entry, found, model), release }
       })
     } catch (error) {
+      release?.()
       const reason = error instanceof Error ? error.message : String(error)
       if (slot.current === undefined) this.#state(entry, slot, 'unavailable', reason)
       else slot.reason = reason
       throw error
-    } finally {
-      // The version is counted as resident by now, so its memory is never counted as neither.
-      release()
     }
   }
 
-  async #startVersion(
-    entry: ModelEntry,
-    slot: VersionSlot,
-    model: LoadedModel & { readonly version: FoundVersion },
-  ): Promise<void> {
-    const { events, logger, openVersion } = this.#options
-    const { found, config, version } = model
-    const fresh = openVersion({ model: entry.name, found: version, config, directory: found.directory })
+  async #start(entry: ModelEntry, found: FoundVersion, { found: model, config }: LoadedModel): Promise<ServedVersion> {
+    const fresh = this.#options.openVersion({ model: entry.name, found, config, directory: model.directory })
     this.#starting.add(fresh)
     try {
       await fresh.start()
-    } finally {
+      if (this.#closing) throw fail('shutting_down', {})
+      return fresh
+    } catch (error) {
       this.#starting.delete(fresh)
+      await fresh.drain('its load failed')
+      throw error
     }
-    if (this.#closing) {
-      await fresh.drain('the server is shutting down')
-      throw fail('shutting_down', {})
-    }
-    entry.lastBytes = fresh.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
+  }
+
+  #serve(entry: ModelEntry, { slot, found, version, release }: FreshVersion, config: ModelConfig | undefined): void {
+    const { events, logger } = this.#options
+    entry.lastBytes = version.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
     const old = slot.current
-    entry.point(slot, fresh)
-    slot.loadedFrom = loadedFrom(version, config)
+    entry.point(slot, version)
+    this.#starting.delete(version)
+    // The version is counted as resident by now, so its memory is never counted as neither.
+    release()
+    slot.loadedFrom = loadedFrom(found, config)
     this.#state(entry, slot, 'ready', '')
-    events.versionLoaded(fresh)
-    logger.info('model.ready', { model: entry.name, version: version.version, loadMs: Math.round(fresh.facts.loadMs) })
+    events.versionLoaded(version)
+    logger.info('model.ready', { model: entry.name, version: found.version, loadMs: Math.round(version.facts.loadMs) })
     if (old !== undefined) void old.drain('replaced by a reload')
   }
 
@@ -364,6 +463,10 @@ export class ModelManager {
     this.#options.logger.error('model.load_failed', { model, reason })
   }
 }
+
+/** Requests that the model's configuration lets wait. */
+const queueDepthOf = (config: ModelConfig | undefined): number =>
+  config?.dynamicBatching?.defaultQueuePolicy?.maxQueueSize || Infinity
 
 const loadedFrom = (found: FoundVersion, config: ModelConfig | undefined): string =>
   `${found.fingerprint}\n${JSON.stringify(config ?? null, asLists)}`

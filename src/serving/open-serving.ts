@@ -62,13 +62,15 @@ export class Serving {
       evict: (model) => this.models.evict(model),
     })
     this.models = new ModelManager({
-      source: new ModelRepository(options.roots),
+      roots: options.roots,
+      openSource: (roots) => new ModelRepository(roots),
       clock: deps.clock,
       logger: deps.logger,
       events: deps.events,
       memory,
       loads: new Semaphore(options.loadParallelism > 0 ? options.loadParallelism : availableParallelism()),
       swap: options.swap,
+      queueDepthMax: options.limits.queueDepthMax,
       openVersion: (order) =>
         new ServedVersion(order, { ...deps, limits: options.limits, openHost: () => this.#openHost() }),
     })

@@ -1,3 +1,4 @@
+import { dirname, join, relative } from 'node:path'
 import type { LoadOrder, LoadReport } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
@@ -14,6 +15,8 @@ import type { FoundVersion, ModelFile } from './model-source.ts'
 import type { RestartOptions, RestartStep } from './restart-policy.ts'
 import { afterCrash } from './restart-policy.ts'
 import { fullSignature } from './full-signature.ts'
+import type { Reshaping } from './reshaping.ts'
+import { ReshapeError, reshaping } from './reshaping.ts'
 import type { ServingEvents } from './serving-events.ts'
 import { VersionScheduler } from './version-scheduler.ts'
 import { readLabels } from './read-labels.ts'
@@ -22,6 +25,8 @@ import { warmUp } from './warm-up.ts'
 export interface VersionLimits {
   readonly rowsMax: number
   readonly queueDepthMax: number
+  /** Bytes of inputs joined in one run. */
+  readonly batchBytesMax: number
   readonly loadTimeoutMs: number
   readonly runTimeoutMs: number
   readonly drainTimeoutMs: number
@@ -71,10 +76,11 @@ export class ServedVersion {
   readonly model: string
   readonly version: number
   readonly #deps: VersionDeps
-  readonly #order: VersionOrder
+  #order: VersionOrder
   #instances: ModelInstance[] = []
   #scheduler: VersionScheduler | undefined
   #facts: VersionFacts | undefined
+  #reshaping: Reshaping | undefined
   #crashes: readonly number[] = []
   #outstanding = 0
   #idle: (() => void) | undefined
@@ -123,9 +129,11 @@ export class ServedVersion {
       const { config, refuseAboveMaxBatch } = this.#completeConfig(file, report)
       await this.#openOthers(this.#loadOrder(file, config), config)
       const signature = fullSignature(config, report.signature)
+      this.#reshaping = reshaping(config)
       await warmUp({
         config,
         signature,
+        reshaping: this.#reshaping,
         directory: this.#order.directory,
         instances: this.#instances,
         random: this.#deps.random,
@@ -141,10 +149,19 @@ export class ServedVersion {
         loadMs: clock.now() - startedAt,
         labels: await readLabels(config, this.#order.directory),
       }
+      // Why: what took long to load must not count as the least recently used.
+      this.lastUsedMs = clock.now()
     } catch (error) {
       await this.#closeInstances()
       throw this.#loadFailure(error)
     }
+  }
+
+  /** Its files, the same as before, are now in the folder of `found`. */
+  moveTo(found: FoundVersion): void {
+    const before = this.#order.found.directory
+    this.#order = { ...this.#order, found, directory: dirname(found.directory) }
+    for (const instance of this.#instances) instance.moveTo(join(found.directory, relative(before, instance.path)))
   }
 
   /** Runs one request. Its inputs have passed the signature check. */
@@ -155,10 +172,22 @@ export class ServedVersion {
     this.#outstanding += 1
     this.lastUsedMs = this.#deps.clock.now()
     try {
-      return await this.#scheduler.infer(task)
+      return await this.#inferReshaped(task, this.#scheduler)
     } finally {
       this.#outstanding -= 1
       if (this.#outstanding === 0) this.#idle?.()
+    }
+  }
+
+  async #inferReshaped(task: InferTask, scheduler: VersionScheduler): Promise<InferAnswer> {
+    const shapes = this.#reshaping
+    if (shapes === undefined) return scheduler.infer(task)
+    const answer = await scheduler.infer({ ...task, inputs: shapes.toModel(task.inputs) })
+    try {
+      return { ...answer, outputs: shapes.toClient(answer.outputs) }
+    } catch (error) {
+      if (!(error instanceof ReshapeError)) throw error
+      throw fail('model_failed', { model: this.model, reason: `output ${error.message}` }, error)
     }
   }
 
@@ -230,6 +259,7 @@ export class ServedVersion {
     const scheduler = new VersionScheduler({
       model: this.model,
       batch: batchOptions(config, limits.queueDepthMax),
+      batchBytesMax: limits.batchBytesMax,
       joinsRows: config.maxBatchSize > 0,
       clock,
       defer,

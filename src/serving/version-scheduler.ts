@@ -21,6 +21,8 @@ export interface SchedulerEvents {
 export interface SchedulerOptions {
   readonly model: string
   readonly batch: BatchOptions
+  /** Bytes of inputs joined in one run. */
+  readonly batchBytesMax: number
   /** Whether row 0 of every tensor is the batch: requests may be joined. */
   readonly joinsRows: boolean
   readonly clock: Clock
@@ -38,6 +40,12 @@ interface Ticket {
 }
 
 /**
+ * A frame to a host holds 2 GiB less one byte (see the host's frames); the rest is room for its head, the names and
+ * shapes of the tensors and their padding.
+ */
+const runBytesMax = 2 ** 31 - 2 ** 20
+
+/**
  * Brings requests and instances together: queues requests, asks the batch queue what to run next, and hands each
  * caller its rows of the result. Every ticket is settled exactly once.
  */
@@ -53,7 +61,7 @@ export class VersionScheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options
-    this.#queue = new BatchQueue(options.batch)
+    this.#queue = new BatchQueue(options.batch, options.batchBytesMax)
     this.#order = options.batch.preserveOrdering ? new ReleaseOrder() : undefined
     this.#joins = options.joinsRows
   }
@@ -71,6 +79,8 @@ export class VersionScheduler {
 
   infer(task: InferTask): Promise<InferAnswer> {
     const shape = batchShape(task, this.#joins)
+    const bytes = inputBytes(task)
+    if (bytes > runBytesMax) return Promise.reject(tooLarge(this.#options.model))
     // Why: requests that must not be joined differ in their key, which closes a batch after each.
     const shapeKey = this.#joins ? shape.key : String(this.#alone++)
     return new Promise((resolve, reject) => {
@@ -78,6 +88,7 @@ export class VersionScheduler {
       const arrival = {
         item: ticket,
         rows: shape.rows,
+        bytes,
         shapeKey,
         priority: task.priority,
         timeoutMs: task.queueTimeoutMs,
@@ -232,6 +243,15 @@ export class VersionScheduler {
     else for (const next of this.#order.settle(ticket.place, release)) next()
   }
 }
+
+const inputBytes = (task: InferTask): number => {
+  let bytes = 0
+  for (const input of task.inputs) bytes += input.data.length
+  return bytes
+}
+
+const tooLarge = (model: string): AppError =>
+  fail('payload_too_large', { what: `the size of the inputs for model '${model}'`, limitBytes: runBytesMax })
 
 const inferFailure = (model: string, error: unknown): Error => {
   if (error instanceof AppError) return error

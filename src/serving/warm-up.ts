@@ -6,10 +6,12 @@ import type { DataType, Signature } from '../tensor/index.ts'
 import type { ScatteredTensor } from '../host/index.ts'
 import type { ModelConfig, WarmupInput, WarmupSample } from './model-config/model-config.ts'
 import type { ModelInstance } from './model-instance.ts'
+import type { Reshaping } from './reshaping.ts'
 
 export interface WarmUp {
   readonly config: ModelConfig
   readonly signature: Signature
+  readonly reshaping: Reshaping | undefined
   /** The model's folder; files of samples lie in its subfolder `warmup`. */
   readonly directory: string
   readonly instances: readonly ModelInstance[]
@@ -27,14 +29,16 @@ const sampleElementsMax = 64 * 1024 * 1024
 export const warmUp = async (work: WarmUp): Promise<void> => {
   const samples = work.config.modelWarmup
   if (samples.length === 0) {
-    const tensors = impliedSample(work.signature)
-    if (tensors !== undefined) {
+    const implied = impliedSample(work.signature)
+    if (implied !== undefined) {
+      const tensors = work.reshaping?.toModel(implied) ?? implied
       await Promise.all(work.instances.map((instance) => instance.run(tensors, []).catch(ignoreRefusal)))
     }
     return
   }
   for (const sample of samples) {
-    const tensors = await sampleTensors(sample, work)
+    const written = await sampleTensors(sample, work)
+    const tensors = work.reshaping?.toModel(written) ?? written
     for (let i = 0; i < Math.max(1, sample.count); i++) {
       await Promise.all(work.instances.map((instance) => instance.run(tensors, [])))
     }

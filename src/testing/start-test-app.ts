@@ -23,7 +23,7 @@ export interface LogLine {
 
 /** A server of its own, in this process, on free ports of the loopback, with an empty data folder. */
 export interface TestApp extends AsyncDisposable {
-  readonly addresses: Required<Addresses>
+  readonly addresses: Required<Pick<Addresses, 'http' | 'grpc'>>
   readonly repository: string
   readonly dataDir: string
   readonly log: readonly LogLine[]
@@ -47,19 +47,16 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
   }
   for (const [path, content] of Object.entries(options.models ?? {})) write(path, content)
   const log: LogLine[] = []
-  const flags = [
-    '--port',
-    '0',
-    '--grpc-port',
-    '0',
-    '--data-dir',
-    dataDir,
-    '--model-repository',
-    repository,
-    '--shutdown-idle-ms',
-    '0',
-    ...(options.flags ?? []),
-  ]
+  const given = options.flags ?? []
+  const own = {
+    '--port': '0',
+    '--grpc-port': '0',
+    '--mlflow-port': 'off',
+    '--data-dir': dataDir,
+    '--model-repository': repository,
+    '--shutdown-idle-ms': '0',
+  }
+  const flags = [...Object.entries(own).flatMap((flag) => (given.includes(flag[0]) ? [] : flag)), ...given]
   const { config } = loadConfig({ args: flags, environment: {}, directory: root })
   const app = await start(config, { logger: recordingLogger(log), environment: options.environment ?? {} })
   await app.loaded

@@ -56,12 +56,17 @@ describe('the command line', () => {
   it.each([
     [['modles'], /unknown command 'modles'; did you mean 'models'\?/],
     [['models', 'dance'], /'dance' is not one of/],
+    [['models', 'lod', 'kept'], /'lod' is not one of .*; did you mean 'load'\?/],
     [['models', 'show'], /name of the model is missing/],
     [['deploy', 'x.onnx'], /--name is missing/],
     [['deploy', 'x.txt', '--name', 'x'], /not a model file/],
-    [['predict', 'kept', '--nope'], /Unknown option '--nope'/],
+    [['predict', 'kept', '--inptu', 'x'], /unknown flag --inptu; did you mean '--input'\?/],
+    [['predict', 'kept', '--input'], /--input needs a value, as in --input FILE/],
+    [['predict', 'kept', '--limit', '1', '--limit', '2'], /--limit is given twice/],
+    [['predict', 'kept', '--version', 'newest'], /--version must be a whole number from 1, not 'newest'/],
     [['predict', 'kept', '--output', 'xml'], /not one of table, json, csv/],
     [['bench', 'kept', '--clients', 'many'], /must be a number above 0/],
+    [['up', '--config'], /--config needs a value, as in --config FILE/],
     [['up', '--prot', '9000'], /unknown flag --prot; did you mean '--port'/],
     [['config', 'check', '--port', 'x', '--model-control', 'maybe'], /whole number[\s\S]*one of none, poll, explicit/],
   ])('%j is wrong usage: exit code 2 and what to do', async (args, reason) => {
@@ -77,10 +82,26 @@ describe('the command line', () => {
     [['deploy', 'missing.onnx', '--name', 'x'], /there is no file/],
     [['predict', 'nope', '--input', 'x.csv'], /unknown model/],
     [['models', '--server', 'http://127.0.0.1:9'], /no server answers at/],
-  ])('%j is refused: exit code 1, the reason on stderr, and as JSON when asked', async (args, reason) => {
-    expect(await slipway(args)).toMatchObject({ code: 1, err: expect.stringMatching(reason) as unknown })
-    const { out } = await slipway([...args, '--json'])
-    expect(JSON.parse(out)).toMatchObject({ error: expect.stringMatching(reason) as unknown })
+    [['predict', 'kept', '--version', '9'], /version 9 of model 'kept' is not found; the model has 1/],
+    [
+      ['predict', 'kept'],
+      /standard input is empty; expected rows as JSON, .*\n {2}echo '\[\[0\]\]' \| slipway predict kept/,
+    ],
+  ])('%j is refused: exit code 1, the reason on stderr, as JSON when asked', async (args, reason) => {
+    expect(await slipway(args)).toEqual({ code: 1, out: '', err: expect.stringMatching(reason) as unknown })
+    const { code, out, err } = await slipway([...args, '--json'])
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(JSON.parse(err)).toEqual({
+      error: { code: expect.stringMatching(/^[a-z_]+$/) as unknown, message: expect.stringMatching(reason) as unknown },
+    })
+  })
+
+  it('tells what an empty file should have held, with a row that the model takes', async () => {
+    const refused = await slipway(['predict', 'kept', '--input', file('empty.csv', ' \n')])
+    expect(refused).toMatchObject({ code: 1, out: '' })
+    expect(refused.err).toMatch(/empty\.csv' is empty; expected rows as CSV with a head/)
+    const [, row = ''] = /echo '(.*)' \|/.exec(refused.err) ?? []
+    expect(await slipway(['predict', 'kept', '--output', 'csv'], row)).toEqual({ code: 0, out: 'y\n1\n', err: '' })
   })
 
   it('deploys, shows, scores, measures and removes a model', async () => {

@@ -152,6 +152,8 @@ describe('stopping', () => {
       '0',
       '--grpc-port',
       '0',
+      '--mlflow-port',
+      'off',
       '--data-dir',
       join(root, 'data'),
       '--model-repository',

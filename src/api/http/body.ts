@@ -13,18 +13,33 @@ export interface BodyLimits {
   readonly inflateRatioMax: number
 }
 
+export interface IncomingBody {
+  readonly request: IncomingMessage
+  /** Called before the first byte is read, once nothing declared speaks against it. */
+  begin(): void
+}
+
 /** Small bodies compress by more than any ratio worth checking. */
 const inflateFreeBytes = 1024 * 1024
 
 /** Reads a request's body whole, within limits, and decompresses it. Limits are checked before memory is spent. */
-export const readBody = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Promise<Uint8Array> => {
-  const declared = request.headers['content-length']
-  if (declared !== undefined && Number(declared) > limits.bytesMax) return Promise.reject(tooLarge(limits.bytesMax))
+export const readBody = async (
+  { request, begin }: IncomingBody,
+  limits: BodyLimits,
+  clock: Clock,
+): Promise<Uint8Array> => {
+  if (declaredBytes(request) > limits.bytesMax) throw tooLarge(limits.bytesMax)
   const encoding = request.headers['content-encoding']
-  if (encoding === undefined || encoding === 'identity') return gather(request, limits, clock)
-  if (encoding !== 'gzip' && encoding !== 'deflate') return Promise.reject(fail('unsupported_encoding', { encoding }))
-  return gather(request, limits, clock).then((bytes) => inflate(bytes, encoding, limits))
+  if (encoding === undefined || encoding === 'identity') {
+    begin()
+    return gather(request, limits, clock)
+  }
+  if (encoding !== 'gzip' && encoding !== 'deflate') throw fail('unsupported_encoding', { encoding })
+  begin()
+  return inflate(await gather(request, limits, clock), encoding, limits)
 }
+
+const declaredBytes = (request: IncomingMessage): number => Number(request.headers['content-length'] ?? 0)
 
 const tooLarge = (limitBytes: number): Error => fail('payload_too_large', { what: 'the request body', limitBytes })
 
@@ -85,14 +100,17 @@ const inflate = (bytes: Uint8Array, encoding: 'gzip' | 'deflate', limits: BodyLi
 }
 
 /** The body in pieces as it arrives. The reader sets the pace; the sum is bounded. */
-export async function* streamBody(request: IncomingMessage, bytesMax: number): AsyncGenerator<Uint8Array> {
+export async function* streamBody({ request, begin }: IncomingBody, bytesMax: number): AsyncGenerator<Uint8Array> {
+  const tooLong = (): AppError => fail('payload_too_large', { what: 'the uploaded file', limitBytes: bytesMax })
   if (request.headers['content-encoding'] !== undefined)
     throw fail('unsupported_encoding', { encoding: String(request.headers['content-encoding']) })
+  if (declaredBytes(request) > bytesMax) throw tooLong()
+  begin()
   let bytes = 0
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       bytes += chunk.length
-      if (bytes > bytesMax) throw fail('payload_too_large', { what: 'the uploaded file', limitBytes: bytesMax })
+      if (bytes > bytesMax) throw tooLong()
       yield chunk
     }
   } catch (error) {

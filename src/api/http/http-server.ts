@@ -2,14 +2,17 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { Server as NetServer } from 'node:net'
-import { createDeflate, createGzip } from 'node:zlib'
 import type { Clock, Logger } from '../../lib/index.ts'
-import { AppError, errorRow, fail, statusTable } from '../../protocol/index.ts'
-import type { Exchange, Reply, Route } from '../../protocol/index.ts'
+import { AppError, fail } from '../../protocol/index.ts'
+import type { Reply, Route } from '../../protocol/index.ts'
 import type { BodyLimits } from './body.ts'
-import { readBody, streamBody } from './body.ts'
+import { Connection } from './connection.ts'
 import { hostGuard } from './host-guard.ts'
+import { errorReply, HttpRefusal, parserRefusal } from './http-refusal.ts'
+import { NodeExchange } from './node-exchange.ts'
+import { awaitsContinue, checkHead, hasUnreadBody, readTarget } from './request-head.ts'
 import { Router } from './router.ts'
+import { sendBody } from './send-body.ts'
 
 export interface HttpOptions extends BodyLimits {
   readonly host: string
@@ -31,8 +34,6 @@ export interface HttpServerDeps {
   newRequestId(): string
 }
 
-/** Replies below this size cost more to compress than to send. */
-const compressBytesMin = 1024
 /** How often Node looks for connections that are too slow. */
 const timeoutCheckMs = 2000
 
@@ -43,9 +44,7 @@ export class HttpServer {
   readonly #router: Router
   readonly #server: Server
   readonly #guard: ReturnType<typeof hostGuard>
-  readonly #sockets = new Set<Socket>()
-  /** Requests inside, by connection. */
-  readonly #busy = new Map<Socket, number>()
+  readonly #open = new Map<Socket, Connection>()
   #closing = false
   connections = 0
 
@@ -54,6 +53,7 @@ export class HttpServer {
     this.#deps = deps
     this.#router = new Router(deps.routes)
     this.#guard = hostGuard({ listenHost: options.host, allowedHosts: options.allowedHosts })
+    const serve = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response)
     this.#server = createServer(
       {
         headersTimeout: options.headerTimeoutMs,
@@ -63,12 +63,21 @@ export class HttpServer {
         connectionsCheckingInterval: timeoutCheckMs,
         maxHeaderSize: options.headerBytesMax,
         noDelay: true,
+        // Why: Node's own refusal has no body; checkHead refuses in the shape of every other error.
+        requireHostHeader: false,
       },
-      (request, response) => void this.#serve(request, response),
+      serve,
     )
+    // Why: Node drops headers beyond a number silently, a second Host among them; their bytes are bounded.
+    this.#server.maxHeadersCount = 0
     this.#server.maxConnections = options.connectionsMax
     this.#server.on('connection', (socket) => this.#track(socket))
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseConnection(error, socket as Socket))
+    this.#server.on('checkContinue', serve)
+    this.#server.on('checkExpectation', serve)
+    this.#server.on('connect', (_, socket) =>
+      this.#refuse(socket as Socket, new HttpRefusal(501, fail('unsupported', { what: 'the method CONNECT' }))),
+    )
+    this.#server.on('clientError', (error, socket) => this.#parserFailed(error, socket as Socket))
   }
 
   async listen(): Promise<{ host: string; port: number }> {
@@ -90,7 +99,7 @@ export class HttpServer {
     // Why: the HTTP server's own close would cut idle connections at once.
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()))
     const idle = clock.setTimer(() => {
-      for (const socket of this.#sockets) if (!this.#busy.has(socket)) socket.destroy()
+      for (const [socket, { inside }] of this.#open) if (inside === 0) socket.destroy()
     }, idleMs)
     const limit = clock.setTimer(() => this.#server.closeAllConnections(), limitMs)
     await closed
@@ -100,200 +109,78 @@ export class HttpServer {
 
   #track(socket: Socket): void {
     this.connections += 1
-    this.#sockets.add(socket)
+    this.#open.set(socket, new Connection(socket, this.#deps.clock))
     socket.on('close', () => {
       this.connections -= 1
-      this.#sockets.delete(socket)
-    })
-  }
-
-  /** A connection is busy from the head of a request to the end of its answer; it may have sent further requests already. */
-  #occupy(socket: Socket, response: ServerResponse): void {
-    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1)
-    response.on('close', () => {
-      const left = (this.#busy.get(socket) ?? 1) - 1
-      this.#busy.set(socket, left)
-      if (left > 0) return
-      this.#busy.delete(socket)
-      if (this.#closing) socket.end()
+      this.#open.delete(socket)
     })
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const receivedAtMs = this.#deps.clock.now()
-    this.#occupy(request.socket, response)
+    const { socket } = request
+    const connection = this.#open.get(socket)
+    if (connection === undefined || connection.over) return
+    connection.enter({ request, response }, () => {
+      if (this.#closing) socket.end()
+    })
     try {
-      this.#guard(request.headers.host, request.headers.origin)
-      const url = request.url ?? '/'
-      const queryAt = url.indexOf('?')
-      const path = queryAt < 0 ? url : url.slice(0, queryAt)
-      const { route, params } = this.#router.match(request.method ?? 'GET', path)
-      const exchange = new NodeExchange({
-        request,
-        response,
-        params,
-        path,
-        receivedAtMs,
-        limits: this.#options,
-        clock: this.#deps.clock,
-      })
-      const reply = await route.handle(exchange)
-      this.#send(request, response, reply)
+      checkHead(request)
+      const { host, origin } = request.headers
+      this.#guard(host, origin)
+      const target = readTarget(request.url ?? '/')
+      if (target.authority !== undefined) this.#guard(target.authority, origin)
+      const match = this.#router.match(request.method ?? 'GET', target.path)
+      const { clock } = this.#deps
+      const limits = this.#options
+      const exchange = new NodeExchange({ request, response, match, target, receivedAtMs, limits, clock })
+      const reply = await match.route.handle(exchange)
+      // Why: a client that was never asked for its body may send it or not, so the next request can't be told from it.
+      this.#send(response, reply, awaitsContinue(request) && hasUnreadBody(request))
     } catch (error) {
-      this.#sendError(request, response, error)
+      this.#sendError(response, error instanceof AppError ? error : this.#unexpected(error))
     }
   }
 
-  #send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-    if (response.destroyed) return
+  #sendError(response: ServerResponse, error: AppError): void {
+    // Why: the rest of a body that was refused unread would be taken for the next request.
+    this.#send(response, errorReply(error), error instanceof HttpRefusal || hasUnreadBody(response.req))
+  }
+
+  #send(response: ServerResponse, reply: Reply, ends: boolean): void {
+    if (response.destroyed || response.headersSent) return
     if (reply.headers !== undefined) {
       for (const name in reply.headers) response.setHeader(name, reply.headers[name] ?? '')
     }
     if (reply.contentType !== undefined) response.setHeader('content-type', reply.contentType)
-    if (this.#closing && (this.#busy.get(request.socket) ?? 0) <= 1) response.setHeader('connection', 'close')
+    const connection = this.#open.get(response.req.socket)
+    if (ends) connection?.endAfterAnswer()
+    if (ends || (this.#closing && (connection?.inside ?? 0) <= 1)) response.setHeader('connection', 'close')
     response.statusCode = reply.status
-    sendBody(response, reply.body ?? '', request.headers['accept-encoding'])
+    sendBody(response, reply.body ?? '')
   }
 
-  #sendError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    const known = error instanceof AppError ? error : this.#unexpected(error)
-    const row = errorRow(known.code)
-    const headers: Record<string, string> = { 'slipway-error': known.code }
-    if (row.retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(row.retryAfterMs / 1000))
-    if (known.code === 'method_not_allowed') headers['allow'] = String(known.details['allow'])
-    if (known.code === 'unsupported_encoding') headers['accept-encoding'] = 'gzip, deflate'
-    // Why: the rest of a body that was refused unread would be taken for the next request.
-    if (!request.complete) headers['connection'] = 'close'
-    this.#send(request, response, {
-      status: statusTable[known.status].http,
-      contentType: 'application/json',
-      headers,
-      body: JSON.stringify({ error: known.message }),
-    })
+  #parserFailed(error: NodeJS.ErrnoException, socket: Socket): void {
+    // Why: bytes after the last request of a connection are to be ignored (RFC 9112, section 9.6).
+    if (error.code === 'HPE_CLOSED_CONNECTION') return
+    const refused = parserRefusal(error, this.#options)
+    if (refused === undefined) socket.destroy()
+    else this.#refuse(socket, refused)
+  }
+
+  /** Answers what could not be read: the body of the latest request, or what should have been the next one. */
+  #refuse(socket: Socket, error: HttpRefusal): void {
+    const connection = this.#open.get(socket)
+    if (connection === undefined || connection.over) return
+    const broken = connection.receiving
+    if (broken === undefined) connection.refuse(errorReply(error))
+    else if (broken.response.headersSent) connection.end()
+    else this.#sendError(broken.response, error)
   }
 
   #unexpected(error: unknown): AppError {
     const requestId = this.#deps.newRequestId()
     this.#deps.logger.error('http.unexpected', { requestId, error })
     return fail('internal', { requestId }, error)
-  }
-}
-
-type Body = NonNullable<Reply['body']>
-
-const byteLength = (body: Body): number => {
-  if (typeof body === 'string') return Buffer.byteLength(body)
-  return body instanceof Uint8Array ? body.length : body.reduce((sum, piece) => sum + piece.length, 0)
-}
-
-const sendBody = (response: ServerResponse, body: Body, accepted: string | string[] | undefined): void => {
-  const bytes = byteLength(body)
-  const whole = typeof body === 'string' || body instanceof Uint8Array
-  const encoding = bytes >= compressBytesMin ? acceptedEncoding(accepted) : undefined
-  if (encoding !== undefined) {
-    response.setHeader('content-encoding', encoding)
-    const compressor = encoding === 'gzip' ? createGzip() : createDeflate()
-    compressor.pipe(response)
-    for (const piece of whole ? [body] : body) compressor.write(piece)
-    compressor.end()
-    return
-  }
-  response.setHeader('content-length', bytes)
-  if (whole) {
-    response.end(body)
-    return
-  }
-  response.cork()
-  for (const piece of body) response.write(piece)
-  response.end()
-  response.uncork()
-}
-
-/** gzip or deflate when the client lists it without forbidding it (RFC 9110, section 12.5.3). */
-const acceptedEncoding = (header: string | string[] | undefined): 'gzip' | 'deflate' | undefined => {
-  if (header === undefined) return undefined
-  const accepted = new Set<string>()
-  for (const part of String(header).split(',')) {
-    const [name = '', weight = ''] = part
-      .trim()
-      .toLowerCase()
-      .split(/\s*;\s*/)
-    if (!/^q=0(\.0*)?$/.test(weight)) accepted.add(name)
-  }
-  return accepted.has('gzip') ? 'gzip' : accepted.has('deflate') ? 'deflate' : undefined
-}
-
-const refuseConnection = (error: NodeJS.ErrnoException, socket: Socket): void => {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
-  }
-  const [status, reason] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? ['431 Request Header Fields Too Large', 'the request headers are too large']
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', 'the request took too long to arrive']
-        : ['400 Bad Request', 'this is not a valid HTTP request']
-  const body = JSON.stringify({ error: reason })
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  )
-}
-
-interface NodeExchangeParts {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly params: Readonly<Record<string, string>>
-  readonly path: string
-  readonly receivedAtMs: number
-  readonly limits: HttpOptions
-  readonly clock: Clock
-}
-
-class NodeExchange implements Exchange {
-  readonly #parts: NodeExchangeParts
-
-  constructor(parts: NodeExchangeParts) {
-    this.#parts = parts
-  }
-
-  get method(): string {
-    return this.#parts.request.method ?? 'GET'
-  }
-
-  get path(): string {
-    return this.#parts.path
-  }
-
-  get params(): Readonly<Record<string, string>> {
-    return this.#parts.params
-  }
-
-  get query(): URLSearchParams {
-    return new URLSearchParams((this.#parts.request.url ?? '').slice(this.#parts.path.length))
-  }
-
-  get receivedAtMs(): number {
-    return this.#parts.receivedAtMs
-  }
-
-  header(name: string): string | undefined {
-    const value = this.#parts.request.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
-  }
-
-  body(): Promise<Uint8Array> {
-    return readBody(this.#parts.request, this.#parts.limits, this.#parts.clock)
-  }
-
-  bodyStream(): AsyncIterable<Uint8Array> {
-    return streamBody(this.#parts.request, this.#parts.limits.uploadBytesMax)
-  }
-
-  onAbort(listener: () => void): void {
-    const { response } = this.#parts
-    response.on('close', () => {
-      if (!response.writableFinished) listener()
-    })
   }
 }

@@ -58,7 +58,12 @@ describe('the router', () => {
     expect(refusal('/v2/nothing').code).toBe('route_not_found')
     expect(refusal('/v2/models').code).toBe('route_not_found')
     const { code, details } = refusal('/v2/models/m/versions/1', 'DELETE')
-    expect([code, details['allow']]).toEqual(['method_not_allowed', 'GET, POST'])
+    expect([code, details['allow']]).toEqual(['method_not_allowed', 'GET, HEAD, POST'])
+  })
+
+  it('takes HEAD for GET, where there is one', () => {
+    expect(found('/v2', 'HEAD')).toEqual(['/v2', {}])
+    expect(refusal('/v2/models/m/infer', 'HEAD').details['allow']).toBe('POST')
   })
 
   it('decodes percent signs once', () => {

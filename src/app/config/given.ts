@@ -3,7 +3,7 @@ export interface Given {
   /** Path of the option, e.g. `http.port`. */
   readonly path: string
   readonly raw: unknown
-  /** Where it stands, for messages: `slipway.yaml:3: http.port`, `SLIPWAY_PORT`, `--port`. */
+  /** Where it stands, for messages: `slipway.yaml:3: http.port`, `SLIPWAY_HTTP_PORT`, `--port`. */
   readonly source: string
 }
 

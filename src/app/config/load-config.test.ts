@@ -7,6 +7,9 @@ import { loadConfig } from './load-config.ts'
 import { optionList } from './option-list.ts'
 import { configReference, showConfig } from './show-config.ts'
 
+/** A file that is there and empty. */
+const emptyFile = '/dev/null'
+
 let directory: string
 let file: string
 
@@ -48,12 +51,12 @@ describe('the configuration', () => {
 
   it('takes flags over variables, variables over the file, the file over the defaults', () => {
     const yaml = 'http:\n  port: 1\n  host: a\nserving.batch.rowsMax: 5\n'
-    const environment = { SLIPWAY_PORT: '2', SLIPWAY_HOST: 'b' }
+    const environment = { SLIPWAY_HTTP_PORT: '2', SLIPWAY_HTTP_HOST: 'b' }
     const { config, sources } = load({ yaml, environment, args: ['--port', '3'] })
     expect(config.http).toMatchObject({ port: 3, host: 'b' })
     expect(config.serving['batch.rowsMax']).toBe(5)
     expect(sources.get('http.port')).toBe('--port')
-    expect(sources.get('http.host')).toBe('SLIPWAY_HOST')
+    expect(sources.get('http.host')).toBe('SLIPWAY_HTTP_HOST')
     expect(sources.get('serving.batch.rowsMax')).toBe(`${file}:4: serving.batch.rowsMax`)
   })
 
@@ -78,11 +81,11 @@ describe('the configuration', () => {
     const allowed = (...args: string[]): boolean => load({ args }).config.http.allowUnauthenticated
     expect(allowed('--http.allow-unauthenticated')).toBe(true)
     expect(allowed('--http.allow-unauthenticated=false')).toBe(false)
-    expect(allowed('--http.allow-unauthenticated', '--no-http.allow-unauthenticated')).toBe(false)
     expect(
       load({ yaml: 'http.allowUnauthenticated: true', args: ['--no-http.allow-unauthenticated'] }).config.http,
     ).toMatchObject({ allowUnauthenticated: false })
     expect(problems({ args: ['--no-port'] })[0]).toContain('unknown flag --no-port')
+    expect(problems({ args: ['--no-http.reuse-port=true'] })).toEqual(['--no-http.reuse-port takes no value'])
   })
 
   it('takes lists with commas, by repeating the flag, or as lists', () => {
@@ -110,10 +113,10 @@ describe('the configuration', () => {
     }
     expect(problems(sources)).toEqual([
       "/slipway.yaml:2: unknown option http.prot; did you mean 'http.port'?",
-      "unknown variable SLIPWAY_PROT; did you mean 'SLIPWAY_PORT'?",
+      "unknown variable SLIPWAY_PROT; did you mean 'SLIPWAY_HTTP_PORT'?",
       "unknown flag --prot; did you mean '--port'?",
       "unexpected 'stray'",
-      '--host needs a value',
+      '--host needs a value, as in --host HOST',
       '/slipway.yaml:3: http.host: must be a text',
       '--port: must be at most 65535, not 70000',
       "--http.body-bytes-max: must be a size such as 64MiB or 1GB, not '1XB'",
@@ -124,7 +127,63 @@ describe('the configuration', () => {
   })
 
   it.each(['', ' ', '1.5', '-1', 'NaN', 'Infinity', '1e400', '0x'])('refuses %j as a port', (text) => {
-    expect(problems({ environment: { SLIPWAY_PORT: text } })).toEqual([expect.stringMatching(/^SLIPWAY_PORT: must be/)])
+    expect(problems({ environment: { SLIPWAY_HTTP_PORT: text } })).toEqual([
+      expect.stringMatching(/^SLIPWAY_HTTP_PORT: must be/),
+    ])
+  })
+
+  it.each([
+    ['SLIPWAY_PORT', 'SLIPWAY_HTTP_PORT'],
+    ['SLIPWAY_HOST', 'SLIPWAY_HTTP_HOST'],
+    ['SLIPWAY_MODEL_REPOSITORY', 'SLIPWAY_SERVING_MODEL_REPOSITORY'],
+    ['SLIPWAY_LOAD_MODEL', 'SLIPWAY_SERVING_LOAD_MODELS'],
+    ['SLIPWAY_BODY_BYTES_MAX', 'SLIPWAY_HTTP_BODY_BYTES_MAX'],
+    ['SLIPWAY_HTTP_PROT', 'SLIPWAY_HTTP_PORT'],
+    ['SLIPWAY_MODEL_REPOSITRY', 'SLIPWAY_SERVING_MODEL_REPOSITORY'],
+    ['SLIPWAY_CONFG', 'SLIPWAY_CONFIG'],
+  ])('knows what was meant by the variable %s', (variable, meant) => {
+    expect(problems({ environment: { [variable]: '1' } })).toEqual([
+      `unknown variable ${variable}; did you mean '${meant}'?`,
+    ])
+  })
+
+  it('guesses nothing for a variable that is like none', () => {
+    expect(problems({ environment: { SLIPWAY_FLAVOUR: 'x' } })).toEqual(['unknown variable SLIPWAY_FLAVOUR'])
+  })
+
+  it('passes over the variables that Kubernetes sets for a Service called slipway', () => {
+    const environment = {
+      SLIPWAY_SERVICE_HOST: '10.0.0.1',
+      SLIPWAY_SERVICE_PORT: '8080',
+      SLIPWAY_SERVICE_PORT_HTTP: '8080',
+      SLIPWAY_PORT: 'tcp://10.0.0.1:8080',
+      SLIPWAY_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+      SLIPWAY_PORT_8080_TCP_ADDR: '10.0.0.1',
+    }
+    expect(load({ environment }).config.http.port).toBe(8080)
+  })
+
+  it.each([
+    [['--config'], '--config needs a value, as in --config FILE'],
+    [['--config='], '--config needs a value, as in --config FILE'],
+    [['--config', '--port', '1'], '--config needs a value, as in --config FILE'],
+    [['--config', emptyFile, '--config', emptyFile], '--config is given twice'],
+    [['--confg', 'x.yaml'], "unknown flag --confg; did you mean '--config'?"],
+    [['--port'], '--port needs a value, as in --port PORT'],
+    [['--port', '--grpc-port', '1'], '--port needs a value, as in --port PORT'],
+    [['--model-control'], '--model-control needs a value, as in --model-control none|poll|explicit'],
+    [
+      ['--serving.poll-interval-ms'],
+      '--serving.poll-interval-ms needs a value, as in --serving.poll-interval-ms DURATION',
+    ],
+    [['--port', '1', '--port=1'], '--port is given twice'],
+    [['--port', '1', '--http.port', '2'], '--http.port sets what --port has set already'],
+    [['--http.reuse-port', '--no-http.reuse-port'], '--no-http.reuse-port sets what --http.reuse-port has set already'],
+    [['--http-port', '1'], "unknown flag --http-port; did you mean '--http.port'?"],
+    [['-p'], 'unknown flag -p'],
+    [['--', '--port'], "unexpected '--port'"],
+  ])('tells what is wrong with the flags %j', (args, problem) => {
+    expect(problems({ args })[0]).toBe(problem)
   })
 
   it('leaves other variables alone', () => {
@@ -139,7 +198,6 @@ describe('the configuration file', () => {
     for (const args of [['--config', other], [`--config=${other}`]]) expect(load({ args }).config.http.port).toBe(7)
     expect(load({ environment: { SLIPWAY_CONFIG: other } }).config.http.port).toBe(7)
     expect(problems({ args: ['--config', join(directory, 'none.yaml')] })[0]).toContain("/none.yaml: can't be read")
-    expect(problems({ args: ['--config'] })).toHaveLength(1)
   })
 
   it('that is no YAML, no map or too large is refused with its name', () => {

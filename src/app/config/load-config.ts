@@ -36,12 +36,12 @@ export interface ConfigSources {
 
 /** Merges defaults < file < environment < flags. Throws ConfigProblems. */
 export const loadConfig = (sources: ConfigSources): LoadedConfig => {
-  const { file, args } = takeFileFlag(sources.args)
-  const path = file ?? sources.environment['SLIPWAY_CONFIG']
+  const flags = readFlags(sources.args)
+  const path = flags.file ?? sources.environment['SLIPWAY_CONFIG']
   const layers: GivenValues[] = [
     readConfigFile(path ?? `${sources.directory}/slipway.yaml`, path !== undefined),
     readEnvironment(sources.environment),
-    readFlags(args),
+    flags,
   ]
   const problems = layers.flatMap((layer) => layer.problems)
   const given = new Map<string, Given>()
@@ -63,15 +63,3 @@ export const loadConfig = (sources: ConfigSources): LoadedConfig => {
 
 /** A list is copied, so that the table's own defaults stay as they are. */
 const frozen = (value: OptionValue): OptionValue => (typeof value === 'object' ? Object.freeze([...value]) : value)
-
-/** `--config FILE` names the file and is no option of its own. */
-const takeFileFlag = (
-  args: readonly string[],
-): { readonly file: string | undefined; readonly args: readonly string[] } => {
-  const at = args.findIndex((arg) => arg === '--config' || arg.startsWith('--config='))
-  const flag = args[at]
-  if (flag === undefined) return { file: undefined, args }
-  const joined = flag.startsWith('--config=')
-  const rest = [...args.slice(0, at), ...args.slice(at + (joined ? 1 : 2))]
-  return { file: joined ? flag.slice('--config='.length) : (args[at + 1] ?? ''), args: rest }
-}

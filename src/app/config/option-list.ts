@@ -16,8 +16,8 @@ export interface NamedOption {
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-/** `batch.rowsMax` → `BATCH_ROWS_MAX`. */
-const upper = (name: string): string => kebab(name).replace(/[.-]/g, '_').toUpperCase()
+/** `serving.batch.rowsMax` → `SLIPWAY_SERVING_BATCH_ROWS_MAX`. */
+export const variableOf = (path: string): string => `SLIPWAY_${kebab(path).replace(/[.-]/g, '_').toUpperCase()}`
 
 /** Every option of the server, in the order of the reference. Options of the process itself have no prefix. */
 export const optionList: readonly NamedOption[] = Object.entries(optionTables).flatMap(([module, table]) =>
@@ -25,7 +25,6 @@ export const optionList: readonly NamedOption[] = Object.entries(optionTables).f
     const path = module === 'app' ? name : `${module}.${name}`
     const long = `--${kebab(path)}`
     const short = option.flag === undefined ? [] : [`--${option.flag}`]
-    const variable = `SLIPWAY_${upper(option.flag ?? path)}`
-    return { module, name, path, variable, flags: [...new Set([...short, long])], option }
+    return { module, name, path, variable: variableOf(path), flags: [...new Set([...short, long])], option }
   }),
 )

@@ -1,7 +1,7 @@
 import type { OptionValue } from '../../lib/index.ts'
 import type { LoadedConfig } from './load-config.ts'
-import type { NamedOption } from './option-list.ts'
 import { optionList } from './option-list.ts'
+import { defaultText } from './option-text.ts'
 
 export interface ShownOption {
   readonly path: string
@@ -17,22 +17,6 @@ export const showConfig = ({ config, sources }: LoadedConfig): ShownOption[] =>
     return { path, value: shown, source: sources.get(path) ?? 'default' }
   })
 
-const defaultText = ({ option }: NamedOption): string => {
-  if (Array.isArray(option.default)) return option.default.length === 0 ? '(none)' : option.default.join(', ')
-  if (option.default === '') return '(none)'
-  if (option.type === 'bytes') return bytesText(option.default)
-  if (option.type === 'duration')
-    return option.default % 1000 === 0 ? `${option.default / 1000}s` : `${option.default}ms`
-  return String(option.default)
-}
-
-const bytesText = (bytes: number): string => {
-  const units = ['GiB', 'MiB', 'KiB']
-  const sizes = [1024 ** 3, 1024 ** 2, 1024]
-  const at = sizes.findIndex((size) => bytes > 0 && bytes % size === 0)
-  return at < 0 ? String(bytes) : `${bytes / (sizes[at] ?? 1)}${units[at]}`
-}
-
 /** docs/reference/configuration.md. */
 export const configReference = (): string => {
   const rows = optionList.map((named) => {
@@ -44,12 +28,12 @@ export const configReference = (): string => {
             .join(', ')}.`
         : ''
     const flags = named.flags.map((flag) => `\`${flag}\``).join('<br>')
-    return `| \`${named.path}\`<br>\`${named.variable}\`<br>${flags} | ${named.option.type} | ${defaultText(named)} | ${named.option.doc}${values} |`
+    return `| \`${named.path}\`<br>\`${named.variable}\`<br>${flags} | ${named.option.type} | ${defaultText(named) || '(none)'} | ${named.option.doc}${values} |`
   })
   return [
     '# Configuration',
     '',
-    'Every option has a key in `slipway.yaml` (in the working directory, or named by `--config`), a variable and a flag. Flags win over variables, variables over the file, the file over the defaults. All mistakes are reported at once. Durations are written as `250ms`, `10s`, `5m` or `2h`; sizes as `64MiB` or `1GB`; lists with commas, or by repeating the flag.',
+    'Every option has a key in `slipway.yaml` (in the working directory, or named by `--config`), a variable and a flag. The variable is the key in capitals, `SLIPWAY_HTTP_PORT` for `http.port`. Flags win over variables, variables over the file, the file over the defaults. All mistakes are reported at once. Durations are written as `250ms`, `10s`, `5m` or `2h`; sizes as `64MiB` or `1GB`; lists with commas, or by repeating the flag.',
     '',
     '| option | type | default | meaning |',
     '| --- | --- | --- | --- |',

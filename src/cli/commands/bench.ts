@@ -5,47 +5,52 @@ import type { LoadResult } from '../../client/index.ts'
 import { systemClock, systemRandom } from '../../lib/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import type { ClientArgs } from '../client-options.ts'
-import { clientArgs, commonOptions, onePositional } from '../client-options.ts'
-import type { Command } from '../command.ts'
+import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
+import type { Command, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
 import { millisecondsText } from '../format.ts'
+
+/** What a flag that is left out stands for. */
+const defaults = { clients: 16, seconds: 5, rows: 1 } as const
+
+const flags: readonly Flag[] = [
+  {
+    name: 'clients',
+    value: 'N',
+    doc: 'closed loop: so many clients, each waiting for its answer',
+    default: String(defaults.clients),
+  },
+  {
+    name: 'rate',
+    value: 'N',
+    doc: 'open loop: so many requests a second, however the server does; latency counts from when each was due',
+  },
+  { name: 'seconds', value: 'N', doc: 'how long', default: String(defaults.seconds) },
+  { name: 'rows', value: 'N', doc: 'rows a request', default: String(defaults.rows) },
+  { name: 'body', value: 'FILE', doc: 'a request of your own instead of zeros' },
+  ...commonFlags,
+]
 
 /** Puts load on a model and shows how it answers. */
 export const bench: Command = {
   usage: 'NAME [--clients N | --rate N] [--seconds N]',
-  options: [
-    ['--clients N', 'closed loop: so many clients, each waiting for its answer; 16 when left out'],
-    [
-      '--rate N',
-      'open loop: so many requests a second, however the server does; latency counts from when each was due',
-    ],
-    ['--seconds N', 'how long; 5 when left out'],
-    ['--rows N', 'rows a request; 1 when left out'],
-    ['--body FILE', 'a request of your own instead of zeros'],
-    ...commonOptions,
-  ],
+  flags,
   examples: ['slipway bench fraud', 'slipway bench fraud --rate 2000 --seconds 30', 'slipway bench fraud --json'],
   async run(context) {
-    const args = clientArgs(context, {
-      clients: { type: 'string' },
-      rate: { type: 'string' },
-      seconds: { type: 'string' },
-      rows: { type: 'string' },
-      body: { type: 'string' },
-    })
+    const args = clientArgs(context, flags)
     const name = onePositional(args, 'the name of the model')
     const body = await bodyOf(args, name)
     const target = {
       url: new URL(`/v2/models/${encodeURIComponent(name)}/infer`, args.client.url),
       body,
       headers: { 'content-type': 'application/json' },
-      durationMs: number(args, 'seconds', 5) * 1000,
+      durationMs: number(args, 'seconds', defaults.seconds) * 1000,
       clock: systemClock,
     }
     const rate = args.text('rate') === undefined ? undefined : number(args, 'rate', 0)
     const result =
       rate === undefined
-        ? await runClosedLoop({ ...target, clients: number(args, 'clients', 16) })
+        ? await runClosedLoop({ ...target, clients: number(args, 'clients', defaults.clients) })
         : await runOpenLoop({ ...target, rate, arrivals: 'poisson', random: systemRandom })
     context.out(args.json ? `${JSON.stringify(summary(result))}\n` : text(result))
     return failed(result) === 0 ? 0 : 1
@@ -75,7 +80,7 @@ const bodyOf = async (args: ClientArgs, name: string): Promise<Uint8Array> => {
   })
   const ready = model.versions.findLast((version) => version.state === 'ready')
   if (ready === undefined) throw new Refusal(`model '${name}' is not ready`, 'model_not_ready')
-  const rows = number(args, 'rows', 1)
+  const rows = number(args, 'rows', defaults.rows)
   const inputs = (ready.inputs as InputSpec[]).map((spec) => {
     const shape = spec.shape.map((dimension, index) => (dimension < 0 ? (index === 0 ? rows : 1) : dimension))
     const count = shape.reduce((product, dimension) => product * dimension, 1)

@@ -3,18 +3,23 @@ import { basename, extname } from 'node:path'
 import { Transform } from 'node:stream'
 import type { ModelView } from '../../api/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
-import { clientArgs, commonOptions, onePositional } from '../client-options.ts'
-import type { Command, CommandContext } from '../command.ts'
+import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
+import type { Command, CommandContext, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
 import { bytesText } from '../format.ts'
+
+const flags: readonly Flag[] = [
+  { name: 'name', value: 'NAME', doc: 'the model; a new name makes a new model' },
+  ...commonFlags,
+]
 
 /** Adds a model file to a server as the next version of a model. */
 export const deploy: Command = {
   usage: 'FILE --name NAME',
-  options: [['--name NAME', 'the model; a new name makes a new model'], ...commonOptions],
+  flags,
   examples: ['slipway deploy ./model.onnx --name fraud', 'slipway deploy ./rules.ts --name rules'],
   async run(context) {
-    const args = clientArgs(context, { name: { type: 'string' } })
+    const args = clientArgs(context, flags)
     const path = onePositional(args, 'the model file')
     const name = args.text('name')
     if (name === undefined) throw new UsageError('--name is missing')
@@ -23,7 +28,7 @@ export const deploy: Command = {
     const model = await args.client.json<ModelView>({
       method: 'POST',
       path: `${apiRoot}/models/${encodeURIComponent(name)}/versions?file=${file}`,
-      body: createReadStream(path).pipe(progress(context, size)),
+      body: createReadStream(path).pipe(progress(context, size, context.terminal && !args.json)),
       contentType: 'application/octet-stream',
     })
     const newest = model.versions.findLast((version) => version.state === 'ready')
@@ -52,17 +57,17 @@ const sizeOf = (path: string): number => {
   }
 }
 
-/** Shows on a terminal how much was sent. */
-const progress = (context: CommandContext, size: number): Transform => {
+/** Shows how much was sent. */
+const progress = (context: CommandContext, size: number, shown: boolean): Transform => {
   let sent = 0
   return new Transform({
     transform(chunk: Uint8Array, _, done) {
       sent += chunk.length
-      if (context.terminal) context.err(`\r${bytesText(sent)} of ${bytesText(size)} sent`)
+      if (shown) context.err(`\r${bytesText(sent)} of ${bytesText(size)} sent`)
       done(null, chunk)
     },
     flush(done) {
-      if (context.terminal) context.err('\r\u001b[K')
+      if (shown) context.err('\r\u001b[K')
       done()
     },
   })

@@ -6,7 +6,7 @@ import type { ModelView } from '../../api/index.ts'
 import type { Config } from '../../app/config/load-config.ts'
 import { loadConfig } from '../../app/config/load-config.ts'
 import { apiRoot } from '../../protocol/index.ts'
-import { clientArgs, commonOptions } from '../client-options.ts'
+import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command } from '../command.ts'
 import { UsageError } from '../command.ts'
 import { bytesText } from '../format.ts'
@@ -20,11 +20,11 @@ interface Finding {
 
 /** Looks at the machine, the configuration and a running server. */
 export const doctor: Command = {
-  usage: '[--json]',
-  options: commonOptions,
+  usage: '[OPTIONS]',
+  flags: commonFlags,
   examples: ['slipway doctor', 'slipway doctor --server http://models:8080 --json'],
   async run(context) {
-    const args = clientArgs(context)
+    const args = clientArgs(context, commonFlags)
     if (args.positionals.length > 0) throw new UsageError(`unexpected '${args.positionals[0] ?? ''}'`)
     const { config } = loadConfig({ ...context, args: [] })
     const findings = [

@@ -1,34 +1,37 @@
 import type { ModelView, VersionView } from '../../api/index.ts'
+import { didYouMean } from '../../lib/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import type { ClientArgs } from '../client-options.ts'
-import { clientArgs, commonOptions } from '../client-options.ts'
+import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { UsageError } from '../command.ts'
 import { bytesText } from '../format.ts'
 import { table } from '../table.ts'
 
+const actions = ['ls', 'show', 'load', 'unload', 'rm']
+
 /** Lists and steers the models of a server. */
 export const models: Command = {
   usage: 'ls | show NAME | load NAME | unload NAME | rm NAME',
-  options: [
+  words: [
     ['ls', 'every model and version with its state, and why it is in it'],
     ['show NAME', 'one model: inputs, outputs, configuration, memory'],
     ['load NAME', 'load or reload a model; the versions that serve go on until the new ones are ready'],
     ['unload NAME', 'take a model out of service'],
     ['rm NAME', 'take a deployed model out of service and delete its files'],
-    ...commonOptions,
   ],
+  flags: commonFlags,
   examples: ['slipway models ls', 'slipway models show fraud --json', 'slipway models load fraud'],
   async run(context) {
-    const args = clientArgs(context)
+    const args = clientArgs(context, commonFlags)
     const [what = 'ls', name, ...others] = args.positionals
     if (others.length > 0) throw new UsageError(`unexpected '${others[0] ?? ''}'`)
     if (what === 'ls') {
       if (name !== undefined) throw new UsageError(`unexpected '${name}'`)
       return list(context, args)
     }
-    if (!['show', 'load', 'unload', 'rm'].includes(what))
-      throw new UsageError(`'${what}' is not one of ls, show, load, unload, rm`)
+    if (!actions.includes(what))
+      throw new UsageError(`'${what}' is not one of ${actions.join(', ')}${didYouMean(what, actions)}`)
     if (name === undefined) throw new UsageError('the name of the model is missing')
     const path = `${apiRoot}/models/${encodeURIComponent(name)}`
     const repository = `/v2/repository/models/${encodeURIComponent(name)}`

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import type { ModelView, VersionView } from '../../api/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import type { ClientArgs } from '../client-options.ts'
-import { clientArgs, commonOptions, onePositional } from '../client-options.ts'
-import type { Command, CommandContext } from '../command.ts'
+import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
+import type { Command, CommandContext, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
-import { inputsOfRecords } from '../model-inputs.ts'
+import { exampleRow, inputsOfRecords } from '../model-inputs.ts'
 import type { RecordFormat, Records } from '../records.ts'
 import { formatOf, readRecords } from '../records.ts'
 import { table } from '../table.ts'
@@ -21,48 +21,54 @@ interface InferAnswer {
   }[]
 }
 
+const flags: readonly Flag[] = [
+  {
+    name: 'input',
+    value: 'FILE',
+    doc: 'JSON (objects, or one a line), CSV or Parquet; - reads standard input',
+    default: '-',
+  },
+  {
+    name: 'format',
+    value: 'json|csv|parquet',
+    doc: 'what the file is',
+    default: 'what its name says; json on standard input',
+  },
+  { name: 'output', value: 'table|json|csv', doc: 'how to answer; json is one object a line', default: 'table' },
+  { name: 'version', value: 'N', doc: 'a version of the model', default: 'the newest that is ready' },
+  { name: 'batch', value: 'ROWS', doc: 'rows a request', default: String(batchRowsDefault) },
+  { name: 'limit', value: 'ROWS', doc: 'score only the first rows', default: 'all' },
+  ...commonFlags,
+]
+
 /** Scores the rows of a file. */
 export const predict: Command = {
-  usage: 'NAME [--input FILE|-] [--output table|json|csv]',
-  options: [
-    ['--input FILE', 'JSON (objects, or one a line), CSV or Parquet; - or nothing reads standard input'],
-    ['--format FORMAT', 'json, csv or parquet, when the name of the file does not say'],
-    ['--output FORMAT', 'table, json (one object a line) or csv; table when left out'],
-    ['--version N', 'a version of the model instead of the newest'],
-    ['--batch ROWS', `rows a request; ${batchRowsDefault} when left out`],
-    ['--limit ROWS', 'score only the first rows'],
-    ...commonOptions,
-  ],
+  usage: 'NAME [OPTIONS]',
+  flags,
   examples: [
     'slipway predict fraud --input transactions.csv',
     'slipway predict fraud --input transactions.parquet --output csv > scores.csv',
     `echo '{"amount": 7.5}' | slipway predict rules`,
   ],
   async run(context) {
-    const args = clientArgs(context, {
-      input: { type: 'string' },
-      format: { type: 'string' },
-      output: { type: 'string' },
-      version: { type: 'string' },
-      batch: { type: 'string' },
-      limit: { type: 'string' },
-    })
+    const args = clientArgs(context, flags)
     const name = onePositional(args, 'the name of the model')
     const output = args.json ? 'json' : (args.text('output') ?? 'table')
     if (!['table', 'json', 'csv'].includes(output))
       throw new UsageError(`--output '${output}' is not one of table, json, csv`)
     const batchRows = wholeNumber(args, 'batch') ?? batchRowsDefault
     const version = await versionOf(args, name)
-    const all = await readInput(context, args)
+    const all = await readInput(context, args, { name, version })
     const records = all.slice(0, wholeNumber(args, 'limit') ?? all.length)
     if (records.length === 0) throw new Refusal('the input has no rows')
+    const shown = context.terminal && !args.json
     const scored: Readonly<Record<string, unknown>>[] = []
     for (let start = 0; start < records.length; start += batchRows) {
       const rows = records.slice(start, start + batchRows)
       scored.push(...(await score(args, { name, version, rows })))
-      if (context.terminal) context.err(`\r${Math.min(start + batchRows, records.length)} of ${records.length} rows`)
+      if (shown) context.err(`\r${Math.min(start + batchRows, records.length)} of ${records.length} rows`)
     }
-    if (context.terminal) context.err('\r\u001b[K')
+    if (shown) context.err('\r\u001b[K')
     context.out(render(scored, output))
     return 0
   },
@@ -78,42 +84,68 @@ const wholeNumber = (args: ClientArgs, name: string): number | undefined => {
 }
 
 const versionOf = async (args: ClientArgs, name: string): Promise<VersionView> => {
-  const model = await args.client.json<ModelView>({
+  const wanted = wholeNumber(args, 'version')
+  const { versions, problem } = await args.client.json<ModelView>({
     method: 'GET',
     path: `${apiRoot}/models/${encodeURIComponent(name)}`,
   })
-  const wanted = args.text('version')
-  const found = model.versions.findLast((version) =>
-    wanted === undefined ? version.state === 'ready' : version.version === wanted,
-  )
-  if (found?.state !== 'ready') {
-    throw new Refusal(
-      `model '${name}'${wanted === undefined ? '' : ` version ${wanted}`} is not ready${found === undefined ? '' : `: ${found.reason}`}`,
-      'model_not_ready',
-    )
+  if (wanted === undefined) {
+    const newest = versions.findLast((version) => version.state === 'ready') ?? versions.at(-1)
+    if (newest?.state === 'ready') return newest
+    throw notReady(`model '${name}'`, newest?.reason || problem)
   }
+  const found = versions.find((version) => version.version === String(wanted))
+  if (found === undefined) {
+    const there = versions.length === 0 ? 'has none' : `has ${versions.map(({ version }) => version).join(', ')}`
+    throw new Refusal(`version ${wanted} of model '${name}' is not found; the model ${there}`, 'version_not_found')
+  }
+  if (found.state !== 'ready') throw notReady(`version ${wanted} of model '${name}'`, found.reason || problem)
   return found
 }
 
-const readInput = async (context: CommandContext, args: ClientArgs): Promise<Records> => {
+const notReady = (what: string, why: string): Refusal =>
+  new Refusal(`${what} is not ready${why === '' ? '' : `: ${why}`}`, 'model_not_ready')
+
+interface Wanted {
+  readonly name: string
+  readonly version: VersionView
+}
+
+const readInput = async (context: CommandContext, args: ClientArgs, wanted: Wanted): Promise<Records> => {
   const path = args.text('input') ?? '-'
   const given = args.text('format')
   if (given !== undefined && given !== 'json' && given !== 'csv' && given !== 'parquet')
     throw new UsageError(`--format '${given}' is not one of json, csv, parquet`)
   const format: RecordFormat | undefined = given ?? (path === '-' ? 'json' : formatOf(path))
   if (format === undefined) throw new UsageError(`'${path}' doesn't say its format; add --format json, csv or parquet`)
-  if (path === '-') return readRecords(await context.input(), format)
+  const bytes = path === '-' ? await context.input() : readFile(path)
+  if (isBlank(bytes)) throw new Refusal(emptyText(path, format, wanted), 'no_input')
+  return readRecords(bytes, format)
+}
+
+const readFile = (path: string): Uint8Array => {
   try {
-    return await readRecords(readFileSync(path), format)
+    return readFileSync(path)
   } catch (error) {
-    if (error instanceof Refusal) throw error
     throw new Refusal(`'${path}' can't be read: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
+/** White space alone; looks no further than its first other byte. */
+const isBlank = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))
+
+const emptyText = (path: string, format: RecordFormat, { name, version }: Wanted): string => {
+  const rows = { json: 'JSON, an object or a list a row', csv: 'CSV with a head', parquet: 'Parquet' }[format]
+  const where = path === '-' ? 'standard input' : `'${path}'`
+  const row = exampleRow(version)
+  const example =
+    row === undefined ? `slipway predict ${name} --input rows.csv` : `echo '${row}' | slipway predict ${name}`
+  return `${where} is empty; expected rows as ${rows}, for example\n  ${example}`
+}
+
 const score = async (
   args: ClientArgs,
-  { name, version, rows }: { readonly name: string; readonly version: VersionView; readonly rows: Records },
+  { name, version, rows }: Wanted & { readonly rows: Records },
 ): Promise<Readonly<Record<string, unknown>>[]> => {
   const inputs = inputsOfRecords(rows, version)
   const answer = await args.client.json<InferAnswer>({

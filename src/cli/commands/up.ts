@@ -1,17 +1,26 @@
 import { loadConfig } from '../../app/config/load-config.ts'
 import { optionList } from '../../app/config/option-list.ts'
+import { defaultText, placeholderOf } from '../../app/config/option-text.ts'
 import type { Addresses } from '../../app/start.ts'
 import { start } from '../../app/start.ts'
 import { openLogger } from '../../monitoring/index.ts'
-import type { Command, CommandContext } from '../command.ts'
+import type { Command, Flag } from '../command.ts'
+
+/** The options that go by a short name; 'slipway config docs' lists all of them. */
+const flags: readonly Flag[] = [
+  ...optionList.flatMap((named): Flag[] => {
+    const { flag, doc } = named.option
+    if (flag === undefined) return []
+    const [value, fallback] = [placeholderOf(named), defaultText(named)]
+    return [{ name: flag, doc, ...(value === '' ? {} : { value }), ...(fallback === '' ? {} : { default: fallback }) }]
+  }),
+  { name: 'config', value: 'FILE', doc: 'Configuration file.', default: './slipway.yaml' },
+]
 
 /** Starts the server and stays until it is told to stop. */
 export const up: Command = {
   usage: '[OPTIONS]',
-  options: optionList
-    .filter((named) => named.option.flag !== undefined)
-    .map((named) => [named.flags[0] ?? '', named.option.doc] as const)
-    .concat([['--config FILE', 'Configuration file; slipway.yaml in the working directory when left out.']]),
+  flags,
   examples: [
     'slipway up --example fraud',
     'slipway up --model-repository ./models --model-control poll',
@@ -21,12 +30,15 @@ export const up: Command = {
     const { config } = loadConfig(context)
     const logger = openLogger({ level: config.log.level, write: (line) => context.err(line) })
     const app = await start(config, { logger, environment: context.environment })
-    await Promise.race([app.loaded, stopSignal])
-    context.out(readyText(app.addresses, config.app.example))
-    await stopSignal
-    logger.info('server.stopping')
-    await app.stop()
-    logger.info('server.stopped')
+    try {
+      await Promise.race([app.loaded, stopSignal])
+      context.out(readyText(app.addresses, config.app.example))
+      await stopSignal
+    } finally {
+      logger.info('server.stopping')
+      await app.stop()
+      logger.info('server.stopped')
+    }
     return 0
   },
 }
@@ -53,5 +65,3 @@ const readyText = (addresses: Addresses, example: string): string => {
   }
   return `${lines.join('\n')}\n`
 }
-
-export type { CommandContext }

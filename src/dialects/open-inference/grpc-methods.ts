@@ -42,14 +42,14 @@ export const openInferenceMethods = (deps: GrpcMethodsDeps): GrpcMethod[] => [
     service,
     method: 'ModelInfer',
     needs: 'model.infer',
-    streams: false,
+    kind: 'unary',
     handle: async (request, call) => inferMessage(deps, readGrpcInferRequest(request), call),
   },
   {
     service,
     method: 'ModelStreamInfer',
     needs: 'model.infer',
-    streams: true,
+    kind: 'stream',
     handle: (request, call) => streamMessage(deps, request, call),
   },
   ...plainMethods(deps),
@@ -107,7 +107,7 @@ const plainMethods = (deps: GrpcMethodsDeps): GrpcMethod[] =>
       service,
       method,
       needs,
-      streams: false,
+      kind: 'unary',
       handle: async (bytes) => {
         const codec = deps.messages.codec(service, method)
         return codec.encode(await run(codec.decode(bytes)))

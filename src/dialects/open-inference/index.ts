@@ -1,4 +1,4 @@
-export { GrpcMessages } from './grpc-messages.ts'
+export { GrpcMessages, type MessageCodec } from './grpc-messages.ts'
 export { type GrpcMethodsDeps, openInferenceMethods } from './grpc-methods.ts'
 export { JsonThreads } from './json-threads.ts'
 export { ModelLoads, type UploadStore } from './model-loads.ts'

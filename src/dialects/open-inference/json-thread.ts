@@ -12,7 +12,7 @@ const answer = (work: JsonWork): JsonDone => {
   } catch (error) {
     if (error instanceof AppError)
       return { id: work.id, kind: 'failed', code: error.code, details: { ...error.details } }
-    return { id: work.id, kind: 'failed', code: 'internal', details: { requestId: String(error) } }
+    return { id: work.id, kind: 'broken', reason: String(error) }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../protocol/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { InferJson } from './rest-decode.ts'
 
@@ -11,6 +12,8 @@ export type JsonDone =
   | {
       readonly id: number
       readonly kind: 'failed'
-      readonly code: string
+      readonly code: ErrorCode
       readonly details: Record<string, string | number>
     }
+  /** A fault of the program, not of the request. */
+  | { readonly id: number; readonly kind: 'broken'; readonly reason: string }

@@ -11,8 +11,20 @@ export interface LoadParameters {
 
 /** Keeps the files that came with a load request; the part of the server that owns the data directory provides it. */
 export interface UploadStore {
-  /** Replaces everything uploaded for a model, atomically. Throws storage_full. */
-  put(model: string, files: ReadonlyMap<string, Uint8Array>): Promise<void>
+  /** Writes the files aside. Throws storage_full. */
+  stage(model: string, files: ReadonlyMap<string, Uint8Array>): Promise<Upload>
+}
+
+/** Files of one load request, aside until they are known to load. */
+export interface Upload {
+  /** A model repository that holds only this model. */
+  readonly root: string
+  /** The repository of everything uploaded. */
+  readonly home: string
+  /** Puts the files in place of everything uploaded for the model before, whole or not at all. */
+  keep(): Promise<void>
+  /** Removes what was not kept. */
+  drop(): Promise<void>
 }
 
 /** `VERSION/NAME`, a number and plain names below it: nothing that leads elsewhere. */
@@ -33,19 +45,23 @@ export class ModelLoads {
     if (!isModelName(model))
       throw fail('load_failed', { model: model.slice(0, 100), reason: 'this is not a valid model name' })
     const config = parameters.config === undefined ? undefined : readConfig(model, parameters.config)
-    if (parameters.files.size > 0) {
-      if (config === undefined)
-        throw fail('load_failed', { model, reason: "files need the parameter 'config' as well" })
-      for (const path of parameters.files.keys()) {
-        if (!uploadPath.test(path))
-          throw fail('load_failed', {
-            model,
-            reason: `'${path.slice(0, 100)}' is not a file path of the form VERSION/NAME`,
-          })
-      }
-      await this.#uploads.put(model, parameters.files)
+    if (parameters.files.size === 0) await this.#models.load(model, config)
+    else if (config !== undefined) await this.#loadFiles(model, config, parameters.files)
+    else throw fail('load_failed', { model, reason: "files need the parameter 'config' as well" })
+  }
+
+  async #loadFiles(model: string, config: ModelConfig, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    for (const path of files.keys()) {
+      if (uploadPath.test(path)) continue
+      const reason = `'${path.slice(0, 100)}' is not a file path of the form VERSION/NAME`
+      throw fail('load_failed', { model, reason })
     }
-    await this.#models.load(model, config)
+    const upload = await this.#uploads.stage(model, files)
+    try {
+      await this.#models.load(model, config, upload)
+    } finally {
+      await upload.drop()
+    }
   }
 }
 

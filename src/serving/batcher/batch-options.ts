@@ -10,10 +10,16 @@ export interface QueuePolicy {
   readonly depthMax: number
 }
 
-/** How one model forms batches. */
-export interface BatchOptions {
+/** What one batch may hold; a single request beyond a bound runs in a batch of its own. */
+export interface BatchBounds {
   /** Rows joined in one batch; with 0 or 1 every request runs alone. */
   readonly rowsMax: number
+  /** Bytes of inputs joined in one batch. */
+  readonly bytesMax: number
+}
+
+/** How one model forms batches. */
+export interface BatchOptions extends Pick<BatchBounds, 'rowsMax'> {
   /**
    * true: the owner of the queue refuses a request of more rows than `rowsMax` (if that is above 1) before it is
    * pushed; false: such a request runs in a batch of its own.

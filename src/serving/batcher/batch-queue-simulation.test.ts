@@ -17,6 +17,7 @@ type Fate = 'answered' | 'expired' | 'late' | 'cancelled' | 'refused'
 
 interface Plan {
   readonly options: BatchOptions
+  readonly bytesMax: number
   readonly instances: number
   readonly requests: number
   readonly gapMs: number
@@ -30,6 +31,8 @@ interface Plan {
 class Server {
   readonly fates = new Map<number, Fate>()
   readonly batchRows: number[] = []
+  /** Whether a batch was closed by its bytes. */
+  crossedBytes = false
   readonly released: number[] = []
   readonly #plan: Plan
   readonly #clock = new VirtualClock()
@@ -43,7 +46,7 @@ class Server {
   constructor(plan: Plan, random: SeededRandom) {
     this.#plan = plan
     this.#random = random
-    this.#queue = new BatchQueue(plan.options)
+    this.#queue = new BatchQueue(plan.options, plan.bytesMax)
     this.#free = plan.instances
   }
 
@@ -63,6 +66,7 @@ class Server {
     const arrival: Arrival<number> = {
       item: id,
       rows,
+      bytes: random.chance(0.02) ? 2000 : 1 + random.int(300),
       shapeKey: random.chance(0.1) ? 'rare' : 'usual',
       priority: random.int(options.priorityLevels + 1),
       timeoutMs: random.chance(0.3) ? random.exponential(20) : 0,
@@ -145,10 +149,13 @@ class Server {
     if (batch.length === 0) return
     const nowMs = this.#clock.now()
     const { rowsMax, policyDefault } = this.#plan.options
+    const bytes = batch.reduce((sum, waiting) => sum + waiting.bytes, 0)
     expect(this.#free).toBeGreaterThan(0)
     expect(rows).toBe(batch.reduce((sum, waiting) => sum + waiting.rows, 0))
     if (reason === 'alone') expect(batch.length).toBe(1)
     else expect(rows).toBeLessThanOrEqual(rowsMax)
+    if (batch.length > 1) expect(bytes).toBeLessThanOrEqual(this.#plan.bytesMax)
+    this.crossedBytes ||= reason === 'full' && rows < rowsMax && bytes > this.#plan.bytesMax / 2
     expect(new Set(batch.map(({ shapeKey }) => shapeKey)).size).toBe(1)
     for (const waiting of batch) {
       expect(waiting.cancelled).toBe(false)
@@ -204,6 +211,7 @@ function drawPlan(random: SeededRandom): Plan {
       policies: new Map([[1, { ...policy, depthMax: 4 }]]),
       depthMax: random.pick([5, 20, 200]),
     },
+    bytesMax: random.pick([Infinity, 500, 1500]),
     instances: 1 + random.int(3),
     requests: 120,
     gapMs: random.pick([0.5, 2, 8]),
@@ -216,12 +224,15 @@ function drawPlan(random: SeededRandom): Plan {
 describe('BatchQueue under random load', () => {
   it('keeps its promises for every request', { timeout: 60_000 }, async () => {
     const fates = new Set<Fate>()
+    let crossedBytes = false
     await simulate(seedsDefault, async (random) => {
       const server = new Server(drawPlan(random), random)
       await server.run()
       for (const fate of server.fates.values()) fates.add(fate)
+      crossedBytes ||= server.crossedBytes
     })
     expect([...fates].toSorted()).toEqual(['answered', 'cancelled', 'expired', 'late', 'refused'])
+    expect(crossedBytes).toBe(true)
   })
 
   it('forms larger batches as the load grows, without a delay', async () => {
@@ -247,6 +258,7 @@ describe('BatchQueue under random load', () => {
               policies: new Map(),
               depthMax: 500,
             },
+            bytesMax: Infinity,
             instances: 2,
             requests: 500,
             gapMs,

@@ -30,13 +30,15 @@ const options: BatchOptions = {
 const arrival: Arrival<string> = {
   item: '',
   rows: 1,
+  bytes: 4,
   shapeKey: '',
   priority: 0,
   timeoutMs: 0,
   deadlineMs: Infinity,
 }
 
-const open = (changes: Partial<BatchOptions> = {}): BatchQueue<string> => new BatchQueue({ ...options, ...changes })
+const open = (changes: Partial<BatchOptions> = {}, bytesMax = Infinity): BatchQueue<string> =>
+  new BatchQueue({ ...options, ...changes }, bytesMax)
 
 function push(
   queue: BatchQueue<string>,
@@ -102,6 +104,28 @@ describe('a batch that need not wait', () => {
     push(queue, 0, 'huge', { rows: 9 })
     push(queue, 0, 'b')
     expect(leaveAll(queue, 0)).toEqual(['a (1 rows, full)', 'huge (9 rows, alone)', 'b (1 rows, idle)'])
+  })
+
+  it('joins no more bytes than its bound, and runs a request beyond it by itself', () => {
+    const queue = open({}, 100)
+    for (const [item, bytes] of Object.entries({ a: 60, b: 40, c: 1, huge: 101, d: 99, e: 2 })) {
+      push(queue, 0, item, { bytes })
+    }
+    expect(leaveAll(queue, 0)).toEqual([
+      'a b (2 rows, full)',
+      'c (1 rows, full)',
+      'huge (1 rows, alone)',
+      'd (1 rows, full)',
+      'e (1 rows, idle)',
+    ])
+  })
+
+  it('waits for nothing more once its bytes are reached', () => {
+    const queue = open({ mode: 'delay', delayMs: 10 }, 100)
+    push(queue, 0, 'a', { bytes: 60 })
+    expect(summary(queue.next(0, true))).toBe('wait until 10')
+    push(queue, 1, 'b', { bytes: 40 })
+    expect(summary(queue.next(1, true))).toBe('a b (2 rows, full)')
   })
 
   it.each([{ rowsMax: 0 }, { rowsMax: 1 }, { mode: 'off' as const }])(

@@ -10,9 +10,9 @@ export type { Waiting } from './waiting.ts'
 
 /**
  * Why a batch left when it did. idle: an instance was free and nothing is worth waiting for; full: the next request
- * does not fit, `rowsMax` is reached, or no preferred size is left to reach; preferred: a preferred size was reached;
- * delay: its oldest request waited long enough; shape: the next request has another shape; alone: this request shares
- * with none.
+ * does not fit, `rowsMax` or `bytesMax` is reached, or no preferred size is left to reach; preferred: a preferred size
+ * was reached; delay: its oldest request waited long enough; shape: the next request has another shape; alone: this
+ * request shares with none.
  */
 export type BatchReason = 'idle' | 'full' | 'preferred' | 'delay' | 'shape' | 'alone'
 
@@ -36,6 +36,8 @@ export interface Arrival<T> {
   readonly item: T
   /** At least 1. */
   readonly rows: number
+  /** What it takes in the frame of its batch. */
+  readonly bytes: number
   readonly shapeKey: string
   /** Level; 0, or a level that does not exist, means the default level. */
   readonly priority: number
@@ -72,7 +74,8 @@ export class BatchQueue<T> {
   #rows = 0
   #sequence = 0
 
-  constructor(options: BatchOptions) {
+  /** `bytesMax` bounds the bytes that requests are joined to: the server's limit, whatever the model asks for. */
+  constructor(options: BatchOptions, bytesMax: number) {
     const levelCount = Math.max(1, options.priorityLevels)
     assert(levelCount <= priorityLevelsMax, `at most ${priorityLevelsMax} priority levels`)
     this.#options = options
@@ -84,7 +87,7 @@ export class BatchQueue<T> {
     this.#lanes = this.#levels.flatMap(({ active, parked }) => [active, parked])
     const rowsMax = options.mode === 'off' ? 0 : options.rowsMax
     const preferredRows = options.preferredRows.filter((rows) => rows <= rowsMax)
-    this.#forming = new FormingBatch(this.#lanes, rowsMax, preferredRows)
+    this.#forming = new FormingBatch(this.#lanes, { rowsMax, bytesMax }, preferredRows)
     this.#preferredRowsMax = preferredRows.reduce((max, rows) => Math.max(max, rows), 0)
     this.#delayMs = options.mode === 'delay' ? options.delayMs : 0
   }
@@ -101,7 +104,7 @@ export class BatchQueue<T> {
 
   /** Puts a request at the end of its level, or refuses it when the level or the queue is at its bound. */
   push(arrival: Arrival<T>, nowMs: number): Waiting<T> | 'queue_full' {
-    const { item, rows, shapeKey, deadlineMs } = arrival
+    const { item, rows, bytes, shapeKey, deadlineMs } = arrival
     const { rowsMax, refuseAboveRowsMax, depthMax } = this.#options
     assert(rows >= 1, 'a request has at least one row')
     assert(!refuseAboveRowsMax || rowsMax <= 1 || rows <= rowsMax, 'larger requests were refused before')
@@ -114,6 +117,7 @@ export class BatchQueue<T> {
     const entry = new Entry({
       item,
       rows,
+      bytes,
       shapeKey,
       arrivedMs: nowMs,
       priority,
@@ -176,7 +180,7 @@ export class BatchQueue<T> {
     const growth = forming.grow()
     const { mode, rowsMax } = this.#options
     const { count } = forming
-    if (mode === 'off' || rowsMax <= 1 || forming.rows > rowsMax) return { count, reason: 'alone' }
+    if (mode === 'off' || rowsMax <= 1 || forming.oversize) return { count, reason: 'alone' }
     const overdue = this.#delayMs > 0 && nowMs >= forming.oldestMs + this.#delayMs
     if (forming.preferredCount > 0 && !overdue) return { count: forming.preferredCount, reason: 'preferred' }
     if (growth !== 'open') return { count, reason: growth }

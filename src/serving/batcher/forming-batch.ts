@@ -1,3 +1,4 @@
+import type { BatchBounds } from './batch-options.ts'
 import type { Lane } from './lane.ts'
 import type { Entry } from './waiting.ts'
 
@@ -11,19 +12,20 @@ export type Growth = 'open' | 'full' | 'shape'
  */
 export class FormingBatch<T> {
   readonly #lanes: readonly Lane<T>[]
-  readonly #rowsMax: number
+  readonly #bounds: BatchBounds
   readonly #preferred: ReadonlySet<number>
   #last: Entry<T> | undefined
   #generation = 1
   #count = 0
   #rows = 0
+  #bytes = 0
   #oldestMs = Infinity
   #preferredCount = 0
 
   /** `lanes` in the order in which they are served. */
-  constructor(lanes: readonly Lane<T>[], rowsMax: number, preferredRows: readonly number[]) {
+  constructor(lanes: readonly Lane<T>[], bounds: BatchBounds, preferredRows: readonly number[]) {
     this.#lanes = lanes
-    this.#rowsMax = rowsMax
+    this.#bounds = bounds
     this.#preferred = new Set(preferredRows)
   }
 
@@ -33,6 +35,11 @@ export class FormingBatch<T> {
 
   get rows(): number {
     return this.#rows
+  }
+
+  /** Whether it goes beyond a bound, as only a single request can. */
+  get oversize(): boolean {
+    return this.#rows > this.#bounds.rowsMax || this.#bytes > this.#bounds.bytesMax
   }
 
   /** Arrival of its oldest request, ms. */
@@ -45,13 +52,14 @@ export class FormingBatch<T> {
     return this.#preferredCount
   }
 
-  /** Takes in what fits. The first request always does, whatever its rows. */
+  /** Takes in what fits. The first request always does, whatever its size. */
   grow(): Growth {
+    const { rowsMax, bytesMax } = this.#bounds
     for (;;) {
       const entry = this.#last === undefined ? this.#head(0) : this.#after(this.#last)
-      if (entry === undefined) return this.#rows >= this.#rowsMax ? 'full' : 'open'
+      if (entry === undefined) return this.#rows >= rowsMax || this.#bytes >= bytesMax ? 'full' : 'open'
       if (this.#last !== undefined) {
-        if (this.#rows + entry.rows > this.#rowsMax) return 'full'
+        if (this.#rows + entry.rows > rowsMax || this.#bytes + entry.bytes > bytesMax) return 'full'
         if (entry.shapeKey !== this.#last.shapeKey) return 'shape'
       }
       this.#include(entry)
@@ -84,6 +92,7 @@ export class FormingBatch<T> {
     this.#last = entry
     this.#count++
     this.#rows += entry.rows
+    this.#bytes += entry.bytes
     this.#oldestMs = Math.min(this.#oldestMs, entry.arrivedMs)
     if (this.#preferred.has(this.#rows)) this.#preferredCount = this.#count
   }
@@ -93,6 +102,7 @@ export class FormingBatch<T> {
     this.#last = undefined
     this.#count = 0
     this.#rows = 0
+    this.#bytes = 0
     this.#oldestMs = Infinity
     this.#preferredCount = 0
   }

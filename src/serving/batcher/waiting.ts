@@ -5,6 +5,8 @@ export interface Waiting<T> {
   readonly item: T
   /** Never split over batches. */
   readonly rows: number
+  /** What it takes in the frame of its batch. */
+  readonly bytes: number
   /** Requests of different keys never share a batch. */
   readonly shapeKey: string
   readonly arrivedMs: number
@@ -22,6 +24,7 @@ export interface Waiting<T> {
 export class Entry<T> implements Waiting<T> {
   readonly item: T
   readonly rows: number
+  readonly bytes: number
   readonly shapeKey: string
   readonly arrivedMs: number
   readonly priority: number
@@ -44,6 +47,7 @@ export class Entry<T> implements Waiting<T> {
   constructor(fields: Omit<Waiting<T>, 'cancelled'> & { readonly sequence: number }) {
     this.item = fields.item
     this.rows = fields.rows
+    this.bytes = fields.bytes
     this.shapeKey = fields.shapeKey
     this.arrivedMs = fields.arrivedMs
     this.priority = fields.priority

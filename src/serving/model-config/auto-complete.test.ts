@@ -39,7 +39,7 @@ describe('auto-completion', () => {
     ])
     expect(config.outputs.map((output) => [output.name, output.dims])).toEqual([['y', [2]]])
     expect(config.dynamicBatching).toEqual(adaptiveBatching)
-    expect(config.instanceGroups).toEqual([{ name: 'm_0', kind: 'KIND_AUTO', count: 2, gpus: [] }])
+    expect(config.instanceGroups).toEqual([{ name: 'm_0', kind: 'KIND_AUTO', count: 2, kept: {} }])
     expect(refuseAboveMaxBatch).toBe(false)
   })
 

@@ -44,7 +44,7 @@ export const autoComplete = ({ name, config, model, defaults }: Completion): Com
   const instances =
     base.instanceGroups.length > 0
       ? base.instanceGroups
-      : [{ name: `${name}_0`, kind: 'KIND_AUTO' as const, count: defaults.instances, gpus: [] }]
+      : [{ name: `${name}_0`, kind: 'KIND_AUTO' as const, count: defaults.instances, kept: {} }]
   return {
     config: {
       ...base,
@@ -73,6 +73,7 @@ const tensorConfigs = (specs: readonly TensorSpec[], batched: boolean): TensorCo
     reshape: undefined,
     optional: spec.optional ?? false,
     labelFilename: '',
+    kept: {},
   }))
 
 const mismatches = (
@@ -90,7 +91,11 @@ const mismatches = (
     if (tensor.dataType !== spec.datatype) {
       problems.push(`${what} '${tensor.name}': the configuration says ${tensor.dataType}, the model ${spec.datatype}`)
     }
-    const shape = batched ? [-1, ...tensor.dims] : tensor.dims
+    if (tensor.optional && spec.optional !== true) {
+      problems.push(`${what} '${tensor.name}' is optional in the configuration; the model needs it in every run`)
+    }
+    const dims = tensor.reshape ?? tensor.dims
+    const shape = batched ? [-1, ...dims] : dims
     if (!fits(shape, spec.shape)) {
       problems.push(
         `${what} '${tensor.name}': the configuration means the shape [${shape.join(',')}], the model has [${spec.shape.join(',')}]`,

@@ -47,7 +47,7 @@ export const configEnums: Readonly<Record<string, readonly string[]>> = {
 /**
  * Triton's ModelConfig (model_config.proto) by message: every field it knows, so that a misspelled one is told from
  * one that this server doesn't act on. A field's kind is a scalar, an integer, an enum or a message by name, or a
- * map; the suffix `[]` marks a list. What refuses the whole configuration is `Ignored`, whatever it holds.
+ * map; the suffix `[]` marks a list. What is refused whatever it holds is `Ignored`.
  */
 export const configSchema: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ModelConfig: {
@@ -180,30 +180,3 @@ export const oneOfFields: Readonly<Record<string, readonly string[]>> = {
 
 /** Messages that mean nothing without their data type. */
 export const typedMessages: ReadonlySet<string> = new Set(['Input', 'Output', 'WarmupInput'])
-
-/** Fields that are understood but not acted on: each is told as a warning when it is written. */
-export const unusedFields: ReadonlySet<string> = new Set([
-  'runtime',
-  'batch_input',
-  'batch_output',
-  'model_operations',
-  'model_repository_agents',
-  'model_metrics',
-  'cc_model_filenames',
-  'format',
-  'is_shape_tensor',
-  'is_non_linear_format_io',
-  'allow_ragged_batch',
-  'priority',
-  'cuda',
-  'execution_accelerators',
-  'input_pinned_memory',
-  'output_pinned_memory',
-  'gather_kernel_buffer_threshold',
-  'eager_batching',
-  'rate_limiter',
-  'secondary_devices',
-  'profile',
-  'passive',
-  'host_policy',
-])

@@ -1,5 +1,7 @@
 import { didYouMean } from '../../lib/index.ts'
-import { configEnums, configSchema, integerRanges, oneOfFields, typedMessages, unusedFields } from './config-schema.ts'
+import { saysSomething } from './config-defaults.ts'
+import { fieldRow } from './config-fields.ts'
+import { configEnums, configSchema, integerRanges, oneOfFields, typedMessages } from './config-schema.ts'
 import type { ScalarKind } from './config-schema.ts'
 import { jsonSource, textSource } from './config-source.ts'
 import type { ConfigSource, SourceField } from './config-source.ts'
@@ -52,7 +54,7 @@ class TreeReader<V> {
       const kind = Object.hasOwn(schema, field.name) ? schema[field.name] : undefined
       if (kind === undefined) {
         this.#problem(field, `unknown field '${field.name}'${didYouMean(field.name, Object.keys(schema))}`)
-      } else this.#field(tree, field, kind)
+      } else this.#field(tree, field, { message: type, kind })
     }
     const typed = fields.some((field) => field.name === 'data_type') && tree.get('data_type') !== 'TYPE_INVALID'
     if (typedMessages.has(type) && !typed) this.problems.push(`${where} has no data_type`)
@@ -65,7 +67,11 @@ class TreeReader<V> {
     this.problems.push(`${field.where}: ${text}`)
   }
 
-  #field(tree: Map<string, TreeValue>, field: SourceField<V>, kind: string): void {
+  #field(
+    tree: Map<string, TreeValue>,
+    field: SourceField<V>,
+    { message, kind }: { readonly message: string; readonly kind: string },
+  ): void {
     const before = this.warnings.length
     if (kind.startsWith('map<')) this.#map(tree, field, kind)
     else if (kind.endsWith('[]')) this.#list(tree, field, kind.slice(0, -2))
@@ -74,10 +80,19 @@ class TreeReader<V> {
       const read = this.#one(field.value, kind, field)
       if (read !== undefined) tree.set(field.name, read)
     }
-    if (!unusedFields.has(field.name)) return
-    // What an unused field holds is unused with it.
+    const row = fieldRow(message, field.name)
+    if (row === undefined || row.use === 'honoured') return
+    // What such a field holds is not worth a warning of its own.
     this.warnings.length = before
-    if (before < problemsMax) this.warnings.push(`${field.where}: '${field.name}' has no effect here`)
+    const read = tree.get(field.name)
+    if (read === undefined || !saysSomething(message, field.name, read)) return
+    if (row.use === 'refused') this.#problem(field, `'${field.name}' is not supported: ${row.text}`)
+    else this.#warn(`${field.where}: '${field.name}' has no effect here: ${row.text}`)
+  }
+
+  /** The elements of a list come as fields of their own; one warning does for those of a line. */
+  #warn(text: string): void {
+    if (this.warnings.length < problemsMax && this.warnings.at(-1) !== text) this.warnings.push(text)
   }
 
   #map(tree: Map<string, TreeValue>, field: SourceField<V>, kind: string): void {

@@ -52,7 +52,14 @@ const configText = fields({
     list(integer(1, 99)).map((versions) => `{ specific { versions${versions} } }`),
   ),
   max_batch_size: field(integer(-1, 2 ** 31 - 1)),
-  input: list(typed({ name: field(string), optional: bool, reshape: dims.map((shape) => `{ shape${shape} }`) })),
+  input: list(
+    typed({
+      name: field(string),
+      optional: bool,
+      format: word('FORMAT_NONE', 'FORMAT_NCHW'),
+      reshape: dims.map((shape) => `{ shape${shape} }`),
+    }),
+  ),
   output: list(typed({ name: field(string), label_filename: field(string) })),
   dynamic_batching: message({
     preferred_batch_size: list(integer(1, 64)),
@@ -69,12 +76,36 @@ const configText = fields({
       kind: word('KIND_AUTO', 'KIND_GPU', 'KIND_CPU', 'KIND_MODEL', '2'),
       count: field(integer(0, 300)),
       gpus: list(integer(0, 7)),
+      host_policy: field(string),
+      rate_limiter: message({
+        priority: uint32,
+        resources: list(message({ name: field(string), global: bool, count: uint32 })),
+      }),
+      secondary_devices: list(message({ device_id: uint64 })),
     }),
   ),
   default_model_filename: field(string),
+  runtime: field(string),
   metric_tags: map(key, string),
+  cc_model_filenames: map(key, string),
+  model_transaction_policy: message({ decoupled: word('false') }),
+  response_cache: message({ enable: bool }),
+  model_metrics: message({
+    metric_control: list(
+      message({ histogram_options: message({ buckets: list(fc.constantFrom('0', '0.5', 'inf', '-inf', 'nan')) }) }),
+    ),
+  }),
   parameters: map(key, message({ string_value: field(string) })),
-  optimization: message({ graph: message({ level: field(integer(-1, 2)) }) }),
+  optimization: message({
+    graph: message({ level: field(integer(-1, 2)) }),
+    priority: word('PRIORITY_MIN', 'PRIORITY_DEFAULT'),
+    eager_batching: bool,
+    input_pinned_memory: message({ enable: bool }),
+    cuda: message({
+      graphs: bool,
+      graph_spec: list(message({ batch_size: field(integer(0, 9)), input: map(key, message({ dim: dims })) })),
+    }),
+  }),
   model_warmup: list(
     message({
       name: field(string),

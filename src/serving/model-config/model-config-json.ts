@@ -1,4 +1,6 @@
 import type { DataType } from '../../tensor/index.ts'
+import { messageJson } from './config-tree-json.ts'
+import type { Tree } from './config-tree.ts'
 import type {
   DynamicBatchingConfig,
   ModelConfig,
@@ -8,109 +10,82 @@ import type {
   WarmupSample,
 } from './model-config.ts'
 
-/** 64-bit numbers are strings in proto3 JSON. */
-const int64 = (value: number): string => String(value)
-
-const typeName = (datatype: DataType): string => `TYPE_${datatype === 'BYTES' ? 'STRING' : datatype}`
-
 /** The configuration as proto3 JSON under Triton's names, defaults included, as its config endpoint answers. */
-export const modelConfigToJson = (config: ModelConfig): Record<string, unknown> => ({
+export const modelConfigToJson = (config: ModelConfig): Record<string, unknown> =>
+  messageJson('ModelConfig', configTree(config))
+
+const configTree = (config: ModelConfig): Tree => ({
+  ...config.kept,
   name: config.name,
   platform: config.platform,
   backend: config.backend,
-  runtime: '',
-  version_policy: versionPolicyJson(config.versionPolicy),
+  version_policy: versionPolicyTree(config.versionPolicy),
   max_batch_size: config.maxBatchSize,
-  input: config.inputs.map((input) => ({
-    ...tensorJson(input),
-    format: 'FORMAT_NONE',
-    is_shape_tensor: false,
-    allow_ragged_batch: false,
-    optional: input.optional,
-    is_non_linear_format_io: false,
-  })),
-  output: config.outputs.map((output) => ({
-    ...tensorJson(output),
-    label_filename: output.labelFilename,
-    is_shape_tensor: false,
-    is_non_linear_format_io: false,
-  })),
-  batch_input: [],
-  batch_output: [],
+  input: config.inputs.map((input) => ({ ...tensorTree(input), optional: input.optional })),
+  output: config.outputs.map((output) => ({ ...tensorTree(output), label_filename: output.labelFilename })),
   optimization: {
-    priority: 'PRIORITY_DEFAULT',
+    ...config.optimization.kept,
     ...(config.optimization.graphLevel === undefined ? {} : { graph: { level: config.optimization.graphLevel } }),
-    input_pinned_memory: { enable: true },
-    output_pinned_memory: { enable: true },
-    gather_kernel_buffer_threshold: 0,
-    eager_batching: false,
   },
-  ...(config.dynamicBatching === undefined ? {} : { dynamic_batching: dynamicBatchingJson(config.dynamicBatching) }),
-  instance_group: config.instanceGroups.map((group) => ({
-    ...group,
-    secondary_devices: [],
-    profile: [],
-    passive: false,
-    host_policy: '',
-  })),
+  ...(config.dynamicBatching === undefined ? {} : { dynamic_batching: dynamicBatchingTree(config.dynamicBatching) }),
+  instance_group: config.instanceGroups.map(({ name, kind, count, kept }) => ({ ...kept, name, kind, count })),
   default_model_filename: config.defaultModelFilename,
-  cc_model_filenames: {},
-  metric_tags: config.metricTags,
-  parameters: Object.fromEntries(
-    Object.entries(config.parameters).map(([key, value]) => [key, { string_value: value }]),
-  ),
-  model_warmup: config.modelWarmup.map(warmupJson),
+  parameters: new Map(Object.entries(config.parameters).map(([key, value]) => [key, { string_value: value }])),
+  model_warmup: config.modelWarmup.map(warmupTree),
 })
 
-const tensorJson = (tensor: TensorConfig): Record<string, unknown> => ({
+const typeName = (datatype: DataType): string => `TYPE_${datatype === 'BYTES' ? 'STRING' : datatype}`
+
+const tensorTree = (tensor: TensorConfig): Tree => ({
+  ...tensor.kept,
   name: tensor.name,
   data_type: typeName(tensor.dataType),
-  dims: tensor.dims.map(int64),
-  ...(tensor.reshape === undefined ? {} : { reshape: { shape: tensor.reshape.map(int64) } }),
+  dims: tensor.dims,
+  ...(tensor.reshape === undefined ? {} : { reshape: { shape: tensor.reshape } }),
 })
 
-const versionPolicyJson = (policy: VersionPolicy): Record<string, unknown> => {
+const versionPolicyTree = (policy: VersionPolicy): Tree => {
   switch (policy.kind) {
     case 'all':
       return { all: {} }
     case 'specific':
-      return { specific: { versions: policy.versions.map(int64) } }
+      return { specific: { versions: policy.versions } }
     case 'latest':
       return { latest: { num_versions: policy.numVersions } }
   }
 }
 
-const dynamicBatchingJson = (batching: DynamicBatchingConfig): Record<string, unknown> => ({
+const dynamicBatchingTree = (batching: DynamicBatchingConfig): Tree => ({
   preferred_batch_size: batching.preferredBatchSize,
-  max_queue_delay_microseconds: int64(batching.maxQueueDelayMicroseconds),
+  max_queue_delay_microseconds: batching.maxQueueDelayMicroseconds,
   preserve_ordering: batching.preserveOrdering,
-  priority_levels: int64(batching.priorityLevels),
-  default_priority_level: int64(batching.defaultPriorityLevel),
+  priority_levels: batching.priorityLevels,
+  default_priority_level: batching.defaultPriorityLevel,
   ...(batching.defaultQueuePolicy === undefined
     ? {}
-    : { default_queue_policy: queuePolicyJson(batching.defaultQueuePolicy) }),
-  priority_queue_policy: Object.fromEntries(
-    [...batching.priorityQueuePolicy].map(([level, policy]) => [level, queuePolicyJson(policy)]),
+    : { default_queue_policy: queuePolicyTree(batching.defaultQueuePolicy) }),
+  priority_queue_policy: new Map(
+    [...batching.priorityQueuePolicy].map(([level, policy]) => [String(level), queuePolicyTree(policy)]),
   ),
 })
 
-const queuePolicyJson = (policy: QueuePolicyConfig): Record<string, unknown> => ({
+const queuePolicyTree = (policy: QueuePolicyConfig): Tree => ({
   timeout_action: policy.timeoutAction === 'delay' ? 'DELAY' : 'REJECT',
-  default_timeout_microseconds: int64(policy.defaultTimeoutMicroseconds),
+  default_timeout_microseconds: policy.defaultTimeoutMicroseconds,
   allow_timeout_override: policy.allowTimeoutOverride,
   max_queue_size: policy.maxQueueSize,
 })
 
-const warmupJson = (sample: WarmupSample): Record<string, unknown> => ({
+const warmupTree = (sample: WarmupSample): Tree => ({
   name: sample.name,
   batch_size: sample.batchSize,
   count: sample.count,
-  inputs: Object.fromEntries(
+  inputs: new Map(
     Object.entries(sample.inputs).map(([name, { dataType, dims, source }]) => [
       name,
       {
         data_type: typeName(dataType),
-        dims: dims.map(int64),
+        dims,
         ...(source.kind === 'file' ? { input_data_file: source.file } : { [`${source.kind}_data`]: true }),
       },
     ]),

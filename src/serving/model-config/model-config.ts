@@ -1,4 +1,6 @@
 import type { DataType } from '../../tensor/index.ts'
+import { unwrittenOptimization } from './config-defaults.ts'
+import type { Tree } from './config-tree.ts'
 
 /** Which versions of a model should be served. */
 export type VersionPolicy =
@@ -11,11 +13,12 @@ export interface TensorConfig {
   readonly name: string
   readonly dataType: DataType
   readonly dims: readonly number[]
-  /** The dims that the model itself has, when they are written beside those of requests. */
+  /** The dims that the model itself has, when they differ from those of requests. Empty for a scalar. */
   readonly reshape: readonly number[] | undefined
   readonly optional: boolean
   /** File in the model's folder with one class label a line; empty for none. Outputs only. */
   readonly labelFilename: string
+  readonly kept: Tree
 }
 
 export interface QueuePolicyConfig {
@@ -42,7 +45,7 @@ export interface InstanceGroup {
   readonly name: string
   readonly kind: InstanceKind
   readonly count: number
-  readonly gpus: readonly number[]
+  readonly kept: Tree
 }
 
 export interface WarmupInput {
@@ -61,7 +64,10 @@ export interface WarmupSample {
   readonly inputs: Readonly<Record<string, WarmupInput>>
 }
 
-/** A model's configuration: Triton's ModelConfig as far as this server acts on it. */
+/**
+ * A model's configuration: Triton's ModelConfig as far as this server acts on it. What else was written is in `kept` of
+ * the message where it stands, to be shown.
+ */
 export interface ModelConfig {
   readonly name: string
   readonly platform: string
@@ -77,8 +83,8 @@ export interface ModelConfig {
   readonly parameters: Readonly<Record<string, string>>
   /** Empty for the engine's own default. */
   readonly defaultModelFilename: string
-  readonly optimization: { readonly graphLevel: number | undefined }
-  readonly metricTags: Readonly<Record<string, string>>
+  readonly optimization: { readonly graphLevel: number | undefined; readonly kept: Tree }
+  readonly kept: Tree
   /** Names of the fields that were written, so that completion can tell 0 from nothing. */
   readonly written: ReadonlySet<string>
 }
@@ -97,8 +103,8 @@ export const emptyModelConfig = (name: string): ModelConfig => ({
   modelWarmup: [],
   parameters: {},
   defaultModelFilename: '',
-  optimization: { graphLevel: undefined },
-  metricTags: {},
+  optimization: { graphLevel: undefined, kept: unwrittenOptimization },
+  kept: {},
   written: new Set(),
 })
 

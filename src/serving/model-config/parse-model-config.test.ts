@@ -107,32 +107,16 @@ model_warmup { name: "long" batch_size: 64 inputs { key: "ids" value: { data_typ
 response_cache { enable: false }
 `
 
-/** Every kind of field that means something to Triton alone. */
-const tritonOnly = `
-runtime: "x.so"
-batch_input { kind: BATCH_ITEM_SHAPE target_name: "a" data_type: TYPE_FP32 source_input: "b" }
-batch_output { kind: BATCH_SCATTER_WITH_INPUT_SHAPE target_name: "a" source_input: "b" }
-optimization {
-  cuda { graphs: true graph_spec { batch_size: 4 input { key: "x" value { dim: [ 4 ] } } graph_lower_bound { batch_size: 1 } } }
-  execution_accelerators { gpu_execution_accelerator { name: "tensorrt" parameters { key: "precision_mode" value: "FP16" } } }
-  input_pinned_memory { enable: true }
-}
-instance_group { rate_limiter { resources { name: "r" global: true count: 2 } priority: 2 } secondary_devices { kind: KIND_NVDLA device_id: 0 } }
-model_operations { op_library_filename: "ops.so" }
-model_repository_agents { agents { name: "checksum" parameters { key: "a" value: "b" } } }
-model_metrics { metric_control { metric_identifier { family: "f" } histogram_options { buckets: [ 0.5, 1 ] } } }
-`
-
 describe('config.pbtxt', () => {
   it('of a simple model gives its tensors, types and batch size', () => {
     const config = parse(simple)
     expect(config).toMatchObject({ name: 'simple', platform: 'onnxruntime_onnx', maxBatchSize: 8 })
     expect(config.inputs).toEqual([
-      { name: 'x', dataType: 'FP32', dims: [-1, 16], optional: false, labelFilename: '' },
-      { name: 's', dataType: 'BYTES', dims: [1], optional: true, labelFilename: '' },
+      { name: 'x', dataType: 'FP32', dims: [-1, 16], optional: false, labelFilename: '', kept: {} },
+      { name: 's', dataType: 'BYTES', dims: [1], optional: true, labelFilename: '', kept: {} },
     ])
     expect(config.outputs).toEqual([
-      { name: 'y', dataType: 'INT64', dims: [16, 8], optional: false, labelFilename: 'labels.txt' },
+      { name: 'y', dataType: 'INT64', dims: [16, 8], optional: false, labelFilename: 'labels.txt', kept: {} },
     ])
     expect(config.written.has('max_batch_size')).toBe(true)
   })
@@ -195,14 +179,17 @@ describe('config.pbtxt', () => {
   it('gives instances, parameters, tags and versions', () => {
     const config = parse(everything)
     expect(config.instanceGroups).toEqual([
-      { name: 'cpu', kind: 'KIND_CPU', count: 2, gpus: [] },
-      { name: '', kind: 'KIND_GPU', count: 1, gpus: [0, 1] },
+      { name: 'cpu', kind: 'KIND_CPU', count: 2, kept: {} },
+      { name: '', kind: 'KIND_GPU', count: 1, kept: { gpus: [0, 1] } },
     ])
     expect(Object.entries(config.parameters)).toEqual([
       ['a', 'b'],
       ['__proto__', 'data'],
     ])
-    expect(config).toMatchObject({ metricTags: { team: 'red' }, optimization: { graphLevel: -1 } })
+    expect(config).toMatchObject({
+      kept: { metric_tags: new Map([['team', 'red']]) },
+      optimization: { graphLevel: -1 },
+    })
     expect(config.versionPolicy).toEqual({ kind: 'specific', versions: [1, 3] })
     expect(parse('version_policy { all { } }').versionPolicy).toEqual({ kind: 'all' })
     expect(parse('version_policy { latest { num_versions: 2 } }').versionPolicy).toEqual({
@@ -254,25 +241,6 @@ describe('config.pbtxt', () => {
     for (const word of ['yes', '2', 'constructor', 'toString']) expect(textProblems(optional(word))).toHaveLength(1)
   })
 
-  it('warns of fields that are understood but have no effect', () => {
-    const { warnings } = parseModelConfigText(
-      'input {\n name: "x" data_type: TYPE_FP32 format: FORMAT_NCHW\n}\nmodel_metrics { metric_control { } }',
-      'config.pbtxt',
-    )
-    expect(warnings).toEqual(["line 2: 'format' has no effect here", "line 4: 'model_metrics' has no effect here"])
-  })
-
-  it.each([
-    ['sequence_batching { max_sequence_idle_microseconds: 5 }', 'sequence_batching'],
-    ['ensemble_scheduling { step [ ] }', 'ensemble_scheduling'],
-    ['model_transaction_policy { decoupled: true }', 'decoupled models'],
-    ['response_cache { enable: true }', 'response_cache'],
-  ])('refuses %s, which changes what answers mean', (text, what) => {
-    expect(textProblems(text)[0]).toMatch(new RegExp(`^config.pbtxt: ${what} (is|are) not supported$`))
-    expect(textProblems('sequence_batching { }\nnam: 1')).toHaveLength(2)
-    expect(textProblems('model_transaction_policy { decoupled: false } response_cache { enable: false }')).toEqual([])
-  })
-
   it('refuses types and kinds that there are not', () => {
     expect(textProblems('input { name: "x" data_type: TYPE_FLOAT }')).toEqual([
       expect.stringMatching(/^config.pbtxt: line 1: 'data_type' must be one of TYPE_INVALID, .*'TYPE_FLOAT' is none$/),
@@ -314,19 +282,6 @@ describe('config.pbtxt', () => {
   ])('refuses %s, out of its range', (text, name, greatest) => {
     expect(textProblems(text)).toEqual([
       expect.stringMatching(new RegExp(`'${name}' must be an integer from -?\\d+ to ${greatest}$`)),
-    ])
-  })
-
-  it('takes Triton fields without effect only as Triton knows them', () => {
-    const { config, warnings } = parseModelConfigText(tritonOnly, 'config.pbtxt')
-    expect({ ...config, written: emptyModelConfig('').written, instanceGroups: [] }).toEqual(emptyModelConfig(''))
-    expect(config.instanceGroups).toHaveLength(1)
-    const unused =
-      'runtime batch_input batch_output cuda execution_accelerators input_pinned_memory rate_limiter secondary_devices ' +
-      'model_operations model_repository_agents model_metrics'
-    expect(warnings.map((warning) => /'(.*)'/.exec(warning)?.[1])).toEqual(unused.split(' '))
-    expect(textProblems('optimization { cuda { graph: true } }')).toEqual([
-      "config.pbtxt: line 1: unknown field 'graph'; did you mean 'graphs'?",
     ])
   })
 

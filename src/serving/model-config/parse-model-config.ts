@@ -1,4 +1,5 @@
 import type { DataType } from '../../tensor/index.ts'
+import { keptFields, unwrittenOptimization } from './config-defaults.ts'
 import { ConfigError } from './config-error.ts'
 import type { ReadTree, Tree, TreeValue } from './config-tree.ts'
 import { treeOfJson, treeOfText } from './config-tree.ts'
@@ -60,27 +61,17 @@ const dataType = (tree: Tree): DataType => {
   return name === 'STRING' ? 'BYTES' : (name as DataType)
 }
 
-/** What a configuration may say that changes what the model's answers mean, and that this server can't do. */
-const unsupported = (tree: Tree): string[] => [
-  ...(tree['sequence_batching'] === undefined ? [] : ['sequence_batching is not supported']),
-  ...(tree['ensemble_scheduling'] === undefined ? [] : ['ensemble_scheduling is not supported']),
-  ...(flag(child(tree, 'model_transaction_policy') ?? {}, 'decoupled') ? ['decoupled models are not supported'] : []),
-  ...(flag(child(tree, 'response_cache') ?? {}, 'enable') ? ['response_cache is not supported'] : []),
-]
-
 const modelConfig = ({ tree, problems, warnings }: ReadTree): ParsedConfig => {
-  const found = [...problems, ...unsupported(tree)]
-  if (found.length > 0) throw new ConfigError(found)
+  if (problems.length > 0) throw new ConfigError(problems)
   const batching = child(tree, 'dynamic_batching')
-  const graph = child(child(tree, 'optimization') ?? {}, 'graph')
   const config: ModelConfig = {
     name: text(tree, 'name'),
     platform: text(tree, 'platform'),
     backend: text(tree, 'backend'),
     versionPolicy: versionPolicy(child(tree, 'version_policy')),
     maxBatchSize: number(tree, 'max_batch_size'),
-    inputs: trees(tree, 'input').map(tensorConfig),
-    outputs: trees(tree, 'output').map(tensorConfig),
+    inputs: trees(tree, 'input').map((input) => tensorConfig(input, 'Input')),
+    outputs: trees(tree, 'output').map((output) => tensorConfig(output, 'Output')),
     dynamicBatching: batching === undefined ? undefined : dynamicBatching(batching),
     instanceGroups: trees(tree, 'instance_group').map(instanceGroup),
     modelWarmup: trees(tree, 'model_warmup').map(warmupSample),
@@ -88,8 +79,8 @@ const modelConfig = ({ tree, problems, warnings }: ReadTree): ParsedConfig => {
       [...map(tree, 'parameters')].map(([key, value]) => [key, text(value as Tree, 'string_value')]),
     ),
     defaultModelFilename: text(tree, 'default_model_filename'),
-    optimization: { graphLevel: graph === undefined ? undefined : number(graph, 'level') },
-    metricTags: Object.fromEntries([...map(tree, 'metric_tags')].map(([key, value]) => [key, String(value)])),
+    optimization: optimization(child(tree, 'optimization') ?? {}),
+    kept: keptFields('ModelConfig', tree),
     written: new Set(Object.keys(tree)),
   }
   return { config, warnings }
@@ -103,7 +94,15 @@ const versionPolicy = (tree: Tree | undefined): VersionPolicy => {
   return { kind: 'latest', numVersions: latest === undefined ? 1 : number(latest, 'num_versions') }
 }
 
-const tensorConfig = (tree: Tree): TensorConfig => {
+const optimization = (tree: Tree): ModelConfig['optimization'] => {
+  const graph = child(tree, 'graph')
+  return {
+    graphLevel: graph === undefined ? undefined : number(graph, 'level'),
+    kept: { ...unwrittenOptimization, ...keptFields('Optimization', tree) },
+  }
+}
+
+const tensorConfig = (tree: Tree, message: 'Input' | 'Output'): TensorConfig => {
   const reshape = child(tree, 'reshape')
   return {
     name: text(tree, 'name'),
@@ -112,6 +111,7 @@ const tensorConfig = (tree: Tree): TensorConfig => {
     reshape: reshape === undefined ? undefined : numbers(reshape, 'shape'),
     optional: flag(tree, 'optional'),
     labelFilename: text(tree, 'label_filename'),
+    kept: keptFields(message, tree),
   }
 }
 
@@ -141,7 +141,7 @@ const instanceGroup = (tree: Tree): InstanceGroup => ({
   name: text(tree, 'name'),
   kind: (tree['kind'] ?? 'KIND_AUTO') as InstanceKind,
   count: tree['count'] === undefined ? 1 : number(tree, 'count'),
-  gpus: numbers(tree, 'gpus'),
+  kept: keptFields('InstanceGroup', tree),
 })
 
 const warmupSample = (tree: Tree): WarmupSample => ({

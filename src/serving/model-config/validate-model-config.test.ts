@@ -84,14 +84,40 @@ describe('the check of a configuration', () => {
     ])
   })
 
-  it('refuses a reshape, unless it changes nothing', () => {
-    const input = (shape: string): string =>
-      `input { name: "x" data_type: TYPE_FP32 dims: [ 3, 8 ] reshape { shape: [ ${shape} ] } }`
-    expect(problems(input('1, 3, 8'))).toEqual([
-      "input 'x': reshape to [1,3,8] is not supported; write dims as the model has them",
-    ])
-    expect(problems(input(''))).toHaveLength(1)
-    expect(problems(input('3, 8'))).toEqual([])
+  const reshaped = (dims: string, shape: string, what = 'input'): string =>
+    `${what} { name: "x" data_type: TYPE_FP32 dims: [ ${dims} ] reshape { shape: [ ${shape} ] } }`
+
+  it.each([
+    ['3, 8', '1, 3, 8'],
+    ['24', '2, 3, 4'],
+    ['1', ''],
+    ['', '1'],
+    ['2, 4, -1, 6', '8, -1, 1, 6'],
+    ['-1, -1', '-1, 1, -1'],
+  ])('takes dims [%s] with the reshape [%s]', (dims, shape) => {
+    for (const what of ['input', 'output']) expect(problems(reshaped(dims, shape, what))).toEqual([])
+  })
+
+  it.each([
+    ['3,8', '3,7'],
+    ['3', ''],
+    ['-1', '3'],
+    ['-1,4', '4,-1'],
+    ['-1,-1', '-1'],
+    ['9007199254740991,9', '9,9007199254740991'],
+  ])('refuses dims [%s] with the reshape [%s], which holds another number of elements', (dims, shape) => {
+    for (const what of ['input', 'output']) {
+      expect(problems(reshaped(dims, shape, what))).toEqual([
+        `${what} 'x' has dims [${dims}] and reshape [${shape}]; both must hold as many elements, also between dimensions of -1`,
+      ])
+    }
+  })
+
+  it('refuses a reshape with sizes that there are not', () => {
+    for (const shape of ['0', '-2', '1,0'])
+      expect(problems(reshaped('1', shape))).toEqual([
+        `input 'x' has reshape [${shape}]; each is above 0, or -1 for any size`,
+      ])
   })
 
   it('refuses warm-up that can not be run', () => {

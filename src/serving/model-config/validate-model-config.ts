@@ -55,16 +55,40 @@ const tensorProblems = (tensors: readonly TensorConfig[], what: string): string[
     if (names.has(tensor.name)) problems.push(`${what} '${tensor.name}' appears twice`)
     names.add(tensor.name)
     const { dims, reshape } = tensor
-    if (reshape !== undefined && reshape.join() !== dims.join()) {
-      problems.push(
-        `${what} '${tensor.name}': reshape to [${reshape.join(',')}] is not supported; write dims as the model has them`,
-      )
-    }
-    if (dims.some((dimension) => dimension === 0 || dimension < -1)) {
+    const wrong = [dims, reshape ?? []].map((shape) => shape.some((dimension) => dimension === 0 || dimension < -1))
+    if (wrong[0] === true)
       problems.push(`${what} '${tensor.name}' has dims [${dims.join(',')}]; each is above 0, or -1 for any size`)
+    if (wrong[1] === true)
+      problems.push(`${what} '${tensor.name}' has reshape [${reshape?.join(',')}]; each is above 0, or -1 for any size`)
+    if (reshape !== undefined && !wrong.includes(true) && !holdsAsMany(dims, reshape)) {
+      problems.push(
+        `${what} '${tensor.name}' has dims [${dims.join(',')}] and reshape [${reshape.join(',')}]; both must hold as many elements, also between dimensions of -1`,
+      )
     }
   }
   return problems
+}
+
+/** Whether two shapes have as many dimensions of -1, and as many elements before, between and after those. */
+const holdsAsMany = (dims: readonly number[], reshape: readonly number[]): boolean => {
+  const counts = elementsBetween(dims)
+  const others = elementsBetween(reshape)
+  return (
+    counts.length === others.length &&
+    counts.every((count, index) => Number.isSafeInteger(count) && count === others[index])
+  )
+}
+
+const elementsBetween = (shape: readonly number[]): number[] => {
+  const counts: number[] = []
+  let count = 1
+  for (const dimension of shape) {
+    if (dimension === -1) {
+      counts.push(count)
+      count = 1
+    } else count *= dimension
+  }
+  return [...counts, count]
 }
 
 const warmupProblems = ({ modelWarmup, maxBatchSize }: ModelConfig): string[] => {

@@ -1,0 +1,75 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { AppError } from '../../protocol/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import { JsonThreads } from './json-threads.ts'
+import type { InferJson } from './rest-decode.ts'
+
+let threads: JsonThreads | undefined
+
+afterEach(() => threads?.close())
+
+const open = (options: ConstructorParameters<typeof JsonThreads>[0]): JsonThreads =>
+  (threads = new JsonThreads(options))
+
+const json = (text: string): InferJson => {
+  const body = Buffer.from(text)
+  return { body, jsonBytes: body.length, depthMax: 10 }
+}
+const request = (value: number): InferJson =>
+  json(JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: [value] }] }))
+
+const outcome = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'done',
+    (error: unknown) => (error instanceof AppError ? error.code : (error as Error).message),
+  )
+
+/** A thread that answers a tensor with its name, and ends in the ways that names ask for. */
+const program = (source: string): URL =>
+  new URL(
+    `data:text/javascript,${encodeURIComponent(`
+      import { parentPort } from 'node:worker_threads'
+      let answered = 0
+      parentPort.on('message', ({ id, tensor }) => {
+        const name = tensor.name
+        ${source}
+        parentPort.postMessage({ id, kind: 'done', result: name })
+      })`)}`,
+  )
+const named = (name: string): Tensor => ({ name, datatype: 'UINT8', shape: [1], data: new Uint8Array(1) })
+
+describe('a JSON thread that dies', () => {
+  it('over a body it has no memory for: that one is too large, the others are read', async () => {
+    const pool = open({ heapMegabytesMax: 24 })
+    const huge = json(
+      `{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":[${'"0123456789",'.repeat(2e6)}"end"]}]}`,
+    )
+    const work = [pool.decode(request(1)), pool.decode(huge), pool.decode(request(2)), pool.decode(request(3))]
+    expect(await Promise.all(work.map(outcome))).toEqual(['done', 'payload_too_large', 'done', 'done'])
+    await expect(work[1]).rejects.toThrow('the memory to read this JSON exceeds the limit of 25165824 bytes')
+    expect(await outcome(pool.decode(request(4)))).toBe('done')
+  })
+
+  it('by itself: the request in work fails, the others are done by a fresh thread, with their data', async () => {
+    const pool = open({ program: program("if (name === 'kill') process.exit(3)") })
+    const work = ['a', 'kill', 'b', 'c'].map((name) => pool.encode(named(name)))
+    expect(await Promise.all(work.map(outcome))).toEqual(['done', 'the JSON thread ended with code 3', 'done', 'done'])
+    await expect(work[1]).rejects.not.toBeInstanceOf(AppError)
+    expect(await pool.encode(named('later'))).toBe('later')
+  })
+
+  it('again: nobody is tried a third time', async () => {
+    const pool = open({ program: program("if (name !== 'good') throw new Error('broken ' + name)") })
+    const work = ['a', 'b', 'good', 'c'].map((name) => pool.encode(named(name)))
+    expect(await Promise.all(work.map(outcome))).toEqual(['broken a', 'broken b', 'broken b', 'broken b'])
+    expect(await pool.encode(named('good'))).toBe('good')
+  })
+
+  it('because the server ends is not replaced', async () => {
+    const pool = open({ program: program('for (;;) {}') })
+    const work = [pool.encode(named('a')), pool.encode(named('b'))].map(outcome)
+    await pool.close()
+    expect(await Promise.all(work)).toEqual(['shutting_down', 'shutting_down'])
+    expect(await outcome(pool.encode(named('c')))).toBe('shutting_down')
+  })
+})
