@@ -90,7 +90,10 @@ const keepingModules = ({ config, clock, logger }: Environment): Pick<ModuleTabl
   registry: {
     needs: [],
     async open() {
-      const registry = await openRegistryThread({ database: join(config.app.dataDir, 'slipway.db') }, logger)
+      const registry = await openRegistryThread(
+        { database: join(config.app.dataDir, 'slipway.db'), artifacts: join(config.app.dataDir, 'artifacts') },
+        logger,
+      )
       return { value: registry, stop: () => registry.close() }
     },
   },

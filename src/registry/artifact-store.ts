@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../lib/index.ts'
-import type { Blob, Database, Queries } from '../ports/index.ts'
+import type { Blob, BlobStore, Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
 
 export interface Artifact {
@@ -33,16 +33,28 @@ const listMax = 100_000
  */
 export class ArtifactStore {
   readonly #db: Database
+  readonly #blobs: BlobStore
   readonly #clock: Clock
 
-  constructor(db: Database, clock: Clock) {
+  constructor({ db, blobs, clock }: { readonly db: Database; readonly blobs: BlobStore; readonly clock: Clock }) {
     this.#db = db
+    this.#blobs = blobs
     this.#clock = clock
   }
 
   async get(path: string): Promise<Artifact | undefined> {
     const [row] = await this.#db.query<ArtifactRow>('SELECT path, digest, bytes FROM artifacts WHERE path = ?', [path])
     return row
+  }
+
+  /** A small file's bytes; undefined when there is no such file. Fails with `payload_too_large` above the bound. */
+  async read(path: string, bytesMax: number): Promise<Uint8Array | undefined> {
+    const artifact = await this.get(path)
+    if (artifact === undefined) return undefined
+    if (artifact.bytes > bytesMax) throw fail('payload_too_large', { what: path, limitBytes: bytesMax })
+    const pieces: Uint8Array[] = []
+    for await (const piece of this.#blobs.read(artifact.digest)) pieces.push(piece)
+    return Buffer.concat(pieces)
   }
 
   /** Whether bytes may be put there. Asked before they travel, and again when they have arrived. */

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../lib/index.ts'
-import type { Database } from '../ports/index.ts'
+import type { BlobStore, Database } from '../ports/index.ts'
 import { ArtifactStore } from './artifact-store.ts'
 import { EventLog } from './event-log.ts'
 import { defaultExperimentId } from './experiment.ts'
@@ -16,6 +16,8 @@ import { VersionStore } from './version-store.ts'
 export interface RegistryDeps {
   /** With the registry's migrations applied. */
   readonly db: Database
+  /** Where the bytes of artifacts are. */
+  readonly blobs: BlobStore
   readonly clock: Clock
   readonly random: Random
   /** 32 hex digits that were never given before. */
@@ -38,10 +40,10 @@ export interface Registry {
 const artifactLocation = (experimentId: string): string => `mlflow-artifacts:/${experimentId}`
 
 /** Opens the registry; the experiment `Default` is made when it isn't there. */
-export const openRegistry = async ({ db, clock, random, newId }: RegistryDeps): Promise<Registry> => {
+export const openRegistry = async ({ db, blobs, clock, random, newId }: RegistryDeps): Promise<Registry> => {
   const events = new EventLog(clock)
   const nowMs = clock.wallMs()
-  const artifacts = new ArtifactStore(db, clock)
+  const artifacts = new ArtifactStore({ db, blobs, clock })
   const seals = new VersionSeals(artifacts)
   await db.query(
     `INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)

@@ -10,6 +10,7 @@ export {
   type OnnxValue,
 } from './onnx-builder.ts'
 export * from './onnx-models.ts'
+export { openTestRegistry, type TestRegistry } from './open-test-registry.ts'
 export { seededRandom, type SeededRandom } from './seeded-random.ts'
 export { simulate } from './simulate.ts'
 export { startTestApp, type TestApp, type TestAppOptions } from './start-test-app.ts'

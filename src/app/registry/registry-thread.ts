@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { openDiskBlobs } from '../../adapters/disk/index.ts'
 import { openSqlite } from '../../adapters/sqlite/index.ts'
 import { mlflowRoutes } from '../../dialects/mlflow/index.ts'
 import { assert, systemClock, systemRandom } from '../../lib/index.ts'
@@ -14,11 +15,12 @@ import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from 
 const serve = async (): Promise<void> => {
   const port = parentPort
   assert(port !== null, 'this runs on a thread')
-  const { database } = workerData as RegistryThreadData
+  const { database, artifacts } = workerData as RegistryThreadData
   const db = openSqlite({ path: database, clock: systemClock })
   await migrate(db, registryMigrations, systemClock)
   const newId = (): string => randomUUID().replaceAll('-', '')
-  const registry = await openRegistry({ db, clock: systemClock, random: systemRandom, newId })
+  const blobs = await openDiskBlobs({ root: artifacts, clock: systemClock, newId })
+  const registry = await openRegistry({ db, blobs, clock: systemClock, random: systemRandom, newId })
   const routes = mlflowRoutes({ registry })
   const methods = artifactMethods(registry.artifacts)
 

@@ -5,6 +5,8 @@ import type { ErrorCode } from '../../protocol/index.ts'
 export interface RegistryThreadData {
   /** The database's file. */
   readonly database: string
+  /** The artifacts' folder. */
+  readonly artifacts: string
 }
 
 /** A request of HTTP as it crosses to the thread. */
