@@ -25,7 +25,7 @@ export const fullyDecoded = (text: string): string => {
 }
 
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const forbidden = /[\u0000-\u001f\u007f\\#?;]/
+const forbidden = /[\u0000-\u001f\u007f\\#?]/
 
 const isSafe = (path: string): boolean => {
   if (forbidden.test(path) || path.startsWith('/') || /^[a-z]:/i.test(path)) return false

@@ -1,5 +1,5 @@
 export { requireArtifactPath } from './artifact-path.ts'
-export { type Artifact, type ArtifactEntry, ArtifactStore } from './artifact-store.ts'
+export { type Artifact, type ArtifactEntry } from './artifact-store.ts'
 export type { Actor, EventKind, RegistryEvent } from './event-log.ts'
 export type { Experiment, Tag, View } from './experiment.ts'
 export { type LoggedModel, loggedModelStatuses } from './logged-model.ts'

@@ -103,9 +103,15 @@ export class LoggedModelStore {
     })
   }
 
+  /** Deleting a deleted model changes nothing. */
   async delete(modelId: string): Promise<void> {
     const { db, clock } = this.#deps
     await db.transact(async (tx) => {
+      const [deleted] = await tx.query(
+        `SELECT 1 AS deleted FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'deleted'`,
+        [modelId],
+      )
+      if (deleted !== undefined) return
       await requireRow(tx, modelId)
       await tx.query(`UPDATE logged_models SET lifecycle_stage = 'deleted', last_updated_time = ? WHERE model_id = ?`, [
         clock.wallMs(),

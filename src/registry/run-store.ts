@@ -140,12 +140,13 @@ export class RunStore {
     })
   }
 
+  /** Deleting a deleted run changes nothing, nor does restoring an active one. */
   async delete(runId: string): Promise<void> {
-    await this.#setStage(runId, 'active', 'deleted')
+    await this.#setStage(runId, 'deleted')
   }
 
   async restore(runId: string): Promise<void> {
-    await this.#setStage(runId, 'deleted', 'active')
+    await this.#setStage(runId, 'active')
   }
 
   async setTag(runId: string, tag: Tag): Promise<void> {
@@ -165,17 +166,14 @@ export class RunStore {
     })
   }
 
-  async #setStage(runId: string, from: LifecycleStage, to: LifecycleStage): Promise<void> {
+  async #setStage(runId: string, to: LifecycleStage): Promise<void> {
     requireRunId(runId)
     await this.#deps.db.transact(async (tx) => {
       const rows = await tx.query<{ lifecycle_stage: string }>('SELECT lifecycle_stage FROM runs WHERE run_id = ?', [
         runId,
       ])
       const stage = rows[0]?.lifecycle_stage ?? noRun(runId)
-      if (stage !== from)
-        throw fail('invalid_parameter', {
-          reason: `The run ${runId} must be in the '${from}' state. Current state is ${stage}.`,
-        })
+      if (stage === to) return
       await tx.query('UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_id = ?', [
         to,
         to === 'deleted' ? this.#deps.clock.wallMs() : null,

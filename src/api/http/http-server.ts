@@ -13,6 +13,7 @@ import { NodeExchange } from './node-exchange.ts'
 import { awaitsContinue, checkHead, hasUnreadBody, readTarget } from './request-head.ts'
 import { Router } from './router.ts'
 import { sendBody } from './send-body.ts'
+import { sendStream } from './send-stream.ts'
 
 export interface HttpOptions extends BodyLimits {
   readonly host: string
@@ -149,15 +150,14 @@ export class HttpServer {
 
   #send(response: ServerResponse, reply: Reply, ends: boolean): void {
     if (response.destroyed || response.headersSent) return
-    if (reply.headers !== undefined) {
-      for (const name in reply.headers) response.setHeader(name, reply.headers[name] ?? '')
-    }
+    for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
     if (reply.contentType !== undefined) response.setHeader('content-type', reply.contentType)
     const connection = this.#open.get(response.req.socket)
     if (ends) connection?.endAfterAnswer()
     if (ends || (this.#closing && (connection?.inside ?? 0) <= 1)) response.setHeader('connection', 'close')
     response.statusCode = reply.status
-    sendBody(response, reply.body ?? '')
+    if (reply.stream === undefined) sendBody(response, reply.body ?? '')
+    else sendStream(response, reply.stream).catch((error: unknown) => this.#unexpected(error))
   }
 
   #parserFailed(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -9,6 +9,9 @@ const artifactMethodNames = [
   'put',
   'list',
   'delete',
+  'runRoot',
+  'versionRoot',
+  'loggedModelRoot',
 ] as const satisfies readonly (keyof ArtifactIndex)[]
 
 export const artifactMethods = (

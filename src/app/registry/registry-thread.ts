@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDiskBlobs } from '../../adapters/disk/index.ts'
 import { openSqlite } from '../../adapters/sqlite/index.ts'
-import { mlflowRoutes } from '../../dialects/mlflow/index.ts'
+import { artifactIndex, mlflowRoutes } from '../../dialects/mlflow/index.ts'
 import { assert, systemClock, systemRandom } from '../../lib/index.ts'
 import { migrate } from '../../ports/index.ts'
 import { AppError } from '../../protocol/index.ts'
@@ -22,7 +22,7 @@ const serve = async (): Promise<void> => {
   const blobs = await openDiskBlobs({ root: artifacts, clock: systemClock, newId })
   const registry = await openRegistry({ db, blobs, clock: systemClock, random: systemRandom, newId })
   const routes = mlflowRoutes({ registry })
-  const methods = artifactMethods(registry.artifacts)
+  const methods = artifactMethods(artifactIndex(registry))
 
   const answer = async (call: ThreadCall): Promise<ThreadAnswer> => {
     const { id } = call

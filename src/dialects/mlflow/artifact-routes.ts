@@ -1,14 +1,11 @@
 import type { BlobStore } from '../../ports/index.ts'
 import { fail, jsonReply } from '../../protocol/index.ts'
 import type { Exchange, Reply, Route } from '../../protocol/index.ts'
-import type { ArtifactStore } from '../../registry/index.ts'
 import { requireArtifactPath } from '../../registry/index.ts'
 import { inMlflowShape } from './endpoint.ts'
+import type { ArtifactIndex } from './artifact-index.ts'
 import { byteRange } from './byte-range.ts'
 import { mediaType } from './media-type.ts'
-
-/** Which bytes are where; in another thread, next to the database. */
-export type ArtifactIndex = Pick<ArtifactStore, 'get' | 'requireOpen' | 'put' | 'list' | 'delete'>
 
 export interface ArtifactRoutesDeps {
   readonly artifacts: ArtifactIndex
@@ -16,8 +13,11 @@ export interface ArtifactRoutesDeps {
   readonly uploadBytesMax: number
 }
 
-const upload = async (exchange: Exchange, { artifacts, blobs, uploadBytesMax }: ArtifactRoutesDeps): Promise<Reply> => {
-  const path = requireArtifactPath(exchange.params['path'] ?? '')
+export const upload = async (
+  path: string,
+  exchange: Exchange,
+  { artifacts, blobs, uploadBytesMax }: ArtifactRoutesDeps,
+): Promise<Reply> => {
   await artifacts.requireOpen(path)
   const blob = await blobs.put(exchange.bodyStream(), { bytesMax: uploadBytesMax })
   await artifacts.put(path, blob)
@@ -25,8 +25,11 @@ const upload = async (exchange: Exchange, { artifacts, blobs, uploadBytesMax }: 
 }
 
 /** A file as an attachment: what a browser would show of it could be anything that somebody logged. */
-const download = async (exchange: Exchange, { artifacts, blobs }: ArtifactRoutesDeps): Promise<Reply> => {
-  const path = requireArtifactPath(exchange.params['path'] ?? '')
+export const download = async (
+  path: string,
+  exchange: Exchange,
+  { artifacts, blobs }: ArtifactRoutesDeps,
+): Promise<Reply> => {
   const artifact = await artifacts.get(path)
   if (artifact === undefined) throw fail('artifact_missing', { path })
   const range = byteRange(exchange.header('range'), artifact.bytes)
@@ -54,17 +57,16 @@ const listing = async (exchange: Exchange, { artifacts }: ArtifactRoutesDeps): P
   const asked = exchange.query.get('path') ?? ''
   const folder = asked === '' || asked === '/' ? '' : requireArtifactPath(asked)
   const entries = await artifacts.list(folder)
-  return jsonReply({
-    files: entries.map(({ name, isFolder, bytes }) => ({
-      path: name,
-      is_dir: isFolder,
-      ...(bytes === undefined ? {} : { file_size: bytes }),
-    })),
-  })
+  const files = entries.map(({ name, isFolder, bytes }) => ({
+    path: name,
+    is_dir: isFolder,
+    ...(bytes === undefined ? {} : { file_size: bytes }),
+  }))
+  return jsonReply(files.length === 0 ? {} : { files })
 }
 
-/** The artifacts themselves, streamed both ways (MLflow's `mlflow-artifacts`). */
-export const artifactRoutes = (deps: ArtifactRoutesDeps): Route[] =>
+/** The artifacts as one tree of paths (MLflow's `mlflow-artifacts`). */
+export const artifactTreeRoutes = (deps: ArtifactRoutesDeps): Route[] =>
   ['/api', '/ajax-api'].flatMap((prefix): Route[] => {
     const root = `${prefix}/2.0/mlflow-artifacts/artifacts`
     return [
@@ -80,14 +82,16 @@ export const artifactRoutes = (deps: ArtifactRoutesDeps): Route[] =>
         path: `${root}/{path*}`,
         needs: 'registry.read',
         doc: 'Downloads an artifact, or a range of it.',
-        handle: (exchange) => inMlflowShape(() => download(exchange, deps)),
+        handle: (exchange) =>
+          inMlflowShape(() => download(requireArtifactPath(exchange.params['path'] ?? ''), exchange, deps)),
       },
       {
         method: 'PUT',
         path: `${root}/{path*}`,
         needs: 'registry.write',
         doc: 'Uploads an artifact.',
-        handle: (exchange) => inMlflowShape(() => upload(exchange, deps)),
+        handle: (exchange) =>
+          inMlflowShape(() => upload(requireArtifactPath(exchange.params['path'] ?? ''), exchange, deps)),
       },
       {
         method: 'DELETE',

@@ -83,9 +83,9 @@ export const experimentEndpoints: readonly Endpoint[] = [
     path: 'experiments/update',
     needs: 'registry.write',
     doc: 'Renames an experiment.',
-    input: { ...id, new_name: text },
+    input: { ...id, new_name: required(text) },
     async run({ registry }, { experiment_id: experimentId, new_name: name }) {
-      if (name !== undefined && name !== '') await registry.experiments.rename(experimentId, name)
+      await registry.experiments.rename(experimentId, name)
       return {}
     },
   }),

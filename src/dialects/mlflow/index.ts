@@ -1,4 +1,7 @@
 import type { Route } from '../../protocol/index.ts'
+import { artifactPageRoutes } from './artifact-page-routes.ts'
+import type { ArtifactRoutesDeps } from './artifact-routes.ts'
+import { artifactTreeRoutes } from './artifact-routes.ts'
 import type { EndpointDeps } from './endpoint.ts'
 import { endpointRoutes } from './endpoint.ts'
 import { experimentEndpoints } from './experiment-endpoints.ts'
@@ -8,7 +11,7 @@ import { registeredModelEndpoints } from './registered-model-endpoints.ts'
 import { runArtifactEndpoints } from './run-artifact-endpoints.ts'
 import { runEndpoints } from './run-endpoints.ts'
 
-export { type ArtifactIndex, artifactRoutes, type ArtifactRoutesDeps } from './artifact-routes.ts'
+export { artifactIndex, type ArtifactIndex } from './artifact-index.ts'
 export { serverRoutes } from './server-routes.ts'
 
 /** MLflow's tracking and registry API. */
@@ -24,3 +27,9 @@ export const mlflowRoutes = (deps: EndpointDeps): Route[] =>
     ],
     deps,
   )
+
+/** The bytes of artifacts, streamed both ways. */
+export const artifactRoutes = (deps: ArtifactRoutesDeps): Route[] => [
+  ...artifactTreeRoutes(deps),
+  ...artifactPageRoutes(deps),
+]

@@ -81,7 +81,7 @@ export const loggedModelEndpoints: readonly Endpoint[] = [
     needs: 'registry.read',
     doc: 'Searches the logged models of experiments.',
     input: {
-      experiment_ids: list(required(text)),
+      experiment_ids: required(list(required(text))),
       filter: text,
       datasets: items({ dataset_name: required(text), dataset_digest: text }),
       max_results: integer,
@@ -111,7 +111,8 @@ export const loggedModelEndpoints: readonly Endpoint[] = [
     doc: 'Sets tags of a logged model.',
     input: { ...id, tags: items(tagFields) },
     async run({ registry }, input) {
-      return { model: loggedModelView(await registry.loggedModels.setTags(input.model_id, input.tags)) }
+      await registry.loggedModels.setTags(input.model_id, input.tags)
+      return {}
     },
   }),
   endpoint({

@@ -79,27 +79,30 @@ export const runView = (run: Run): object => {
     info: runInfoView(run.info),
     data: lists({ metrics: run.metrics.map(metricView), params: run.params.map(tagView), tags: run.tags.map(tagView) }),
     inputs,
-    ...(Object.keys(outputs).length === 0 ? {} : { outputs }),
+    outputs,
   }
 }
 
 export const loggedModelView = (model: LoggedModel): object => ({
-  info: set({
-    model_id: model.modelId,
-    experiment_id: model.experimentId,
-    name: model.name,
-    creation_timestamp_ms: model.creationTime,
-    last_updated_timestamp_ms: model.lastUpdatedTime,
-    artifact_uri: model.artifactUri,
-    status: model.status,
-    model_type: model.modelType,
-    source_run_id: model.sourceRunId,
-    status_message: model.statusMessage,
-    ...lists({
-      tags: model.tags.map(tagView),
-      registrations: model.registrations.map(({ name, version }) => ({ name, version: String(version) })),
+  info: {
+    // These two are there also when they are empty.
+    model_type: model.modelType ?? '',
+    source_run_id: model.sourceRunId ?? '',
+    ...set({
+      model_id: model.modelId,
+      experiment_id: model.experimentId,
+      name: model.name,
+      creation_timestamp_ms: model.creationTime,
+      last_updated_timestamp_ms: model.lastUpdatedTime,
+      artifact_uri: model.artifactUri,
+      status: model.status,
+      status_message: model.statusMessage,
+      ...lists({
+        tags: model.tags.map(tagView),
+        registrations: model.registrations.map(({ name, version }) => ({ name, version: String(version) })),
+      }),
     }),
-  }),
+  },
   data: lists({
     params: model.params.map(tagView),
     metrics: model.metrics.map((metric) =>
@@ -115,6 +118,10 @@ export const loggedModelView = (model: LoggedModel): object => ({
 })
 
 export const modelVersionView = (version: ModelVersion): object => ({
+  // These three are there also when they are empty.
+  description: version.description,
+  run_id: version.runId,
+  run_link: version.runLink,
   ...set({
     name: version.name,
     version: String(version.version),
@@ -122,12 +129,9 @@ export const modelVersionView = (version: ModelVersion): object => ({
     last_updated_timestamp: version.lastUpdatedTime,
     user_id: version.userId === 'anonymous' ? undefined : version.userId,
     current_stage: version.stage,
-    description: version.description,
     source: version.source,
-    run_id: version.runId,
     status: version.status,
     status_message: version.statusMessage,
-    run_link: version.runLink,
     model_id: version.modelId,
   }),
   ...lists({ tags: version.tags.map(tagView), aliases: version.aliases }),

@@ -16,7 +16,8 @@ export function readValue(tokens: TokenCursor, found: FoundRule): SearchScalar {
 }
 
 function readNumber(token: FilterToken, found: FoundRule): number {
-  const value = token.kind === 'number' ? Number(token.text) : Number.NaN
+  const written = token.kind === 'number' || ('quoted' in found.rule && token.kind === 'string')
+  const value = written ? Number(token.kind === 'string' ? token.value : token.text) : Number.NaN
   if (Number.isFinite(value)) return value
   const wanted = found.entity === 'attribute' ? `numeric attribute: ${found.key}` : label(found)
   throw new SearchError(`Expected numeric value type for ${wanted}. Found ${shown(token.text)}`)

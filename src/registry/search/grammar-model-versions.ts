@@ -5,7 +5,7 @@ export const modelVersionsGrammar: SearchGrammar = {
   attributePrefixes: ['attribute', 'attributes', 'attr'],
   attributes: [
     { key: 'name', type: 'text' },
-    { key: 'version_number', type: 'number' },
+    { key: 'version_number', type: 'number', quoted: true },
     { key: 'run_id', type: 'text', lists: true, order: false },
     { key: 'source_path', type: 'text', order: false },
     { key: 'creation_timestamp', type: 'number', filter: false },

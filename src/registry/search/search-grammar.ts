@@ -11,6 +11,8 @@ export interface AttributeRule {
   readonly filter?: false
   /** False: may only be filtered on. */
   readonly order?: false
+  /** A number that may be quoted, since replies give it as text. */
+  readonly quoted?: true
   /** IN and NOT IN on text; numbers always take lists. */
   readonly lists?: true
 }

@@ -24,6 +24,7 @@ export const modelVersionsTarget: SearchTarget = {
     ],
   ]),
   order: [
+    { entity: 'attribute', key: 'last_updated_timestamp', ascending: false },
     { entity: 'attribute', key: 'name', ascending: true },
     { entity: 'attribute', key: 'version_number', ascending: false },
   ],

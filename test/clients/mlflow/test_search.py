@@ -183,7 +183,6 @@ def test_search_gives_a_data_frame(runs):
         "nobody.key = '1'",
         "attributes.nobody = '1'",
         "attributes.status IN ('RUNNING')",
-        "metrics.accuracy > 1 OR metrics.accuracy < 0",
         "metrics.accuracy > 1; DROP TABLE runs",
         "tags.kind = 'open",
         "= 1",
@@ -272,7 +271,7 @@ def test_experiments_come_in_pages(client, experiments):
     assert len(first) == 2 and first.token and not second.token
 
 
-@pytest.mark.parametrize("filter_string", ["nobody = '1'", "name > '1'", "name = 1", "name = 'a' OR name = 'b'", "creation_time LIKE '1'"])
+@pytest.mark.parametrize("filter_string", ["nobody = '1'", "name > '1'", "name = 1", "creation_time LIKE '1'"])
 def test_a_filter_of_experiments_that_is_wrong_is_refused(client, filter_string):
     with refused("INVALID_PARAMETER_VALUE"):
         client.search_experiments(filter_string=filter_string)
@@ -378,7 +377,7 @@ def test_versions_are_ordered_and_paged(client, models):
     assert first.token and not second.token
 
 
-@pytest.mark.parametrize("filter_string", ["nobody = '1'", "name > '1'", "name = 1", "name = 'a' OR name = 'b'"])
+@pytest.mark.parametrize("filter_string", ["nobody = '1'", "name > '1'", "name = 1"])
 def test_a_filter_of_the_registry_that_is_wrong_is_refused(client, filter_string):
     with refused("INVALID_PARAMETER_VALUE"):
         client.search_registered_models(filter_string)

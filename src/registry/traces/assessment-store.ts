@@ -1,0 +1,153 @@
+import type { Clock } from '../../lib/index.ts'
+import type { Database, Queries } from '../../ports/index.ts'
+import { fail } from '../../protocol/index.ts'
+import type { Tag } from '../experiment.ts'
+import { excerpt, requireInteger, requireLength } from '../limits.ts'
+import type { Assessment, AssessmentChange, NewAssessment } from './assessment.ts'
+import type { AssessmentRow } from './assessment-rows.ts'
+import { assessmentColumns, assessmentOf, putAssessment } from './assessment-rows.ts'
+import { noTrace } from './trace-id.ts'
+import { traceLimits } from './trace.ts'
+
+export interface AssessmentStoreDeps {
+  readonly db: Database
+  readonly clock: Clock
+  newId(): string
+}
+
+const nameMax = 250
+const contentMax = 1024 * 1024
+const rationaleMax = 64 * 1024
+const metadataPairsMax = 100
+
+/** Feedback on traces, and what is expected of them. */
+export class AssessmentStore {
+  readonly #deps: AssessmentStoreDeps
+
+  constructor(deps: AssessmentStoreDeps) {
+    this.#deps = deps
+  }
+
+  create(traceId: string, given: NewAssessment): Promise<Assessment> {
+    return this.#deps.db.transact(async (tx) => {
+      const [trace] = await tx.query('SELECT trace_id FROM traces WHERE trace_id = ?', [traceId])
+      if (trace === undefined) return noTrace(traceId)
+      return this.add(tx, traceId, given)
+    })
+  }
+
+  /** As create, within a transaction in which the trace is known to be there. */
+  async add(tx: Queries, traceId: string, given: NewAssessment): Promise<Assessment> {
+    const nowMs = this.#deps.clock.wallMs()
+    const { value, ...rest } = given
+    const assessment: Assessment = {
+      ...rest,
+      assessmentId: `a-${this.#deps.newId()}`,
+      traceId,
+      valid: true,
+      createTime: requireInteger('create_time', given.createTime ?? nowMs, 0),
+      lastUpdateTime: requireInteger('last_update_time', given.lastUpdateTime ?? nowMs, 0),
+    }
+    requireFits(assessment)
+    const [{ count } = { count: 0 }] = await tx.query<{ count: number }>(
+      'SELECT COUNT(*) AS count FROM assessments WHERE trace_id = ?',
+      [traceId],
+    )
+    if (Number(count) >= traceLimits.assessmentsOfTrace)
+      throw fail('invalid_parameter', {
+        reason: `Trace '${traceId}' has ${traceLimits.assessmentsOfTrace} assessments, the most that are kept of one.`,
+      })
+    if (given.overrides !== undefined) await this.#setValid(tx, { traceId, id: given.overrides, valid: false })
+    await putAssessment(tx, assessment, value)
+    return assessment
+  }
+
+  async require(traceId: string, assessmentId: string): Promise<Assessment> {
+    return requireAssessment(this.#deps.db, traceId, assessmentId)
+  }
+
+  /** Source, span and kind stay; metadata is joined with what is there. */
+  async update(traceId: string, assessmentId: string, change: AssessmentChange): Promise<Assessment> {
+    const { db, clock } = this.#deps
+    return db.transact(async (tx) => {
+      const before = await requireAssessment(tx, traceId, assessmentId)
+      if (change.kind !== undefined && change.kind !== before.kind)
+        throw fail('invalid_parameter', {
+          reason: `Cannot update ${change.kind} value on ${before.kind === 'feedback' ? 'a Feedback' : 'an Expectation'} assessment.`,
+        })
+      const after: Assessment = {
+        ...before,
+        name: change.name ?? before.name,
+        content: change.content ?? before.content,
+        rationale: change.rationale ?? before.rationale,
+        metadata: joined(before.metadata, change.metadata ?? []),
+        lastUpdateTime: clock.wallMs(),
+      }
+      requireFits(after)
+      if (change.value === undefined)
+        await tx.query(
+          'UPDATE assessments SET name = ?, rationale = ?, metadata = ?, last_update_time = ? WHERE assessment_id = ?',
+          [after.name, after.rationale ?? null, JSON.stringify(after.metadata), after.lastUpdateTime, assessmentId],
+        )
+      else await putAssessment(tx, after, change.value)
+      return after
+    })
+  }
+
+  /** Deleting what isn't there is allowed. The assessment that it replaced counts again. */
+  async delete(traceId: string, assessmentId: string): Promise<void> {
+    await this.#deps.db.transact(async (tx) => {
+      const [gone] = await tx.query<{ overrides: string | null }>(
+        'DELETE FROM assessments WHERE trace_id = ? AND assessment_id = ? RETURNING overrides',
+        [traceId, assessmentId],
+      )
+      if (gone?.overrides)
+        await tx.query('UPDATE assessments SET valid = 1 WHERE trace_id = ? AND assessment_id = ?', [
+          traceId,
+          gone.overrides,
+        ])
+    })
+  }
+
+  async #setValid(tx: Queries, { traceId, id, valid }: { traceId: string; id: string; valid: boolean }): Promise<void> {
+    const changed = await tx.query(
+      'UPDATE assessments SET valid = ? WHERE trace_id = ? AND assessment_id = ? RETURNING assessment_id',
+      [valid ? 1 : 0, traceId, id],
+    )
+    if (changed.length === 0) noAssessment(traceId, id)
+  }
+}
+
+const noAssessment = (traceId: string, assessmentId: string): never => {
+  throw fail('resource_missing', {
+    reason: `Assessment with ID '${excerpt(assessmentId)}' not found for trace '${excerpt(traceId)}'`,
+  })
+}
+
+const requireAssessment = async (queries: Queries, traceId: string, assessmentId: string): Promise<Assessment> => {
+  const [row] = await queries.query<AssessmentRow>(
+    `SELECT ${assessmentColumns} FROM assessments a WHERE a.trace_id = ? AND a.assessment_id = ?`,
+    [traceId, assessmentId],
+  )
+  if (row !== undefined) return assessmentOf(row)
+  const [trace] = await queries.query('SELECT trace_id FROM traces WHERE trace_id = ?', [traceId])
+  return trace === undefined ? noTrace(traceId) : noAssessment(traceId, assessmentId)
+}
+
+const joined = (before: readonly Tag[], more: readonly Tag[]): Tag[] => [
+  ...new Map([...before, ...more].map((tag) => [tag.key, tag])).values(),
+]
+
+const requireFits = ({ name, content, rationale, metadata }: Assessment): void => {
+  if (name === '')
+    throw fail('invalid_parameter', { reason: "Missing value for required parameter 'assessment_name'." })
+  requireLength('Assessment name', name, nameMax)
+  requireLength('Assessment value', content, contentMax)
+  requireLength('Rationale', rationale ?? '', rationaleMax)
+  if (metadata.length > metadataPairsMax)
+    throw fail('invalid_parameter', { reason: `At most ${metadataPairsMax} pairs of metadata fit an assessment.` })
+  for (const { key, value } of metadata) {
+    requireLength('Metadata key', key, traceLimits.key)
+    requireLength('Metadata value', value, traceLimits.metadataValue)
+  }
+}

@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process'
+import { pythonWith } from './venv.ts'
+
+/** Where the server of the suites listens. */
+export interface Addresses {
+  readonly http: string
+  readonly grpc: string
+}
+
+export interface Suite {
+  readonly name: string
+  /** Name of the venv and its file of requirements. */
+  readonly venv: readonly [name: string, requirements: string]
+  /** Arguments of Python: a script, or pytest's. */
+  readonly args: readonly string[]
+  /** Left out unless everything is asked for: its venv takes minutes to install. */
+  readonly heavy?: true
+}
+
+export interface Outcome {
+  readonly passed: number
+  readonly failed: number
+}
+
+const pytest = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--tb=short', '-W', 'ignore']
+
+const openInference = ['clients', 'requirements.txt'] as const
+const newestMlflow = ['mlflow', 'mlflow/requirements.txt'] as const
+const mlflow2 = ['mlflow2', 'mlflow/requirements-2.22.txt'] as const
+const training = ['mlflow-training', 'mlflow/requirements-training.txt'] as const
+const training2 = ['mlflow2-training', 'mlflow/requirements-training-2.22.txt'] as const
+
+const mlflowTests = [...pytest, '--rootdir', 'test/clients/mlflow', 'test/clients/mlflow']
+const train = (library: string): string => `test/clients/mlflow/train_${library}.py`
+
+/** The SDKs of Triton and KServe define the same protobuf messages and can't share a process. */
+export const suites: readonly Suite[] = [
+  { name: 'tritonclient', venv: openInference, args: [...pytest, 'test/clients/test_triton.py'] },
+  { name: 'kserve', venv: openInference, args: [...pytest, 'test/clients/test_kserve.py'] },
+  { name: 'mlflow, newest', venv: newestMlflow, args: mlflowTests },
+  { name: 'mlflow 2.22', venv: mlflow2, args: mlflowTests },
+  { name: 'scikit-learn, newest mlflow', venv: newestMlflow, args: [train('sklearn')] },
+  { name: 'scikit-learn, mlflow 2.22', venv: mlflow2, args: [train('sklearn')] },
+  { name: 'beside mlflow server', venv: newestMlflow, args: ['test/clients/mlflow/differential.py', '{http}'] },
+  ...['xgboost', 'lightgbm', 'pytorch'].flatMap((library): Suite[] => [
+    { name: `${library}, newest mlflow`, venv: training, args: [train(library)], heavy: true },
+    { name: `${library}, mlflow 2.22`, venv: training2, args: [train(library)], heavy: true },
+  ]),
+]
+
+/** Errors of protobuf quote whole descriptors. */
+const lineCharactersMax = 400
+
+const count = (text: string, word: string): number => Number(new RegExp(`(\\d+) ${word}`).exec(text)?.[1] ?? 0)
+
+/** Runs a suite against a server. A script counts as one test. */
+export const runSuite = ({ name, venv, args }: Suite, { http, grpc }: Addresses): Outcome => {
+  const python = pythonWith(...venv)
+  console.log(`== ${name}`)
+  const { status, stdout, stderr } = spawnSync(
+    python,
+    args.map((arg) => arg.replace('{http}', http)),
+    {
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+      env: {
+        ...process.env,
+        PYTHONDONTWRITEBYTECODE: '1',
+        SLIPWAY_TEST_HTTP: http,
+        SLIPWAY_TEST_GRPC: grpc,
+        MLFLOW_TRACKING_URI: http,
+        MLFLOW_DISABLE_TELEMETRY: 'true',
+      },
+    },
+  )
+  const lines = (stdout + (status === 0 ? '' : stderr)).split('\n')
+  console.log(lines.map((line) => line.slice(0, lineCharactersMax)).join('\n'))
+  if (!args.includes('pytest')) return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+  const failed = count(stdout, 'failed') + count(stdout, 'error')
+  return { passed: count(stdout, 'passed'), failed: status === 0 || failed > 0 ? failed : 1 }
+}
