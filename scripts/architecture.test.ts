@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   gateway: ['lib', 'tensor', 'protocol', 'serving'],
   adapters: ['lib', 'protocol', 'ports'],
   dialects: ['lib', 'tensor', 'protocol', 'ports', 'registry', 'serving', 'gateway'],
-  api: ['lib', 'protocol', 'serving', 'dialects'],
+  api: ['lib', 'tensor', 'protocol', 'registry', 'serving', 'dialects'],
   client: ['lib', 'tensor', 'protocol'],
   app: [
     'lib',

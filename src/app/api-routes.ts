@@ -1,6 +1,7 @@
-import { modelOperations } from '../api/index.ts'
+import { modelOperations, registryApi } from '../api/index.ts'
 import { apiRoot, jsonReply, openApi, operationRoute } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
+import type { Registry } from '../registry/index.ts'
 import type { Serving } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
 import { packageVersion } from './package-info.ts'
@@ -21,7 +22,7 @@ export const apiRoutes = (config: Config, serving: Serving): Route[] => {
       path: `${apiRoot}/openapi.json`,
       needs: 'server.read',
       doc: "OpenAPI document of Slipway's own API.",
-      handle: () => jsonReply(openApi(operations, packageVersion)),
+      handle: () => jsonReply(openApi([...operations, ...registryApi({} as Registry)], packageVersion)),
     },
   ]
 }

@@ -79,7 +79,7 @@ type Keeping = 'blobs' | 'registry'
 type Doors = 'routes' | 'http' | 'mlflow' | 'grpc'
 
 /** What is kept: artifacts, and the registry beside them. */
-const keepingModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Keeping> => ({
+const keepingModules = ({ config, clock, random, logger }: Environment): Pick<ModuleTable<Parts>, Keeping> => ({
   blobs: {
     needs: [],
     async open() {
@@ -91,8 +91,11 @@ const keepingModules = ({ config, clock, logger }: Environment): Pick<ModuleTabl
     needs: [],
     async open() {
       const registry = await openRegistryThread(
-        { database: join(config.app.dataDir, 'slipway.db'), artifacts: join(config.app.dataDir, 'artifacts') },
-        logger,
+        {
+          database: config.app.database === '' ? join(config.app.dataDir, 'slipway.db') : config.app.database,
+          artifacts: join(config.app.dataDir, 'artifacts'),
+        },
+        { logger, clock, random },
       )
       return { value: registry, stop: () => registry.close() }
     },

@@ -13,6 +13,13 @@ const appOptions = {
     flag: 'data-dir',
     doc: 'Folder for everything the server keeps. Deleting it resets everything.',
   },
+  database: {
+    type: 'string',
+    default: '',
+    secret: true,
+    flag: 'database',
+    doc: 'Where the registry keeps what is not a file: `postgres://USER:PASSWORD@HOST/DATABASE`, or the path of a SQLite file; empty for `slipway.db` in the data folder. Servers of one Postgres share one registry.',
+  },
   example: {
     type: 'enum',
     default: '',

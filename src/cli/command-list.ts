@@ -3,7 +3,7 @@ import type { Command } from './command.ts'
 export interface ListedCommand {
   readonly name: string
   readonly summary: string
-  readonly group: 'Server' | 'Models' | 'Tools'
+  readonly group: 'Server' | 'Models' | 'Registry' | 'Tools'
   /** Commands are loaded when used, so that starting a server doesn't wait for the others. */
   load(): Promise<Command>
 }
@@ -24,7 +24,7 @@ export const commandList: readonly ListedCommand[] = [
   },
   {
     name: 'models',
-    summary: 'list, show, load, unload and remove models',
+    summary: 'served models and registered ones: list, load, register, alias',
     group: 'Models',
     load: async () => (await import('./commands/models.ts')).models,
   },
@@ -33,6 +33,18 @@ export const commandList: readonly ListedCommand[] = [
     summary: 'score the rows of a JSON, CSV or Parquet file',
     group: 'Models',
     load: async () => (await import('./commands/predict.ts')).predict,
+  },
+  {
+    name: 'experiments',
+    summary: 'list, show, create, rename, delete and restore experiments',
+    group: 'Registry',
+    load: async () => (await import('./commands/experiments.ts')).experiments,
+  },
+  {
+    name: 'runs',
+    summary: "list runs, show one, its metrics' history and its artifacts",
+    group: 'Registry',
+    load: async () => (await import('./commands/runs.ts')).runs,
   },
   {
     name: 'bench',

@@ -38,7 +38,7 @@ describe('the frame of the command line', () => {
   it('lists every command with its summary; without a command that is wrong usage', async () => {
     const { code, out } = await slipway('--help')
     expect(code).toBe(0)
-    for (const { name, summary } of commandList) expect(out).toContain(`${name} `.padEnd(8).concat(` ${summary}`))
+    for (const { name, summary } of commandList) expect(out).toContain(`${name} `.padEnd(12).concat(` ${summary}`))
     expect(await slipway()).toEqual({ code: 2, out, err: '' })
   })
 

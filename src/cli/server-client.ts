@@ -16,11 +16,11 @@ export interface ServerRequest {
 /** Calls the server for the client commands; what it refuses becomes a Refusal with its sentence. */
 export class ServerClient {
   readonly url: URL
-  readonly #key: string | undefined
+  readonly key: string | undefined
 
   constructor(url: URL, key: string | undefined) {
     this.url = url
-    this.#key = key
+    this.key = key
   }
 
   /** The JSON of a successful answer. */
@@ -43,27 +43,26 @@ export class ServerClient {
         method: request.method,
         headers: {
           ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
-          ...(this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` }),
+          ...(this.key === undefined ? {} : { authorization: `Bearer ${this.key}` }),
         },
       })
       outgoing.on('response', resolve)
-      outgoing.on('error', (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)))
+      outgoing.on('error', (error: NodeJS.ErrnoException) => reject(unreachable(this.url, error)))
       const { body } = request
       if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) outgoing.end(body)
       else pipeline(body, outgoing).catch(reject)
     })
   }
+}
 
-  #unreachable(error: NodeJS.ErrnoException): Error {
-    if (error.code === 'ECONNREFUSED') {
-      return new Refusal(
-        `no server answers at ${this.url.origin}; start one with 'slipway up', or name another with --server`,
+/** What to say when no answer came. */
+export const unreachable = (url: URL, error: NodeJS.ErrnoException): Refusal =>
+  error.code === 'ECONNREFUSED'
+    ? new Refusal(
+        `no server answers at ${url.origin}; start one with 'slipway up', or name another with --server`,
         'unreachable',
       )
-    }
-    return new Refusal(`${this.url.origin} can't be reached: ${error.message}`, 'unreachable')
-  }
-}
+    : new Refusal(`${url.origin} can't be reached: ${error.message}`, 'unreachable')
 
 const errorOf = (text: string): string | undefined => {
   try {

@@ -117,6 +117,14 @@ export class ProtobufReader {
     return this.#view.getFloat64(this.#at - 8, true)
   }
 
+  /** A fixed64: 64 bits, unsigned. */
+  fixed64(): bigint {
+    this.#expect(wireTypes.fixed64)
+    this.#need(8)
+    this.#at += 8
+    return this.#view.getBigUint64(this.#at - 8, true)
+  }
+
   bytes(): Uint8Array {
     const length = this.#length()
     this.#at += length

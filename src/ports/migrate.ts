@@ -13,9 +13,13 @@ export const migrate = async (
   migrations: readonly Migration[],
   clock: Clock,
 ): Promise<readonly string[]> => {
-  await db.query('CREATE TABLE IF NOT EXISTS schema_migrations (id TEXT PRIMARY KEY, applied_time BIGINT NOT NULL)')
-  return db.transact(async (tx) => {
+  await db.transact(async (tx) => {
     if (db.dialect === 'postgres') await tx.query('SELECT pg_advisory_xact_lock(?)', [advisoryLock])
+    await tx.query('CREATE TABLE IF NOT EXISTS schema_migrations (id TEXT PRIMARY KEY, applied_time BIGINT NOT NULL)')
+  })
+  return db.transact(async (tx) => {
+    // Why: the lock comes before the first look at the table, whose snapshot is then the one that holds.
+    if (db.dialect === 'postgres') await tx.query('LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE')
     const rows = await tx.query<{ id: string }>('SELECT id FROM schema_migrations')
     const applied = new Set(rows.map((row) => row.id))
     const missing = migrations.filter((migration) => !applied.has(migration.id))

@@ -9,4 +9,12 @@ export {
   type Route,
 } from './route.ts'
 export { apiRoot, openApi, type Operation, operationRoute, type Schema } from './operation.ts'
+export {
+  type RegistryInput,
+  type RegistryOperationSpec,
+  registryOperations,
+  type RegistryOutput,
+} from './registry-operations.ts'
+export type * from './registry-types.ts'
+export { type ObjectShape, readShape, type Shape } from './shape.ts'
 export { type Status, statusTable } from './status.ts'

@@ -1,5 +1,6 @@
 import type { Exchange, Permission, Reply, Route } from './route.ts'
 import { jsonReply } from './route.ts'
+import type { ObjectShape, Shape } from './shape.ts'
 
 /** A JSON schema, as far as the reference needs it. */
 export type Schema = Readonly<Record<string, unknown>>
@@ -15,6 +16,8 @@ export interface Operation {
   readonly doc: string
   /** Parameters of the query: name and meaning. */
   readonly query?: Readonly<Record<string, string>>
+  /** What it takes: fields of the path, the others in the query of a GET or DELETE, else in a JSON body. */
+  readonly input?: ObjectShape
   /** Media type of a request body that is a file. */
   readonly file?: string
   readonly output: Schema
@@ -45,7 +48,28 @@ const parametersOf = (operation: Operation): Schema[] => [
     description,
     schema: { type: 'string' },
   })),
+  ...(hasBody(operation) ? [] : besidePath(operation)).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: operation.input?.required?.includes(name) ?? false,
+    schema,
+  })),
 ]
+
+/** Whether the fields of the input come in a JSON body. */
+const hasBody = ({ method }: Operation): boolean => method !== 'GET' && method !== 'DELETE'
+
+const besidePath = ({ path, input }: Operation): [string, Shape][] =>
+  Object.entries(input?.properties ?? {}).filter(([name]) => !path.includes(`{${name}}`))
+
+const jsonBody = (operation: Operation): Schema => {
+  const fields = besidePath(operation)
+  if (!hasBody(operation) || fields.length === 0) return {}
+  const names = new Set(fields.map(([name]) => name))
+  const required = (operation.input?.required ?? []).filter((name) => names.has(name))
+  const schema = { type: 'object', properties: Object.fromEntries(fields), required, additionalProperties: false }
+  return { requestBody: { required: required.length > 0, content: { 'application/json': { schema } } } }
+}
 
 /** The OpenAPI 3.1 document of a list of operations. */
 export const openApi = (operations: readonly Operation[], version: string): Schema => {
@@ -57,6 +81,7 @@ export const openApi = (operations: readonly Operation[], version: string): Sche
       summary: operation.doc,
       'x-permission': operation.needs,
       parameters: parametersOf(operation),
+      ...jsonBody(operation),
       ...(operation.file === undefined
         ? {}
         : {

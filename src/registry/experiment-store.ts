@@ -160,11 +160,10 @@ export class ExperimentStore {
         const state = from === 'active' ? '' : 'deleted '
         throw fail('resource_missing', { reason: `No ${state}Experiment with id=${experimentId} exists` })
       }
-      const runs =
-        to === 'deleted'
-          ? `UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE experiment_id = ? AND lifecycle_stage = 'active'`
-          : `UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE deleted_time IS NOT NULL AND ? > 0 AND experiment_id = ? AND lifecycle_stage = 'deleted'`
-      await tx.query(runs, [nowMs, numberOf(experimentId) ?? -1])
+      await tx.query(
+        'UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE experiment_id = ? AND lifecycle_stage = ?',
+        [to, to === 'deleted' ? nowMs : null, numberOf(experimentId) ?? -1, from],
+      )
     })
   }
 

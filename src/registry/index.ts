@@ -11,3 +11,22 @@ export { type Dataset, type LoggedMetric, type Metric, type Run, type RunInfo, r
 export type { RunMetric } from './metric-history.ts'
 export { SearchError } from './search/search-error.ts'
 export { artifactsPath } from './source-uri.ts'
+export {
+  type Assessment,
+  type AssessmentChange,
+  type AssessmentKind,
+  assessmentKinds,
+  type NewAssessment,
+} from './traces/assessment.ts'
+export type { SpansKept } from './traces/span-store.ts'
+export {
+  type Attributes,
+  type ReceivedSpan,
+  type Span,
+  type SpanEvent,
+  type SpanLink,
+  type SpanStatus,
+  type TraceInfo,
+  type TraceState,
+  traceStates,
+} from './traces/trace.ts'

@@ -1,5 +1,6 @@
 import type { Migration, SqlDialect } from '../ports/index.ts'
 import { byBytes, clustered, double, int, pairs, serial } from './columns.ts'
+import { tracesMigration } from './traces/migration.ts'
 
 const tracking = (dialect: SqlDialect): string[] => {
   const integer = int(dialect)
@@ -212,4 +213,5 @@ export const registryMigrations: readonly Migration[] = [
     statements: (dialect) =>
       [tracking, loggedModels, registeredModels, artifacts, history].flatMap((part) => byBytes(part(dialect), dialect)),
   },
+  tracesMigration,
 ]

@@ -77,7 +77,7 @@ export const readVersions = async (queries: Queries, rows: readonly VersionRow[]
   const tags = new Map<string, Tag[]>(rows.map((row) => [versionKey(row), []]))
   const aliases = new Map<string, string[]>(rows.map((row) => [versionKey(row), []]))
   for (const part of chunks(rows)) {
-    const pairs = part.map(() => '(?, ?)').join(', ')
+    const pairs = part.map(() => '(CAST(? AS BIGINT), CAST(? AS BIGINT))').join(', ')
     const args = part.flatMap((row) => [row.model_key, row.version])
     for (const row of await queries.query<VersionTagRow>(
       `SELECT model_key, version, key, value FROM model_version_tags WHERE (model_key, version) IN (VALUES ${pairs}) ORDER BY key`,

@@ -1,5 +1,7 @@
 import type { Clock, Random } from '../lib/index.ts'
 import type { BlobStore, Database } from '../ports/index.ts'
+import type { DatasetSummary } from './dataset-summaries.ts'
+import { datasetSummaries } from './dataset-summaries.ts'
 import { ArtifactStore } from './artifact-store.ts'
 import { EventLog } from './event-log.ts'
 import { defaultExperimentId } from './experiment.ts'
@@ -10,6 +12,9 @@ import { ModelStore } from './model-store.ts'
 import { RunLog } from './run-log.ts'
 import { RunStore } from './run-store.ts'
 import { SourceResolver } from './source-resolver.ts'
+import { AssessmentStore } from './traces/assessment-store.ts'
+import { SpanStore } from './traces/span-store.ts'
+import { TraceStore } from './traces/trace-store.ts'
 import { VersionSeals } from './version-seals.ts'
 import { VersionStore } from './version-store.ts'
 
@@ -34,6 +39,11 @@ export interface Registry {
   readonly models: ModelStore
   readonly versions: VersionStore
   readonly artifacts: ArtifactStore
+  readonly traces: TraceStore
+  readonly spans: SpanStore
+  readonly assessments: AssessmentStore
+  /** The datasets that runs of up to 20 experiments read. */
+  datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
 
 /** URI of an experiment's artifacts when it names none; clients send the bytes through this server. */
@@ -50,6 +60,7 @@ export const openRegistry = async ({ db, blobs, clock, random, newId }: Registry
      VALUES (?, 'Default', ?, 'active', ?, ?) ON CONFLICT DO NOTHING`,
     [Number(defaultExperimentId), artifactLocation(defaultExperimentId), nowMs, nowMs],
   )
+  const assessments = new AssessmentStore({ db, clock, newId })
   return {
     experiments: new ExperimentStore({ db, clock, defaultArtifactLocation: artifactLocation }),
     runs: new RunStore({ db, clock, random, newId }),
@@ -59,5 +70,9 @@ export const openRegistry = async ({ db, blobs, clock, random, newId }: Registry
     models: new ModelStore({ db, clock, events, seals }),
     versions: new VersionStore({ db, clock, events, sources: new SourceResolver(), seals }),
     artifacts,
+    traces: new TraceStore({ db, clock, assessments, newId }),
+    spans: new SpanStore(db),
+    assessments,
+    datasets: (experimentIds) => datasetSummaries(db, experimentIds),
   }
 }

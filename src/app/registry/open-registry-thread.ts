@@ -1,12 +1,14 @@
 import { Worker } from 'node:worker_threads'
 import type { ArtifactIndex } from '../../dialects/mlflow/index.ts'
-import { mlflowRoutes } from '../../dialects/mlflow/index.ts'
-import { siblingModule } from '../../lib/index.ts'
-import type { Logger } from '../../lib/index.ts'
+import { backoffMs, siblingModule } from '../../lib/index.ts'
+import type { Clock, Logger, Random } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Reply, Route } from '../../protocol/index.ts'
+import type { Registry } from '../../registry/index.ts'
 import { artifactProxy } from './artifact-methods.ts'
+import { registryRoutes } from './registry-routes.ts'
 import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from './thread-messages.ts'
+import { sentHeaders } from './thread-messages.ts'
 
 /** The registry as the rest of the process sees it. */
 export interface RegistryThread {
@@ -25,56 +27,109 @@ interface Asked {
 }
 
 /** The table of routes is the same on both sides, so that a route crosses as its place in it. */
-const tableOnly = { registry: {} as never }
+const tableOnly = {} as Registry
 
-/** Starts the registry's thread; resolved once its database is open. */
-export const openRegistryThread = async (data: RegistryThreadData, logger: Logger): Promise<RegistryThread> => {
-  const worker = new Worker(siblingModule(import.meta.url, './registry-thread'), { workerData: data })
-  const asked = new Map<number, Asked>()
-  let lastId = 0
-  let ended: Error | undefined
-  const end = (error: Error): void => {
-    if (ended === undefined) logger.error('registry.ended', { error })
-    ended = error
-    for (const each of asked.values()) each.reject(fail('database_unavailable', { reason: 'its thread ended' }, error))
-    asked.clear()
+const restart = { firstMs: 100, maxMs: 10_000 }
+
+/** The thread itself, started anew when it ends by itself; who asked it then is told so. */
+class ThreadLink {
+  readonly #data: RegistryThreadData
+  readonly #deps: RegistryThreadDeps
+  readonly #asked = new Map<number, Asked>()
+  #worker: Worker | undefined
+  #lastId = 0
+  #ends = 0
+  #closed = false
+
+  constructor(data: RegistryThreadData, deps: RegistryThreadDeps) {
+    this.#data = data
+    this.#deps = deps
   }
-  worker.on('error', (error: Error) => end(error))
-  worker.on('exit', (code) => {
-    if (asked.size > 0) end(new Error(`the thread of the registry ended with code ${code}`))
-  })
-  worker.on('message', (answer: ThreadAnswer) => {
-    asked.get(answer.id)?.resolve(answer)
-    asked.delete(answer.id)
-  })
-  const ask = (id: number): Promise<ThreadAnswer> =>
-    new Promise((resolve, reject) => asked.set(id, { resolve, reject }))
-  await ask(0).catch(() => {
-    throw ended ?? new Error('the registry did not start')
-  })
-  const call = (unnumbered: Unnumbered<ThreadCall>): Promise<ThreadAnswer> => {
-    if (ended !== undefined) return Promise.reject(fail('database_unavailable', { reason: 'its thread ended' }, ended))
-    const id = ++lastId
-    worker.postMessage({ ...unnumbered, id })
-    return ask(id)
+
+  /** Resolved once its database is open. */
+  async start(): Promise<void> {
+    const worker = new Worker(siblingModule(import.meta.url, './registry-thread'), { workerData: this.#data })
+    let failure: Error | undefined
+    worker.on('error', (error: Error) => (failure = error))
+    worker.on('message', (answer: ThreadAnswer) => {
+      this.#asked.get(answer.id)?.resolve(answer)
+      this.#asked.delete(answer.id)
+    })
+    const ended = new Promise<Error>((resolve) => {
+      worker.on('exit', (code) => resolve(failure ?? new Error(`the thread ended with code ${code}`)))
+    })
+    await Promise.race([
+      this.#ask(0),
+      ended.then((error) => {
+        throw error
+      }),
+    ])
+    this.#worker = worker
+    void ended.then((error) => this.#ended(error))
   }
+
+  call(unnumbered: Unnumbered<ThreadCall>): Promise<ThreadAnswer> {
+    if (this.#worker === undefined) return Promise.reject(away())
+    const id = ++this.#lastId
+    this.#worker.postMessage({ ...unnumbered, id })
+    return this.#ask(id)
+  }
+
+  async close(): Promise<void> {
+    if (this.#worker !== undefined) await this.call({ kind: 'close' })
+    this.#closed = true
+    await this.#worker?.terminate()
+  }
+
+  #ask(id: number): Promise<ThreadAnswer> {
+    return new Promise((resolve, reject) => this.#asked.set(id, { resolve, reject }))
+  }
+
+  #ended(error: Error): void {
+    this.#worker = undefined
+    for (const each of this.#asked.values()) each.reject(away(error))
+    this.#asked.clear()
+    if (this.#closed) return
+    const { logger, clock, random } = this.#deps
+    logger.error('registry.ended', { error })
+    const again = (): void => {
+      if (this.#closed) return
+      this.start().catch((failure: unknown) => this.#ended(failure as Error))
+    }
+    clock.setTimer(again, backoffMs(this.#ends++, restart, random))
+  }
+}
+
+const away = (cause?: Error): Error =>
+  fail('database_unavailable', { reason: 'the registry is being restarted' }, cause)
+
+export interface RegistryThreadDeps {
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Starts the registry's thread; resolved once its database is open, or known to be away. */
+export const openRegistryThread = async (
+  data: RegistryThreadData,
+  deps: RegistryThreadDeps,
+): Promise<RegistryThread> => {
+  const link = new ThreadLink(data, deps)
+  await link.start()
   const value = async (unnumbered: Unnumbered<ThreadCall>): Promise<unknown> => {
-    const answer = await call(unnumbered)
+    const answer = await link.call(unnumbered)
     return answer.kind === 'value' ? answer.value : refuse(answer)
   }
   return {
     artifacts: artifactProxy((method, args) => value({ kind: 'artifacts', method, args })),
-    routes: mlflowRoutes(tableOnly).map((route, index) => ({
+    routes: registryRoutes(tableOnly).map((route, index) => ({
       ...route,
       async handle(exchange): Promise<Reply> {
-        const answer = await call({ kind: 'route', route: index, exchange: await sent(exchange) })
+        const answer = await link.call({ kind: 'route', route: index, exchange: await sent(exchange) })
         return answer.kind === 'reply' ? answer.reply : refuse(answer)
       },
     })),
-    async close() {
-      if (ended === undefined) await value({ kind: 'close' })
-      await worker.terminate()
-    },
+    close: () => link.close(),
   }
 }
 
@@ -83,11 +138,20 @@ const refuse = (answer: ThreadAnswer): never => {
   throw new Error(`the registry failed: ${answer.kind === 'failed' ? answer.reason : answer.kind}`)
 }
 
+const headersOf = (exchange: Exchange): Record<string, string> => {
+  const headers: Record<string, string> = {}
+  for (const name of sentHeaders) {
+    const value = exchange.header(name)
+    if (value !== undefined) headers[name] = value
+  }
+  return headers
+}
+
 const sent = async (exchange: Exchange): Promise<SentExchange> => ({
   method: exchange.method,
   path: exchange.path,
   params: exchange.params,
   query: exchange.query.toString(),
-  contentType: exchange.header('content-type'),
+  headers: headersOf(exchange),
   body: exchange.method === 'GET' ? new Uint8Array() : await exchange.body(),
 })

@@ -1,35 +1,93 @@
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDiskBlobs } from '../../adapters/disk/index.ts'
-import { openSqlite } from '../../adapters/sqlite/index.ts'
-import { artifactIndex, mlflowRoutes } from '../../dialects/mlflow/index.ts'
-import { assert, systemClock, systemRandom } from '../../lib/index.ts'
+import { artifactIndex } from '../../dialects/mlflow/index.ts'
+import { assert, backoffMs, systemClock, systemRandom } from '../../lib/index.ts'
 import { migrate } from '../../ports/index.ts'
-import { AppError } from '../../protocol/index.ts'
-import type { Exchange } from '../../protocol/index.ts'
+import type { Database } from '../../ports/index.ts'
+import { AppError, fail } from '../../protocol/index.ts'
+import type { Exchange, Route } from '../../protocol/index.ts'
 import { openRegistry, registryMigrations } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
+import { isRemote, openDatabase } from './open-database.ts'
+import { registryRoutes } from './registry-routes.ts'
 import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from './thread-messages.ts'
+
+interface Opened {
+  readonly db: Database
+  readonly routes: readonly Route[]
+  readonly methods: ReturnType<typeof artifactMethods>
+}
+
+const newId = (): string => randomUUID().replaceAll('-', '')
+const deps = { clock: systemClock, random: systemRandom }
+
+const open = async ({ database, artifacts }: RegistryThreadData): Promise<Opened> => {
+  const db = await openDatabase(database, deps)
+  try {
+    await migrate(db, registryMigrations, systemClock)
+    const blobs = await openDiskBlobs({ root: artifacts, clock: systemClock, newId })
+    const registry = await openRegistry({ db, blobs, ...deps, newId })
+    return { db, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+}
+
+const retry = { firstMs: 250, maxMs: 5000 }
+
+/** Opens the registry; while a database elsewhere is away, tries on and says so to whoever asks. */
+class Opening {
+  readonly #data: RegistryThreadData
+  #opened: Opened | undefined
+  #closed = false
+
+  constructor(data: RegistryThreadData) {
+    this.#data = data
+  }
+
+  async start(): Promise<void> {
+    if (isRemote(this.#data.database)) void this.#keepTrying(0)
+    else this.#opened = await open(this.#data)
+  }
+
+  /** Fails with `database_unavailable` as long as it isn't open. */
+  get opened(): Opened {
+    if (this.#opened === undefined) throw fail('database_unavailable', { reason: 'it has not answered yet' })
+    return this.#opened
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#opened?.db.close()
+  }
+
+  async #keepTrying(attempt: number): Promise<void> {
+    try {
+      this.#opened = await open(this.#data)
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      if (!this.#closed)
+        systemClock.setTimer(() => void this.#keepTrying(attempt + 1), backoffMs(attempt, retry, systemRandom))
+    }
+  }
+}
 
 /** The registry on a thread of its own: its database syncs to disk, which the thread of predictions must not wait for. */
 const serve = async (): Promise<void> => {
   const port = parentPort
   assert(port !== null, 'this runs on a thread')
-  const { database, artifacts } = workerData as RegistryThreadData
-  const db = openSqlite({ path: database, clock: systemClock })
-  await migrate(db, registryMigrations, systemClock)
-  const newId = (): string => randomUUID().replaceAll('-', '')
-  const blobs = await openDiskBlobs({ root: artifacts, clock: systemClock, newId })
-  const registry = await openRegistry({ db, blobs, clock: systemClock, random: systemRandom, newId })
-  const routes = mlflowRoutes({ registry })
-  const methods = artifactMethods(artifactIndex(registry))
+  const opening = new Opening(workerData as RegistryThreadData)
+  await opening.start()
 
   const answer = async (call: ThreadCall): Promise<ThreadAnswer> => {
     const { id } = call
     if (call.kind === 'close') {
-      await db.close()
+      await opening.close()
       return { id, kind: 'value', value: undefined }
     }
+    const { routes, methods } = opening.opened
     if (call.kind === 'artifacts') {
       const method = methods.get(call.method)
       assert(method !== undefined, `the thread has no method ${call.method}`)
@@ -59,7 +117,7 @@ const receivedExchange = (sent: SentExchange): Exchange => ({
   params: sent.params,
   query: new URLSearchParams(sent.query),
   receivedAtMs: systemClock.now(),
-  header: (name) => (name === 'content-type' ? sent.contentType : undefined),
+  header: (name) => (Object.hasOwn(sent.headers, name) ? sent.headers[name] : undefined),
   body: () => Promise.resolve(sent.body),
   async *bodyStream() {
     yield await Promise.resolve(sent.body)

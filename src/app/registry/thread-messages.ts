@@ -3,11 +3,14 @@ import type { ErrorCode } from '../../protocol/index.ts'
 
 /** What the thread is started with. */
 export interface RegistryThreadData {
-  /** The database's file. */
+  /** A file, or the URL of a Postgres. */
   readonly database: string
   /** The artifacts' folder. */
   readonly artifacts: string
 }
+
+/** The headers of a request that cross to the thread. */
+export const sentHeaders = ['content-type', 'x-mlflow-experiment-id', 'x-mlflow-run-id'] as const
 
 /** A request of HTTP as it crosses to the thread. */
 export interface SentExchange {
@@ -15,7 +18,7 @@ export interface SentExchange {
   readonly path: string
   readonly params: Readonly<Record<string, string>>
   readonly query: string
-  readonly contentType: string | undefined
+  readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 

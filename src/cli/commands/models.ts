@@ -5,33 +5,47 @@ import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { UsageError } from '../command.ts'
+import { actionWords, runAction } from '../action-command.ts'
 import { bytesText } from '../format.ts'
+import { registeredModelActions, registeredModelFlags } from '../registered-model-actions.ts'
 import { table } from '../table.ts'
 
 const actions = ['ls', 'show', 'load', 'unload', 'rm']
+const registeredActionNames = registeredModelActions.map(({ form }) => form.split(' ')[0] ?? '')
+const allActions = [...actions, ...registeredActionNames]
+const flags = [...registeredModelFlags, ...commonFlags]
 
 /** Lists and steers the models of a server. */
 export const models: Command = {
-  usage: 'ls | show NAME | load NAME | unload NAME | rm NAME',
+  usage: ['ls | show NAME | load NAME | unload NAME | rm NAME', ...registeredModelActions.map(({ form }) => form)].join(
+    ' | ',
+  ),
   words: [
     ['ls', 'every model and version with its state, and why it is in it'],
     ['show NAME', 'one model: inputs, outputs, configuration, memory'],
     ['load NAME', 'load or reload a model; the versions that serve go on until the new ones are ready'],
     ['unload NAME', 'take a model out of service'],
     ['rm NAME', 'take a deployed model out of service and delete its files'],
+    ...actionWords(registeredModelActions),
   ],
-  flags: commonFlags,
-  examples: ['slipway models ls', 'slipway models show fraud --json', 'slipway models load fraud'],
+  flags,
+  examples: [
+    'slipway models ls',
+    'slipway models show fraud --json',
+    'slipway models register fraud runs:/0f3a…/model',
+    'slipway models alias fraud champion 3 --reason "better recall"',
+  ],
   async run(context) {
-    const args = clientArgs(context, commonFlags)
+    const args = clientArgs(context, flags)
     const [what = 'ls', name, ...others] = args.positionals
+    if (registeredActionNames.includes(what)) return runAction(context, args, registeredModelActions)
     if (others.length > 0) throw new UsageError(`unexpected '${others[0] ?? ''}'`)
     if (what === 'ls') {
       if (name !== undefined) throw new UsageError(`unexpected '${name}'`)
       return list(context, args)
     }
     if (!actions.includes(what))
-      throw new UsageError(`'${what}' is not one of ${actions.join(', ')}${didYouMean(what, actions)}`)
+      throw new UsageError(`'${what}' is not one of ${allActions.join(', ')}${didYouMean(what, allActions)}`)
     if (name === undefined) throw new UsageError('the name of the model is missing')
     const path = `${apiRoot}/models/${encodeURIComponent(name)}`
     const repository = `/v2/repository/models/${encodeURIComponent(name)}`

@@ -15,8 +15,9 @@ export interface EndpointContext {
 /** One endpoint of MLflow's REST API as data. */
 export interface Endpoint {
   readonly method: Route['method']
-  /** Below `/api/2.0/mlflow/`. */
+  /** Below `/api/2.0/mlflow/`, or that of the version named. */
   readonly path: string
+  readonly version?: '3.0'
   readonly needs: Permission
   readonly doc: string
   /** Takes the fields of body, query and path together; gives the reply's JSON. */
@@ -102,7 +103,7 @@ export const endpointRoutes = (endpoints: readonly Endpoint[], deps: EndpointDep
   endpoints.flatMap((each) =>
     prefixes.map((prefix) => ({
       method: each.method,
-      path: `${prefix}/2.0/mlflow/${each.path}`,
+      path: `${prefix}/${each.version ?? '2.0'}/mlflow/${each.path}`,
       needs: each.needs,
       doc: each.doc,
       handle: (exchange) =>

@@ -79,12 +79,13 @@ const words = new Map([
   ['-inf', -Infinity],
 ])
 
-/** true or false; queries carry it as text. */
+/** true or false; queries carry it as text, which Python's clients begin with a capital. */
 export const boolean: Field<boolean | undefined> = {
   read(value, path) {
     if (absent(value)) return undefined
     if (typeof value === 'boolean') return value
-    if (value === 'true' || value === 'false') return value === 'true'
+    const word = typeof value === 'string' ? value.toLowerCase() : undefined
+    if (word === 'true' || word === 'false') return word === 'true'
     throw wrong(value, path)
   },
 }

@@ -2,7 +2,8 @@ import { assert } from '../../lib/index.ts'
 import type { SqlValue } from '../../ports/index.ts'
 import type { SearchComparison, SearchFilter } from './search-filter.ts'
 import type { SearchValueType } from './search-grammar.ts'
-import { type KeyedRows, owned, type SearchTarget, type SqlFragment } from './search-target.ts'
+import { jsonTextCondition } from './json-text-condition.ts'
+import { type KeyedRows, type ListedRows, owned, type SearchTarget, type SqlFragment } from './search-target.ts'
 import { sqlPlace } from './sql-place.ts'
 
 /**
@@ -28,8 +29,8 @@ function condition(filter: SearchFilter, compilation: Compilation): string {
     case 'and':
     case 'or': {
       if (filter.terms.length === 0) return filter.kind === 'and' ? '1 = 1' : '1 = 0'
-      const terms = filter.terms.map((term) => condition(term, compilation))
-      return `(${terms.join(filter.kind === 'and' ? ' AND ' : ' OR ')})`
+      if (filter.kind === 'or') return `(${filter.terms.map((term) => condition(term, compilation)).join(' OR ')})`
+      return `(${conjunction(filter.terms, compilation).join(' AND ')})`
     }
     // NULL has to count as false before it is negated; AND and OR below keep it from counting as true.
     case 'not':
@@ -37,6 +38,35 @@ function condition(filter: SearchFilter, compilation: Compilation): string {
     case 'compare':
       return comparison(filter, compilation)
   }
+}
+
+/** Clauses on rows that belong together become one condition, so that one row fulfils them all. */
+function conjunction(terms: readonly SearchFilter[], compilation: Compilation): string[] {
+  const rowsOf = (term: SearchFilter): ListedRows | undefined => {
+    const beside = term.kind === 'compare' ? compilation.target.beside.get(term.entity) : undefined
+    return beside?.kind === 'listed' && beside.together ? beside : undefined
+  }
+  const groups = Map.groupBy(terms, (term) => rowsOf(term) ?? term)
+  return [...groups].map(([rows, group]) => {
+    if (!('columns' in rows)) return condition(rows, compilation)
+    const clauses = group.filter((term) => term.kind === 'compare')
+    return exists(rows, clauses, compilation.args)
+  })
+}
+
+function exists(rows: ListedRows, clauses: readonly SearchComparison[], args: SqlValue[]): string {
+  const holds = clauses.map((clause) => listedComparison(rows, clause, args))
+  return `EXISTS (SELECT 1 FROM ${rows.rows} AND ${holds.join(' AND ')})`
+}
+
+function listedComparison(rows: ListedRows, clause: SearchComparison, args: SqlValue[]): string {
+  const texts = rows.jsonTexts
+  if (texts && clause.key.startsWith(texts.prefix)) {
+    return jsonTextCondition(texts.column, { key: clause.key.slice(texts.prefix.length), clause }, args)
+  }
+  const column = rows.columns[clause.key]
+  assert(column !== undefined, 'a grammar names only columns of its target')
+  return compare({ sql: column, type: 'text' }, clause, args)
 }
 
 function comparison(clause: SearchComparison, { target, args }: Compilation): string {
@@ -48,25 +78,28 @@ function comparison(clause: SearchComparison, { target, args }: Compilation): st
   const beside = target.beside.get(clause.entity)
   assert(beside, 'a grammar names only entities of its target')
   if (beside.kind === 'keyed') return keyedComparison(beside, clause, args)
-  const column = beside.columns[clause.key]
-  assert(column !== undefined, 'a grammar names only columns of its target')
-  return `EXISTS (SELECT 1 FROM ${beside.rows} AND ${compare({ sql: column, type: 'text' }, clause, args)})`
+  return exists(beside, [clause], args)
 }
 
 function keyedComparison(rows: KeyedRows, clause: SearchComparison, args: SqlValue[]): string {
   args.push(clause.key)
-  let sql = `EXISTS (SELECT 1 FROM ${rows.table} k WHERE ${owned(rows, 'k')} AND k.key = ?`
+  let sql = `EXISTS (SELECT 1 FROM ${rows.table} k WHERE ${owned(rows, 'k')} AND k.${rows.keyColumn ?? 'key'} = ?`
   if (rows.only) {
     sql += ` AND ${rows.only.sql}`
     args.push(...rows.only.args)
   }
   if (clause.operator === 'IS NOT NULL') return `${sql})`
   if (clause.operator === 'IS NULL') return `NOT ${sql})`
-  const holds = compare({ sql: `k.${rows.valueColumn}`, type: rows.type }, clause, args)
+  const holds = compare(operandOf(rows, clause), clause, args)
   if (rows.nanColumn === undefined) return `${sql} AND ${holds})`
   const nan = `k.${rows.nanColumn}`
   const unequal = clause.operator === '!=' || clause.operator === 'NOT IN'
   return `${sql} AND ${unequal ? `(${nan} = 1 OR ${holds})` : `${nan} = 0 AND ${holds}`})`
+}
+
+function operandOf({ valueColumn, numberColumn, type }: KeyedRows, { value }: SearchComparison): Operand {
+  const isNumber = numberColumn !== undefined && typeof value === 'number'
+  return isNumber ? { sql: `k.${numberColumn}`, type: 'number' } : { sql: `k.${valueColumn}`, type }
 }
 
 interface Operand {

@@ -10,6 +10,7 @@ const textOperators: readonly SearchOperator[] = ['=', '!=', 'LIKE', 'ILIKE']
 function operatorsOf({ rule }: FoundRule): readonly SearchOperator[] {
   const operators: SearchOperator[] = [...(rule.type === 'number' ? numberOperators : textOperators)]
   if (rule.type === 'text' && rule.lists) operators.push('IN', 'NOT IN')
+  if ('ordersNumbers' in rule) operators.push('>', '>=', '<=', '<')
   if ('nullTests' in rule && rule.nullTests) operators.push('IS NULL', 'IS NOT NULL')
   return operators
 }

@@ -36,13 +36,17 @@ export function findRule(token: NameToken | StringToken, grammar: SearchGrammar,
   }
   const keyed = grammar.keyed.find((rule) => rule.prefixes.includes(first))
   if (!keyed) throw unknownEntity(first, grammar)
-  if (keyed.keys && !keyed.keys.includes(second)) {
+  if (keyed.keys && !keyed.keys.includes(second) && !startsKey(keyed, second)) {
     throw new SearchError(
       `Invalid ${keyed.prefixes[0]} key '${shown(second)}' specified. Valid keys are '${listed(keyed.keys)}'`,
     )
   }
   return { entity: keyed.entity, key: second, rule: keyed }
 }
+
+/** Whether the key is one of those that share a beginning, and has something behind it. */
+const startsKey = ({ keyPrefix }: KeyedRule, key: string): boolean =>
+  keyPrefix !== undefined && key.startsWith(keyPrefix) && key.length > keyPrefix.length
 
 const allowed = (rule: AttributeRule, purpose: SearchPurpose): boolean => rule[purpose] !== false
 

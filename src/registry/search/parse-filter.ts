@@ -103,9 +103,16 @@ class FilterParser {
       case 'ILIKE':
         return { kind: 'compare', entity, key, operator, value: checkedPattern(String(readValue(this.#tokens, found))) }
       default:
-        return { kind: 'compare', entity, key, operator, value: readValue(this.#tokens, found) }
+        return { kind: 'compare', entity, key, operator, value: readValue(this.#tokens, ordered(found, operator)) }
     }
   }
+}
+
+/** Where text may be a number, what is greater or less is so by number. */
+function ordered(found: FoundRule, operator: SearchOperator): FoundRule {
+  const isOrder = operator.startsWith('<') || operator.startsWith('>')
+  if (!isOrder || !('ordersNumbers' in found.rule)) return found
+  return { ...found, rule: { ...found.rule, type: 'number' } }
 }
 
 function joined(kind: 'and' | 'or', terms: readonly SearchFilter[]): SearchFilter {

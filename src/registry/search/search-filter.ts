@@ -1,5 +1,17 @@
 /** What a key belongs to: a column of the row itself, or rows kept beside it under a key. */
-export type SearchEntity = 'attribute' | 'metric' | 'param' | 'tag' | 'dataset'
+export type SearchEntity =
+  | 'attribute'
+  | 'metric'
+  | 'param'
+  | 'tag'
+  | 'dataset'
+  | 'metadata'
+  | 'span'
+  | 'feedback'
+  | 'expectation'
+  | 'issue'
+  | 'run'
+  | 'prompt'
 
 export type OrderedOperator = '=' | '!=' | '<' | '<=' | '>' | '>='
 export type PatternOperator = 'LIKE' | 'ILIKE'

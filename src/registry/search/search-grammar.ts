@@ -25,6 +25,10 @@ export interface KeyedRule {
   readonly type: SearchValueType
   /** The only keys there are; absent when users choose the keys. */
   readonly keys?: readonly string[]
+  /** With `keys`: keys that begin with this are allowed besides. */
+  readonly keyPrefix?: string
+  /** Text whose values may be numbers too: `<` and its like compare with those. */
+  readonly ordersNumbers?: true
   readonly lists?: true
   /** IS NULL and IS NOT NULL, true when the key is absent or present. */
   readonly nullTests?: true

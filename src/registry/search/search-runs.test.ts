@@ -156,7 +156,7 @@ function valuesOf(run: ExampleRun, { entity, key: name }: SearchComparison): Sea
     param: () => [run.param.get(name)],
     tag: () => [run.tag.get(name)],
     dataset: () => run.datasets.map((dataset) => dataset[name]),
-  }[entity]()
+  }[entity as 'attribute']()
   return values.filter((value) => value !== null && value !== undefined)
 }
 

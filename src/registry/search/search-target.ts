@@ -29,6 +29,10 @@ export interface KeyedRows {
   readonly valueColumn: string
   /** Column that is 1 where the value is NaN, which `valueColumn` can't hold. */
   readonly nanColumn?: string
+  /** Column that `<` and its like compare, where text may be a number. */
+  readonly numberColumn?: string
+  /** The column of the users' keys when it isn't `key`. */
+  readonly keyColumn?: string
   /** Which of the rows count, on the alias `k`; for logged models those on the datasets asked for. */
   readonly only?: SqlFragment
   /** How to choose one of several rows under one key, in SQL on the alias `k`; absent where a key is unique. */
@@ -41,6 +45,10 @@ export interface ListedRows {
   /** Follows FROM, up to the condition that ties the rows to the row. */
   readonly rows: string
   readonly columns: Readonly<Record<string, string>>
+  /** A column of JSON, an object of JSON texts; keys with the prefix name its properties. */
+  readonly jsonTexts?: { readonly prefix: string; readonly column: string }
+  /** Clauses that stand side by side under one AND are to hold of the same row. */
+  readonly together?: true
 }
 
 /** Tells how one searchable kind of row lies in the database, in SQL that SQLite and Postgres share. */

@@ -42,7 +42,7 @@ export class AssessmentStore {
     const { value, ...rest } = given
     const assessment: Assessment = {
       ...rest,
-      assessmentId: `a-${this.#deps.newId()}`,
+      assessmentId: await this.#idOf(tx, traceId, given.assessmentId),
       traceId,
       valid: true,
       createTime: requireInteger('create_time', given.createTime ?? nowMs, 0),
@@ -62,7 +62,18 @@ export class AssessmentStore {
     return assessment
   }
 
-  async require(traceId: string, assessmentId: string): Promise<Assessment> {
+  /** A client's own id is kept when it has the form of one and no other trace has it. */
+  async #idOf(tx: Queries, traceId: string, given: string | undefined): Promise<string> {
+    const made = `a-${this.#deps.newId()}`
+    if (given === undefined || !/^a-[0-9a-f]{32}$/.test(given)) return made
+    const [taken] = await tx.query('SELECT 1 AS taken FROM assessments WHERE assessment_id = ? AND trace_id <> ?', [
+      given,
+      traceId,
+    ])
+    return taken === undefined ? given : made
+  }
+
+  require(traceId: string, assessmentId: string): Promise<Assessment> {
     return requireAssessment(this.#deps.db, traceId, assessmentId)
   }
 

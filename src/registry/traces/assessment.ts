@@ -30,6 +30,8 @@ export interface NewAssessment extends Omit<
   Assessment,
   'assessmentId' | 'traceId' | 'valid' | 'createTime' | 'lastUpdateTime'
 > {
+  /** The client's own id, when it gave one. */
+  readonly assessmentId?: string | undefined
   /** JSON text of the value alone, which searches compare with. */
   readonly value: string
   readonly createTime: number | undefined

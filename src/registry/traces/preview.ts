@@ -2,8 +2,7 @@ import { traceLimits } from './trace.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isMessage = (value: unknown): value is Json => isObject(value) && 'role' in value && 'content' in value
 

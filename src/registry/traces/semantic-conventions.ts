@@ -22,18 +22,7 @@ const conventions: readonly Convention[] = [
   {
     kind: 'openinference.span.kind',
     types: new Map(
-      same(
-        'TOOL',
-        'CHAIN',
-        'LLM',
-        'RETRIEVER',
-        'EMBEDDING',
-        'AGENT',
-        'RERANKER',
-        'UNKNOWN',
-        'GUARDRAIL',
-        'EVALUATOR',
-      ),
+      same('TOOL', 'CHAIN', 'LLM', 'RETRIEVER', 'EMBEDDING', 'AGENT', 'RERANKER', 'UNKNOWN', 'GUARDRAIL', 'EVALUATOR'),
     ),
     inputTokens: 'llm.token_count.prompt',
     outputTokens: 'llm.token_count.completion',

@@ -49,7 +49,13 @@ const detailsOf = ({ kind, traceState, events, links }: Span): Details => ({
   ...(traceState === '' ? {} : { traceState }),
   ...(events.length === 0
     ? {}
-    : { events: events.map(({ name, timeNs, attributes }) => ({ name, time: String(timeNs), attributes: texts(attributes) })) }),
+    : {
+        events: events.map(({ name, timeNs, attributes }) => ({
+          name,
+          time: String(timeNs),
+          attributes: texts(attributes),
+        })),
+      }),
   ...(links.length === 0 ? {} : { links: links.map((link) => ({ ...link, attributes: texts(link.attributes) })) }),
 })
 

@@ -105,11 +105,7 @@ interface ActiveExperiment {
 }
 
 /** Gives the reason why the trace can't take these spans; undefined when it did. */
-const putTrace = async (
-  tx: Queries,
-  experiment: ActiveExperiment,
-  facts: SpanFacts,
-): Promise<string | undefined> => {
+const putTrace = async (tx: Queries, experiment: ActiveExperiment, facts: SpanFacts): Promise<string | undefined> => {
   const { traceId } = facts
   if (facts.spans.length > traceLimits.spans) return fullReason(traceId)
   const [stored] = await tx.query<{ span_count: number; name: string | null }>(

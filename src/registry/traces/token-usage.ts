@@ -50,11 +50,7 @@ export const totalUsage = (nodes: readonly UsageNode[]): string | undefined => {
 }
 
 /** Whether a span above this one has a count. Parents in a circle, which only a broken sender makes, end the search. */
-const isCovered = (
-  start: UsageNode,
-  known: ReadonlyMap<string, UsageNode>,
-  covered: Map<string, boolean>,
-): boolean => {
+const isCovered = (start: UsageNode, known: ReadonlyMap<string, UsageNode>, covered: Map<string, boolean>): boolean => {
   const path: string[] = []
   const seen = new Set<string>()
   let result = false

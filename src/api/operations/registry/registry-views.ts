@@ -1,0 +1,64 @@
+import type {
+  ExperimentView,
+  MetricValue,
+  MetricView,
+  ModelVersionView,
+  Page,
+  RegisteredModelView,
+  RunView,
+} from '../../../protocol/index.ts'
+import type { Experiment, Metric, ModelVersion, RegisteredModel, Run } from '../../../registry/index.ts'
+
+/** A number as JSON carries it. */
+const metricValue = (value: number): MetricValue => {
+  if (Number.isFinite(value)) return value
+  if (Number.isNaN(value)) return 'NaN'
+  return value > 0 ? 'Infinity' : '-Infinity'
+}
+
+export const experimentView = (experiment: Experiment): ExperimentView => experiment
+
+export const metricView = ({ key, value, timestamp, step }: Metric): MetricView => ({
+  key,
+  value: metricValue(value),
+  timestamp,
+  step,
+})
+
+export const runView = ({ info, metrics, params, tags, inputs, modelInputs, modelOutputs }: Run): RunView => ({
+  ...info,
+  metrics: metrics.map(metricView),
+  params,
+  tags,
+  datasets: inputs.map(({ dataset: { name, digest, source } }) => ({ name, digest, source })),
+  modelInputs: modelInputs.map(({ modelId }) => modelId),
+  modelOutputs: modelOutputs.map(({ modelId }) => modelId),
+})
+
+/** Where its files are is left out: only the download address tells it. */
+export const versionView = (version: ModelVersion): ModelVersionView => ({
+  name: version.name,
+  version: version.version,
+  creationTime: version.creationTime,
+  lastUpdatedTime: version.lastUpdatedTime,
+  description: version.description,
+  userId: version.userId,
+  stage: version.stage,
+  source: version.source,
+  runId: version.runId,
+  modelId: version.modelId,
+  status: version.status,
+  tags: version.tags,
+  aliases: version.aliases,
+})
+
+export const modelView = (model: RegisteredModel): RegisteredModelView => ({
+  ...model,
+  latestVersions: model.latestVersions.map(versionView),
+})
+
+/** A page of items, seen through a view. */
+export const pageView = <From, To>(
+  { items, nextPageToken }: { readonly items: readonly From[]; readonly nextPageToken: string | undefined },
+  view: (item: From) => To,
+): Page<To> => ({ items: items.map(view), ...(nextPageToken === undefined ? {} : { nextPageToken }) })

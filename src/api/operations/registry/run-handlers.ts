@@ -1,0 +1,56 @@
+import { fail } from '../../../protocol/index.ts'
+import { artifactsPath, requireArtifactPath } from '../../../registry/index.ts'
+import type { Handlers } from './handler.ts'
+import { pageItems } from './handler.ts'
+import { metricView, pageView, runView } from './registry-views.ts'
+
+export const runHandlers: Handlers<'runs'> = {
+  'runs.search': async ({ experimentIds, view = 'active', limit = pageItems, ...query }, { registry }) =>
+    pageView(await registry.runs.search({ ...query, experimentIds, view, limit }), runView),
+  async 'runs.create'({ experimentId = '0', name = '', userId = '', startTime, tags = [] }, { registry }) {
+    return runView(await registry.runs.create({ experimentId, name, userId, startTime, tags }))
+  },
+  'runs.get': async ({ runId }, { registry }) => runView(await registry.runs.require(runId)),
+  async 'runs.update'({ runId, ...change }, { registry }) {
+    await registry.runs.update(runId, change)
+    return runView(await registry.runs.require(runId))
+  },
+  async 'runs.log'({ runId, metrics = [], ...batch }, { registry }) {
+    const read = metrics.map((metric) => ({ ...metric, value: Number(metric.value) }))
+    await registry.log.logBatch(runId, { ...batch, metrics: read })
+    return {}
+  },
+  async 'runs.history'({ runId, key, limit = 1000, pageToken }, { registry }) {
+    const { metrics: items, nextPageToken } = await registry.history.page(runId, key, { limit, pageToken })
+    return pageView({ items, nextPageToken }, metricView)
+  },
+  async 'runs.artifacts'({ runId, path = '' }, { registry }) {
+    const { artifactUri } = (await registry.runs.require(runId)).info
+    if (!artifactUri.startsWith('mlflow-artifacts:'))
+      throw fail('unsupported', { what: `listing artifacts at ${artifactUri}, which this server doesn't keep,` })
+    const folder = path === '' ? '' : `/${requireArtifactPath(path)}`
+    const entries = await registry.artifacts.list(`${artifactsPath(artifactUri)}${folder}`)
+    const items = entries.map(({ name, isFolder, bytes }) => ({
+      path: path === '' ? name : `${path}/${name}`,
+      isFolder,
+      bytes,
+    }))
+    return { items }
+  },
+  async 'runs.delete'({ runId }, { registry }) {
+    await registry.runs.delete(runId)
+    return {}
+  },
+  async 'runs.restore'({ runId }, { registry }) {
+    await registry.runs.restore(runId)
+    return {}
+  },
+  async 'runs.setTag'({ runId, key, value }, { registry }) {
+    await registry.runs.setTag(runId, { key, value })
+    return {}
+  },
+  async 'runs.deleteTag'({ runId, key }, { registry }) {
+    await registry.runs.deleteTag(runId, key)
+    return {}
+  },
+}

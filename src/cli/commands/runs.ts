@@ -1,0 +1,125 @@
+import type { MetricView, RunView } from '../../protocol/index.ts'
+import type { Action } from '../action-command.ts'
+import { actionCommand } from '../action-command.ts'
+import type { Command } from '../command.ts'
+import { bytesText } from '../format.ts'
+import { listingFlags, listingQuery, listRows, metricText, tagsText, timeText } from '../listing.ts'
+import { sparkline } from '../sparkline.ts'
+import { table } from '../table.ts'
+import { experimentOf } from './experiments.ts'
+
+/** Metrics that a listing has columns for. */
+const metricColumns = 5
+
+const runTable = (runs: readonly RunView[]): string => {
+  const keys = [...new Set(runs.flatMap(({ metrics }) => metrics.map(({ key }) => key)))].slice(0, metricColumns)
+  const rows = runs.map((run) => [
+    run.runId,
+    run.name,
+    run.status.toLowerCase(),
+    timeText(run.startTime),
+    ...keys.map((key) => {
+      const metric = run.metrics.find((each) => each.key === key)
+      return metric === undefined ? '' : metricText(metric.value)
+    }),
+    tagsText(run.tags),
+  ])
+  return table(['run', 'name', 'status', 'started', ...keys, 'tags'], rows)
+}
+
+const runText = (run: RunView): string => {
+  const pairs = (title: string, items: readonly (readonly [string, string])[]): string[] =>
+    items.length === 0 ? [] : [`  ${title}`, ...items.map(([key, value]) => `    ${key}: ${value}`)]
+  return `${[
+    `${run.name}  (${run.runId}, ${run.status.toLowerCase()}, ${run.lifecycleStage})`,
+    `  experiment ${run.experimentId}, started ${timeText(run.startTime)}, ended ${timeText(run.endTime)}`,
+    ...pairs(
+      'metrics',
+      run.metrics.map(({ key, value, step }) => [key, `${metricText(value)} at step ${step}`]),
+    ),
+    ...pairs(
+      'params',
+      run.params.map(({ key, value }) => [key, value]),
+    ),
+    ...pairs(
+      'tags',
+      run.tags.map(({ key, value }) => [key, value]),
+    ),
+    ...pairs(
+      'data sets',
+      run.datasets.map(({ name, digest }) => [name, digest]),
+    ),
+  ].join('\n')}\n`
+}
+
+const historyText = (key: string, points: readonly MetricView[]): string => {
+  const rows = points.map(({ step, value, timestamp }) => [String(step), metricText(value), timeText(timestamp)])
+  return `${key}  ${sparkline(points.map(({ value }) => Number(value)))}\n${table(['step', 'value', 'time'], rows)}`
+}
+
+const actions: readonly Action[] = [
+  {
+    form: 'ls EXPERIMENT',
+    doc: 'runs of an experiment, the newest first',
+    async run(args) {
+      const { experimentId } = await experimentOf(args, args.words[0] ?? '')
+      const value = await listRows(args, 'runs.search', { ...listingQuery(args), experimentIds: [experimentId] })
+      return { value, text: runTable(value) }
+    },
+  },
+  {
+    form: 'show RUN',
+    doc: 'one run: metrics, params, tags, data sets',
+    async run({ api, words }) {
+      const value = await api.runs.get({ runId: words[0] ?? '' })
+      return { value, text: runText(value) }
+    },
+  },
+  {
+    form: 'history RUN METRIC',
+    doc: 'every value of a metric, with its curve',
+    async run(args) {
+      const [runId = '', key = ''] = args.words
+      const value = await listRows(args, 'runs.history', { runId, key })
+      return { value, text: historyText(key, value) }
+    },
+  },
+  {
+    form: 'artifacts RUN [FOLDER]',
+    doc: "a folder of the run's artifacts",
+    async run({ api, words: [runId = '', path = ''] }) {
+      const { items } = await api.runs.artifacts({ runId, path })
+      const rows = items.map((item) => [
+        item.isFolder ? `${item.path}/` : item.path,
+        item.bytes === undefined ? '' : bytesText(item.bytes),
+      ])
+      return { value: items, text: table(['path', 'size'], rows) }
+    },
+  },
+  {
+    form: 'rm RUN',
+    doc: 'delete a run; it can be restored',
+    async run({ api, words: [runId = ''] }) {
+      await api.runs.delete({ runId })
+      return { value: { deleted: runId }, text: `run ${runId} is deleted\n` }
+    },
+  },
+  {
+    form: 'restore RUN',
+    doc: 'bring a deleted run back',
+    async run({ api, words: [runId = ''] }) {
+      await api.runs.restore({ runId })
+      return { value: { restored: runId }, text: `run ${runId} is restored\n` }
+    },
+  },
+]
+
+/** Runs of the registry. */
+export const runs: Command = actionCommand(actions, {
+  flags: listingFlags,
+  examples: [
+    'slipway runs ls fraud --filter "metrics.auc > 0.9 OR tags.keep = \'yes\'" --order-by "metrics.auc DESC"',
+    'slipway runs history 0f3a… loss',
+    'slipway runs show 0f3a… --json',
+  ],
+})

@@ -1,0 +1,109 @@
+import type { ModelVersionView, RegisteredModelView } from '../protocol/index.ts'
+import type { Action } from './action-command.ts'
+import type { Flag } from './command.ts'
+import { UsageError } from './command.ts'
+import { listingFlags, listingQuery, listRows, tagsText, timeText } from './listing.ts'
+import { table } from './table.ts'
+
+export const registeredModelFlags: readonly Flag[] = [
+  ...listingFlags,
+  { name: 'reason', value: 'TEXT', doc: 'why; kept in the history' },
+]
+
+const quoted = (name: string): string => {
+  if (name.includes("'")) throw new UsageError(`a model's name has no quotes: ${name}`)
+  return `'${name}'`
+}
+
+const modelRow = (model: RegisteredModelView): string[] => [
+  model.name,
+  String(Math.max(0, ...model.latestVersions.map(({ version }) => version))),
+  model.aliases.map(({ alias, version }) => `@${alias}→${version}`).join(' '),
+  timeText(model.lastUpdatedTime),
+  tagsText(model.tags),
+]
+
+const versionRow = (version: ModelVersionView): string[] => [
+  String(version.version),
+  version.aliases.map((alias) => `@${alias}`).join(' '),
+  version.stage === 'None' ? '' : version.stage,
+  version.source,
+  timeText(version.creationTime),
+  tagsText(version.tags),
+]
+
+const reasonOf = (reason: string | undefined): { reason?: string } => (reason === undefined ? {} : { reason })
+
+/** What `slipway models` does with registered models. */
+export const registeredModelActions: readonly Action[] = [
+  {
+    form: 'registered',
+    doc: 'registered models with their aliases',
+    async run(args) {
+      const value = await listRows(args, 'registeredModels.search', listingQuery(args))
+      return { value, text: table(['model', 'newest', 'aliases', 'updated', 'tags'], value.map(modelRow)) }
+    },
+  },
+  {
+    form: 'versions NAME',
+    doc: 'versions of a registered model, the newest first',
+    async run(args) {
+      const filter = `name = ${quoted(args.words[0] ?? '')}`
+      const query = { orderBy: ['version_number DESC'], ...listingQuery(args), filter }
+      const value = await listRows(args, 'modelVersions.search', query)
+      return {
+        value,
+        text: table(['version', 'aliases', 'stage', 'source', 'created', 'tags'], value.map(versionRow)),
+      }
+    },
+  },
+  {
+    form: 'register NAME SOURCE',
+    doc: 'the next version, of runs:/RUN/PATH, models:/m-ID or models:/NAME/VERSION; a new name makes the model',
+    async run({ api, words: [name = '', source = ''] }) {
+      await api.registeredModels.create({ name }).catch((error: unknown) => {
+        if ((error as { readonly code?: string }).code !== 'resource_exists') throw error
+      })
+      const value = await api.modelVersions.create({ name, source })
+      return { value, text: `${name} version ${value.version} is registered\n` }
+    },
+  },
+  {
+    form: 'alias NAME ALIAS VERSION',
+    doc: 'point an alias at a version; one that exists moves',
+    async run({ api, text, words: [name = '', alias = '', version = ''] }) {
+      const value = await api.registeredModels.setAlias({ name, alias, version, ...reasonOf(text('reason')) })
+      return { value, text: `models:/${name}@${alias} is version ${value.version}\n` }
+    },
+  },
+  {
+    form: 'unalias NAME ALIAS',
+    doc: 'delete an alias',
+    async run({ api, text, words: [name = '', alias = ''] }) {
+      await api.registeredModels.deleteAlias({ name, alias, ...reasonOf(text('reason')) })
+      return { value: { deleted: alias }, text: `models:/${name}@${alias} is deleted\n` }
+    },
+  },
+  {
+    form: 'stage NAME VERSION STAGE',
+    doc: 'move a version to None, Staging, Production or Archived (stages are deprecated; use aliases)',
+    async run({ api, text, words: [name = '', version = '', given = ''] }) {
+      const stages = ['None', 'Staging', 'Production', 'Archived'] as const
+      const stage = stages.find((each) => each.toLowerCase() === given.toLowerCase())
+      if (stage === undefined) throw new UsageError(`'${given}' is not one of ${stages.join(', ')}`)
+      const value = await api.modelVersions.move({ name, version, stage, ...reasonOf(text('reason')) })
+      return { value, text: `${name} version ${value.version} is in ${value.stage}\n` }
+    },
+  },
+  {
+    form: 'unregister NAME [VERSION]',
+    doc: 'delete a version of a registered model, or the model with all of them',
+    async run({ api, text, words: [name = '', version] }) {
+      const why = reasonOf(text('reason'))
+      if (version === undefined) await api.registeredModels.delete({ name, ...why })
+      else await api.modelVersions.delete({ name, version, ...why })
+      const what = version === undefined ? name : `${name} version ${version}`
+      return { value: { deleted: what }, text: `${what} is deleted\n` }
+    },
+  },
+]

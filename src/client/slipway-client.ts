@@ -1,0 +1,162 @@
+import { apiRoot, registryOperations } from '../protocol/index.ts'
+import type { Page, RegistryApi, RegistryInput, RegistryOperationName, RegistryOutput } from '../protocol/index.ts'
+
+export interface SlipwayClientOptions {
+  /** Where the server listens, `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** Shown as a bearer token. */
+  readonly key?: string
+  readonly fetch?: typeof globalThis.fetch
+}
+
+/** The server refused; `code` is Slipway's name for the reason (see the reference of errors). */
+export class SlipwayError extends Error {
+  override name = 'SlipwayError'
+  readonly code: string
+  /** Status of HTTP. */
+  readonly status: number
+
+  constructor(message: string, { code, status }: { readonly code: string; readonly status: number }) {
+    super(message)
+    this.code = code
+    this.status = status
+  }
+}
+
+/** The operations of one area by their verbs: `runs.create` is `client.runs.create`. */
+export type Area<Name extends string> = {
+  readonly [Operation in RegistryOperationName as Operation extends `${Name}.${infer Verb}` ? Verb : never]: (
+    input: RegistryInput<Operation>,
+  ) => Promise<RegistryOutput<Operation>>
+}
+
+/** Operations that give pages. */
+export type PagedOperation = {
+  [Name in RegistryOperationName]: RegistryOutput<Name> extends Page<unknown>
+    ? RegistryInput<Name> extends { readonly pageToken?: string }
+      ? Name
+      : never
+    : never
+}[RegistryOperationName]
+
+/** What such an operation gives pages of. */
+export type ItemOf<Name extends PagedOperation> = RegistryApi[Name]['output'] extends Page<infer Item> ? Item : never
+
+const artifactsRoot = '/api/2.0/mlflow-artifacts/artifacts'
+
+/**
+ * Tracking and registry of a Slipway server. Every operation of its API is a method of its area, with what it takes and
+ * gives typed. Refusals are thrown as SlipwayError.
+ */
+export class SlipwayClient {
+  readonly experiments: Area<'experiments'> = this.#area('experiments')
+  readonly runs: Area<'runs'> = this.#area('runs')
+  readonly registeredModels: Area<'registeredModels'> = this.#area('registeredModels')
+  readonly modelVersions: Area<'modelVersions'> = this.#area('modelVersions')
+  readonly #options: SlipwayClientOptions
+
+  constructor(options: SlipwayClientOptions) {
+    this.#options = options
+  }
+
+  /** Calls an operation by its name. */
+  async call<Name extends RegistryOperationName>(
+    name: Name,
+    input: RegistryInput<Name>,
+  ): Promise<RegistryOutput<Name>> {
+    const { method, path } = registryOperations[name]
+    const fields: Record<string, unknown> = { ...input }
+    const filled = path.replaceAll(/\{(\w+)\}/g, (_, field: string) => {
+      const value = fields[field]
+      delete fields[field]
+      return encodeURIComponent(String(value))
+    })
+    const bare = method === 'GET' || method === 'DELETE'
+    const query = bare ? queryOf(fields) : ''
+    const response = await this.#send(`${apiRoot}${filled}${query}`, {
+      method,
+      ...(bare ? {} : { body: JSON.stringify(fields, finite), headers: { 'content-type': 'application/json' } }),
+    })
+    return (await response.json()) as RegistryOutput<Name>
+  }
+
+  /** Every item of a search or history, page by page. */
+  async *each<Name extends PagedOperation>(name: Name, input: RegistryInput<Name>): AsyncGenerator<ItemOf<Name>> {
+    let pageToken: string | undefined
+    do {
+      const page: Page<unknown> = await this.call(name, {
+        ...input,
+        ...(pageToken === undefined ? {} : { pageToken }),
+      })
+      yield* page.items as readonly ItemOf<Name>[]
+      pageToken = page.nextPageToken
+    } while (pageToken !== undefined)
+  }
+
+  /** Uploads a file into a run's artifacts; `path` is below them. */
+  async uploadArtifact(runId: string, path: string, body: string | Uint8Array<ArrayBuffer> | Blob): Promise<void> {
+    await this.#send(await this.#artifactPath(runId, path), { method: 'PUT', body })
+  }
+
+  /** The bytes of a file of a run's artifacts, as they arrive. */
+  async downloadArtifact(runId: string, path: string): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#send(await this.#artifactPath(runId, path), { method: 'GET' })
+    return response.body ?? new Blob([]).stream()
+  }
+
+  async #artifactPath(runId: string, path: string): Promise<string> {
+    const { artifactUri } = await this.call('runs.get', { runId })
+    const folder = /^mlflow-artifacts:\/+(?:[^/]*@[^/]*\/)?(.*)$/.exec(artifactUri)?.[1]
+    if (folder === undefined)
+      throw new SlipwayError(`the artifacts of this run are at ${artifactUri}, which the server doesn't keep`, {
+        code: 'unsupported',
+        status: 501,
+      })
+    const segments = `${folder}/${path}`.split('/').map(encodeURIComponent)
+    return `${artifactsRoot}/${segments.join('/')}`
+  }
+
+  #area<Name extends string>(area: Name): Area<Name> {
+    const names = Object.keys(registryOperations).filter((name) => name.startsWith(`${area}.`))
+    return Object.fromEntries(
+      names.map((name) => [
+        name.slice(area.length + 1),
+        (input: never) => this.call(name as RegistryOperationName, input),
+      ]),
+    ) as Area<Name>
+  }
+
+  async #send(path: string, init: RequestInit): Promise<Response> {
+    const { url, key, fetch = globalThis.fetch } = this.#options
+    const headers = new Headers(init.headers)
+    if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
+    const response = await fetch(new URL(path, url), { ...init, headers })
+    if (response.ok) return response
+    const message = errorOf(await response.text()) ?? `the server answered ${response.status}`
+    throw new SlipwayError(message, {
+      code: response.headers.get('slipway-error') ?? 'refused',
+      status: response.status,
+    })
+  }
+}
+
+/** JSON has no word for these numbers; they go as text. */
+const finite = (_: string, value: unknown): unknown =>
+  typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+
+const queryOf = (fields: Readonly<Record<string, unknown>>): string => {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(fields))
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) query.append(name, String(each))
+  return query.size === 0 ? '' : `?${query.toString()}`
+}
+
+const errorOf = (text: string): string | undefined => {
+  try {
+    const { error, message } = JSON.parse(text) as { error?: unknown; message?: unknown }
+    if (typeof error === 'string') return error
+    return typeof message === 'string' ? message : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,150 @@
+import type { Permission, Route } from './route.ts'
+import type { RegistryApi, RegistryOperationName } from './registry-types.ts'
+import type { ObjectShape, Shape } from './shape.ts'
+
+/** An operation of the registry as data; what runs it is bound to it on the server, what calls it in the client. */
+export interface RegistryOperationSpec {
+  readonly method: Route['method']
+  /** Below /api/slipway/v1; names in braces are fields of the input. */
+  readonly path: string
+  readonly needs: Permission
+  readonly doc: string
+  readonly input: ObjectShape
+}
+
+const text: Shape = { type: 'string' }
+const time: Shape = { type: 'integer', minimum: 0, description: 'Unix ms' }
+const view: Shape = { type: 'string', enum: ['active', 'deleted', 'all'] }
+const tag: ObjectShape = { type: 'object', properties: { key: text, value: text }, required: ['key', 'value'] }
+const tags: Shape = { type: 'array', items: tag, maxItems: 1000 }
+const reason: Shape = { type: 'string', maxLength: 2000, description: 'why; kept in the history' }
+const metric: Shape = {
+  type: 'object',
+  properties: { key: text, value: { type: 'number' }, timestamp: time, step: { type: 'integer' } },
+  required: ['key', 'value', 'timestamp', 'step'],
+}
+const status: Shape = { type: 'string', enum: ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] }
+const stage: Shape = { type: 'string', enum: ['None', 'Staging', 'Production', 'Archived'] }
+const limit: Shape = { type: 'integer', minimum: 1, maximum: 50_000, description: 'items a page' }
+const page = {
+  filter: { type: 'string', description: "in MLflow's search language, with OR, NOT and parentheses" },
+  orderBy: { type: 'array', items: text, maxItems: 20 },
+  limit,
+  pageToken: { type: 'string', description: 'nextPageToken of the page before' },
+} as const
+
+const pathFields = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')
+
+const of =
+  (method: Route['method'], needs: Permission) =>
+  (
+    path: string,
+    doc: string,
+    fields: Readonly<Record<string, Shape>> = {},
+    required: readonly string[] = [],
+  ): RegistryOperationSpec => {
+    const inPath = pathFields(path)
+    const properties = { ...Object.fromEntries(inPath.map((field) => [field, text])), ...fields }
+    return { method, needs, path, doc, input: { type: 'object', properties, required: [...inPath, ...required] } }
+  }
+
+const read = of('GET', 'registry.read')
+const query = of('POST', 'registry.read')
+const create = of('POST', 'registry.write')
+const put = of('PUT', 'registry.write')
+const change = of('PATCH', 'registry.write')
+const remove = of('DELETE', 'registry.write')
+
+const experiment = '/experiments/{experimentId}'
+const run = '/runs/{runId}'
+const model = '/registered-models/{name}'
+const version = `${model}/versions/{version}`
+
+/** The registry's operations. Routes, the OpenAPI document and the client are made of this table. */
+export const registryOperations: Readonly<Record<RegistryOperationName, RegistryOperationSpec>> = {
+  'experiments.search': read('/experiments', 'Searches experiments.', { ...page, view }),
+  'experiments.create': create('/experiments', 'Creates an experiment.', { name: text, artifactLocation: text, tags }, [
+    'name',
+  ]),
+  'experiments.get': read(experiment, 'One experiment.'),
+  'experiments.rename': change(experiment, 'Renames an experiment.', { name: text }, ['name']),
+  'experiments.delete': remove(experiment, 'Deletes an experiment and its runs; they can be restored.'),
+  'experiments.restore': create(`${experiment}/restore`, 'Restores a deleted experiment and its runs.'),
+  'experiments.setTag': put(`${experiment}/tags/{key}`, 'Sets a tag of an experiment.', { value: text }, ['value']),
+  'experiments.deleteTag': remove(`${experiment}/tags/{key}`, 'Deletes a tag of an experiment.'),
+  'runs.search': query(
+    '/runs/search',
+    'Searches the runs of experiments.',
+    { ...page, view, experimentIds: { type: 'array', items: text, maxItems: 1000 } },
+    ['experimentIds'],
+  ),
+  'runs.create': create('/runs', 'Starts a run.', {
+    experimentId: text,
+    name: text,
+    userId: text,
+    startTime: time,
+    tags,
+  }),
+  'runs.get': read(run, 'One run with its newest metrics, params, tags and data sets.'),
+  'runs.update': change(run, 'Ends or renames a run.', { status, endTime: time, name: text }),
+  'runs.log': create(`${run}/log`, 'Logs metrics, params and tags, all or none.', {
+    metrics: { type: 'array', items: metric, maxItems: 1000 },
+    params: { type: 'array', items: tag, maxItems: 100 },
+    tags: { type: 'array', items: tag, maxItems: 100 },
+  }),
+  'runs.history': read(`${run}/metrics/{key}`, 'Every value of a metric, in the order of steps.', {
+    limit: { ...limit, maximum: 25_000 },
+    pageToken: text,
+  }),
+  'runs.artifacts': read(`${run}/artifacts`, "Lists a folder of a run's artifacts.", { path: text }),
+  'runs.delete': remove(run, 'Deletes a run; it can be restored.'),
+  'runs.restore': create(`${run}/restore`, 'Restores a deleted run.'),
+  'runs.setTag': put(`${run}/tags/{key}`, 'Sets a tag of a run.', { value: text }, ['value']),
+  'runs.deleteTag': remove(`${run}/tags/{key}`, 'Deletes a tag of a run.'),
+  'registeredModels.search': read('/registered-models', 'Searches registered models.', page),
+  'registeredModels.create': create(
+    '/registered-models',
+    'Creates a registered model.',
+    { name: text, description: text, tags },
+    ['name'],
+  ),
+  'registeredModels.get': read(model, 'One registered model with its aliases and newest versions.'),
+  'registeredModels.rename': create(`${model}/rename`, 'Renames a registered model.', { newName: text, reason }, [
+    'newName',
+  ]),
+  'registeredModels.describe': change(model, 'Describes a registered model.', { description: text }, ['description']),
+  'registeredModels.delete': remove(model, 'Deletes a registered model with all its versions.', { reason }),
+  'registeredModels.setTag': put(`${model}/tags/{key}`, 'Sets a tag of a registered model.', { value: text }, [
+    'value',
+  ]),
+  'registeredModels.deleteTag': remove(`${model}/tags/{key}`, 'Deletes a tag of a registered model.'),
+  'registeredModels.setAlias': put(
+    `${model}/aliases/{alias}`,
+    'Points an alias at a version; one that exists moves.',
+    { version: text, reason },
+    ['version'],
+  ),
+  'registeredModels.deleteAlias': remove(`${model}/aliases/{alias}`, 'Deletes an alias.', { reason }),
+  'registeredModels.aliased': read(`${model}/aliases/{alias}`, 'The version that an alias names.'),
+  'modelVersions.search': read('/model-versions', 'Searches the versions of all registered models.', page),
+  'modelVersions.create': create(
+    `${model}/versions`,
+    'Registers the next version of a model.',
+    { source: text, runId: text, description: text, tags },
+    ['source'],
+  ),
+  'modelVersions.get': read(version, 'One version of a registered model.'),
+  'modelVersions.describe': change(version, 'Describes a version.', { description: text }, ['description']),
+  'modelVersions.move': create(
+    `${version}/stage`,
+    'Moves a version to a stage.',
+    { stage, archiveExisting: { type: 'boolean' }, reason },
+    ['stage'],
+  ),
+  'modelVersions.delete': remove(version, 'Deletes a version; its number is not used again.', { reason }),
+  'modelVersions.setTag': put(`${version}/tags/{key}`, 'Sets a tag of a version.', { value: text }, ['value']),
+  'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
+}
+
+export type RegistryInput<Name extends RegistryOperationName> = RegistryApi[Name]['input']
+export type RegistryOutput<Name extends RegistryOperationName> = RegistryApi[Name]['output']

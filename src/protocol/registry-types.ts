@@ -1,0 +1,212 @@
+/** What the registry's operations take and give. Times are Unix ms. */
+
+export interface KeyValue {
+  readonly key: string
+  readonly value: string
+}
+
+export interface PageQuery {
+  /** In MLflow's search language, with OR, NOT and parentheses. */
+  readonly filter?: string
+  readonly orderBy?: readonly string[]
+  /** Items a page. */
+  readonly limit?: number
+  /** From the page before. */
+  readonly pageToken?: string
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  /** Absent at the end. */
+  readonly nextPageToken?: string
+}
+
+export type ViewName = 'active' | 'deleted' | 'all'
+
+export interface ExperimentView {
+  readonly experimentId: string
+  readonly name: string
+  readonly artifactLocation: string
+  readonly lifecycleStage: 'active' | 'deleted'
+  readonly creationTime: number
+  readonly lastUpdateTime: number
+  readonly tags: readonly KeyValue[]
+}
+
+/** A number as JSON carries it. */
+export type MetricValue = number | 'NaN' | 'Infinity' | '-Infinity'
+
+export interface MetricView {
+  readonly key: string
+  readonly value: MetricValue
+  readonly timestamp: number
+  readonly step: number
+}
+
+export type RunStatusName = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'
+
+export interface RunView {
+  readonly runId: string
+  readonly experimentId: string
+  readonly name: string
+  readonly userId: string
+  readonly status: RunStatusName
+  readonly startTime?: number | undefined
+  readonly endTime?: number | undefined
+  readonly artifactUri: string
+  readonly lifecycleStage: 'active' | 'deleted'
+  /** The newest value of each metric. */
+  readonly metrics: readonly MetricView[]
+  readonly params: readonly KeyValue[]
+  readonly tags: readonly KeyValue[]
+  readonly datasets: readonly { readonly name: string; readonly digest: string; readonly source: string }[]
+  /** Ids of the logged models that it read and made. */
+  readonly modelInputs: readonly string[]
+  readonly modelOutputs: readonly string[]
+}
+
+export interface ArtifactView {
+  readonly path: string
+  readonly isFolder: boolean
+  readonly bytes?: number | undefined
+}
+
+export type StageName = 'None' | 'Staging' | 'Production' | 'Archived'
+
+export interface ModelVersionView {
+  readonly name: string
+  readonly version: number
+  readonly creationTime: number
+  readonly lastUpdatedTime: number
+  readonly description: string
+  readonly userId: string
+  readonly stage: StageName
+  readonly source: string
+  readonly runId: string
+  readonly modelId: string
+  readonly status: string
+  readonly tags: readonly KeyValue[]
+  readonly aliases: readonly string[]
+}
+
+export interface RegisteredModelView {
+  readonly name: string
+  readonly description: string
+  readonly creationTime: number
+  readonly lastUpdatedTime: number
+  readonly tags: readonly KeyValue[]
+  readonly aliases: readonly { readonly alias: string; readonly version: number }[]
+  /** The newest version of each stage. */
+  readonly latestVersions: readonly ModelVersionView[]
+}
+
+interface OfExperiment {
+  readonly experimentId: string
+}
+interface OfRun {
+  readonly runId: string
+}
+interface OfModel {
+  readonly name: string
+}
+interface OfVersion extends OfModel {
+  readonly version: string
+}
+/** Why something is done; kept in the history. */
+interface Reasoned {
+  readonly reason?: string
+}
+type Done = Readonly<Record<never, never>>
+
+/** Every operation of the registry: what it takes, and what it gives. */
+export interface RegistryApi {
+  'experiments.search': { input: PageQuery & { readonly view?: ViewName }; output: Page<ExperimentView> }
+  'experiments.create': {
+    input: { readonly name: string; readonly artifactLocation?: string; readonly tags?: readonly KeyValue[] }
+    output: ExperimentView
+  }
+  'experiments.get': { input: OfExperiment; output: ExperimentView }
+  'experiments.rename': { input: OfExperiment & { readonly name: string }; output: ExperimentView }
+  'experiments.delete': { input: OfExperiment; output: Done }
+  'experiments.restore': { input: OfExperiment; output: Done }
+  'experiments.setTag': { input: OfExperiment & KeyValue; output: Done }
+  'experiments.deleteTag': { input: OfExperiment & { readonly key: string }; output: Done }
+  'runs.search': {
+    input: PageQuery & { readonly experimentIds: readonly string[]; readonly view?: ViewName }
+    output: Page<RunView>
+  }
+  'runs.create': {
+    input: {
+      readonly experimentId?: string
+      readonly name?: string
+      readonly userId?: string
+      readonly startTime?: number
+      readonly tags?: readonly KeyValue[]
+    }
+    output: RunView
+  }
+  'runs.get': { input: OfRun; output: RunView }
+  'runs.update': {
+    input: OfRun & { readonly status?: RunStatusName; readonly endTime?: number; readonly name?: string }
+    output: RunView
+  }
+  'runs.log': {
+    input: OfRun & {
+      readonly metrics?: readonly MetricView[]
+      readonly params?: readonly KeyValue[]
+      readonly tags?: readonly KeyValue[]
+    }
+    output: Done
+  }
+  'runs.history': {
+    input: OfRun & { readonly key: string; readonly limit?: number; readonly pageToken?: string }
+    output: Page<MetricView>
+  }
+  'runs.artifacts': { input: OfRun & { readonly path?: string }; output: Page<ArtifactView> }
+  'runs.delete': { input: OfRun; output: Done }
+  'runs.restore': { input: OfRun; output: Done }
+  'runs.setTag': { input: OfRun & KeyValue; output: Done }
+  'runs.deleteTag': { input: OfRun & { readonly key: string }; output: Done }
+  'registeredModels.search': { input: PageQuery; output: Page<RegisteredModelView> }
+  'registeredModels.create': {
+    input: OfModel & { readonly description?: string; readonly tags?: readonly KeyValue[] }
+    output: RegisteredModelView
+  }
+  'registeredModels.get': { input: OfModel; output: RegisteredModelView }
+  'registeredModels.rename': { input: OfModel & Reasoned & { readonly newName: string }; output: RegisteredModelView }
+  'registeredModels.describe': {
+    input: OfModel & { readonly description: string }
+    output: RegisteredModelView
+  }
+  'registeredModels.delete': { input: OfModel & Reasoned; output: Done }
+  'registeredModels.setTag': { input: OfModel & KeyValue; output: Done }
+  'registeredModels.deleteTag': { input: OfModel & { readonly key: string }; output: Done }
+  'registeredModels.setAlias': {
+    input: OfModel & Reasoned & { readonly alias: string; readonly version: string }
+    output: ModelVersionView
+  }
+  'registeredModels.deleteAlias': { input: OfModel & Reasoned & { readonly alias: string }; output: Done }
+  'registeredModels.aliased': { input: OfModel & { readonly alias: string }; output: ModelVersionView }
+  'modelVersions.search': { input: PageQuery; output: Page<ModelVersionView> }
+  'modelVersions.create': {
+    input: OfModel & {
+      /** `runs:/RUN/PATH`, `models:/m-ID`, `models:/NAME/VERSION` or an `mlflow-artifacts:` URI. */
+      readonly source: string
+      readonly runId?: string
+      readonly description?: string
+      readonly tags?: readonly KeyValue[]
+    }
+    output: ModelVersionView
+  }
+  'modelVersions.get': { input: OfVersion; output: ModelVersionView }
+  'modelVersions.describe': { input: OfVersion & { readonly description: string }; output: ModelVersionView }
+  'modelVersions.move': {
+    input: OfVersion & Reasoned & { readonly stage: StageName; readonly archiveExisting?: boolean }
+    output: ModelVersionView
+  }
+  'modelVersions.delete': { input: OfVersion & Reasoned; output: Done }
+  'modelVersions.setTag': { input: OfVersion & KeyValue; output: Done }
+  'modelVersions.deleteTag': { input: OfVersion & { readonly key: string }; output: Done }
+}
+
+export type RegistryOperationName = keyof RegistryApi

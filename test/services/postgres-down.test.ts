@@ -1,0 +1,130 @@
+import { createConnection, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { openPostgres } from '../../src/adapters/postgres/index.ts'
+import { systemClock, systemRandom } from '../../src/lib/index.ts'
+import { eventually, startTestApp, addModel, inferBody } from '../../src/testing/index.ts'
+import { openTestPostgres } from './open-test-postgres.ts'
+
+/** A door to Postgres that a test can shut: cut, so that connections fail, or frozen, so that nothing comes back. */
+interface Door extends AsyncDisposable {
+  readonly url: string
+  state: 'open' | 'cut' | 'frozen'
+  cut(): void
+}
+
+const openDoor = async (target: URL): Promise<Door> => {
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    sockets.add(near)
+    near.on('error', () => {})
+    if (door.state === 'cut') {
+      near.destroy()
+      return
+    }
+    const far = createConnection({ host: target.hostname, port: Number(target.port) })
+    sockets.add(far)
+    far.on('error', () => near.destroy())
+    near.on('close', () => far.destroy())
+    far.on('close', () => near.destroy())
+    near.on('data', (bytes) => door.state === 'frozen' || far.write(bytes))
+    far.on('data', (bytes) => door.state === 'frozen' || near.write(bytes))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = new URL(target)
+  url.port = String((server.address() as AddressInfo).port)
+  const door: Door = {
+    url: url.href,
+    state: 'open',
+    cut() {
+      door.state = 'cut'
+      for (const socket of sockets) socket.destroy()
+      sockets.clear()
+    },
+    async [Symbol.asyncDispose]() {
+      door.cut()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+  return door
+}
+
+const api = '/api/2.0/mlflow'
+const createRun = { experiment_id: '0', start_time: 1 }
+
+describe('a server whose Postgres goes away', () => {
+  it('predicts on, answers 503 for the registry, and writes again when Postgres is back', async () => {
+    await using postgres = await openTestPostgres()
+    await using door = await openDoor(new URL(postgres.url))
+    await using app = await startTestApp({
+      flags: ['--database', door.url],
+      models: { 'add/1/model.mjs': addModel(1) },
+    })
+    const write = (): Promise<Response> => app.post(`${api}/runs/create`, createRun)
+    const run = await eventually('the registry is open', async () => {
+      const reply = await write()
+      return reply.status === 200 ? ((await reply.json()) as { run: { info: { run_id: string } } }).run.info : undefined
+    })
+    door.cut()
+    const refused = await write()
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).not.toBeNull()
+    expect(await refused.text()).not.toContain('slipway@')
+    expect((await app.post('/v2/models/add/infer', inferBody([1]))).status).toBe(200)
+    expect((await app.fetch('/v2/health/ready')).status).toBe(200)
+    door.state = 'open'
+    await eventually('the registry writes again', async () => ((await write()).status === 200 ? true : undefined))
+    expect((await app.fetch(`${api}/runs/get?run_id=${run.run_id}`)).status).toBe(200)
+  })
+
+  it('starts without it, and opens the registry once it is there', async () => {
+    await using postgres = await openTestPostgres()
+    await using door = await openDoor(new URL(postgres.url))
+    door.cut()
+    await using app = await startTestApp({ flags: ['--database', door.url] })
+    expect((await app.post(`${api}/runs/create`, createRun)).status).toBe(503)
+    expect((await app.fetch('/v2/health/ready')).status).toBe(200)
+    door.state = 'open'
+    await eventually(
+      'the registry is open',
+      async () => ((await app.post(`${api}/runs/create`, createRun)).status === 200 ? true : undefined),
+      20_000,
+    )
+  })
+
+  it('gives up on a statement that never comes back', async () => {
+    await using postgres = await openTestPostgres()
+    await using door = await openDoor(new URL(postgres.url))
+    const behind = openPostgres({ url: door.url, clock: systemClock, random: systemRandom, statementMs: 300 })
+    await behind.query('CREATE TABLE t (id BIGINT)')
+    door.state = 'frozen'
+    await expect(behind.query('INSERT INTO t VALUES (1)')).rejects.toMatchObject({ code: 'database_unavailable' })
+    await expect(behind.query('SELECT id FROM t')).rejects.toMatchObject({ code: 'database_unavailable' })
+    door.cut()
+    door.state = 'open'
+    expect(await behind.query('SELECT COUNT(*) AS count FROM t')).toEqual([{ count: 0 }])
+    await behind.close()
+  })
+
+  it('is one registry for two servers', async () => {
+    await using postgres = await openTestPostgres()
+    await using one = await startTestApp({ flags: ['--database', postgres.url] })
+    await using two = await startTestApp({ flags: ['--database', postgres.url] })
+    const name = { name: 'fraud' }
+    for (const app of [one, two])
+      await eventually('the registry is open', async () =>
+        (await app.fetch(`${api}/experiments/get?experiment_id=0`)).ok ? true : undefined,
+      )
+    expect((await one.post(`${api}/registered-models/create`, name)).status).toBe(200)
+    const source = { ...name, source: 'mlflow-artifacts:/0/models/m' }
+    const made = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        (index % 2 === 0 ? one : two).post(`${api}/model-versions/create`, source),
+      ),
+    )
+    const versions = await Promise.all(
+      made.map(async (reply) => ((await reply.json()) as { model_version: { version: string } }).model_version.version),
+    )
+    expect(versions.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+  })
+})
