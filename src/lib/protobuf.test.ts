@@ -56,6 +56,19 @@ describe('numbers', () => {
     },
   )
 
+  it('of 64 fixed bits come back exactly', () => {
+    fc.assert(
+      fc.property(fc.bigInt(0n, 2n ** 64n - 1n), (value) => {
+        const bits = Buffer.alloc(8)
+        bits.writeBigUInt64LE(value)
+        const bytes = new ProtobufWriter().raw(1, 1, bits).finish()
+        expect(first(bytes).fixed64()).toBe(value)
+        expect(() => first(bytes.subarray(0, 8)).fixed64()).toThrow(ProtobufError)
+      }),
+    )
+    expect(() => first(new ProtobufWriter().int64(1, 1).finish()).fixed64()).toThrow(ProtobufError)
+  })
+
   it('with a point come back bit by bit', () => {
     fc.assert(
       fc.property(fc.float(), fc.double(), (single, double) => {

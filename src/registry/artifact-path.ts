@@ -25,7 +25,8 @@ export const fullyDecoded = (text: string): string => {
 }
 
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const forbidden = /[\u0000-\u001f\u007f\\#?]/
+// The last one stands for bytes that were no UTF-8.
+const forbidden = /[\u0000-\u001f\u007f\\#?\ufffd]/
 
 const isSafe = (path: string): boolean => {
   if (forbidden.test(path) || path.startsWith('/') || /^[a-z]:/i.test(path)) return false

@@ -108,7 +108,8 @@ export async function* streamBody({ request, begin }: IncomingBody, bytesMax: nu
   begin()
   let bytes = 0
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // Why: an upload that is refused half-way is still answered, so the connection must outlive its reader.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length
       if (bytes > bytesMax) throw tooLong()
       yield chunk
@@ -116,5 +117,8 @@ export async function* streamBody({ request, begin }: IncomingBody, bytesMax: nu
   } catch (error) {
     if (request.complete || error instanceof AppError) throw error
     throw fail('cancelled', {}, error)
+  } finally {
+    // What nobody reads would keep the next request of the connection waiting.
+    request.resume()
   }
 }

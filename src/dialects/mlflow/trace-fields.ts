@@ -12,7 +12,7 @@ const refuse = (value: Raw, path: string, what: string): Error =>
 const pairsMax = 1000
 
 /** A map of text to text, as pairs: keys are the users', and no object of ours gets them as names. */
-export const textMap: Field<readonly Tag[]> = {
+const textMap: Field<readonly Tag[]> = {
   read(value, path) {
     if (value === undefined || value === null) return []
     if (typeof value !== 'object' || Array.isArray(value)) throw refuse(value, path, 'an object of texts')
@@ -23,7 +23,7 @@ export const textMap: Field<readonly Tag[]> = {
 }
 
 /** Unix ms of an RFC 3339 time, as protobuf's JSON writes a Timestamp. */
-export const timestamp: Field<number | undefined> = {
+const timestamp: Field<number | undefined> = {
   read(value, path) {
     if (value === undefined || value === null) return undefined
     const isTime =
@@ -35,7 +35,7 @@ export const timestamp: Field<number | undefined> = {
 }
 
 /** Milliseconds of a duration, as protobuf's JSON writes one: `1.5s`. */
-export const duration: Field<number | undefined> = {
+const duration: Field<number | undefined> = {
   read(value, path) {
     if (value === undefined || value === null) return undefined
     const isDuration = typeof value === 'string' && /^\d{1,12}(\.\d{1,9})?s$/.test(value)

@@ -59,7 +59,7 @@ const base64 = (hex: string): string => Buffer.from(hex, 'hex').toString('base64
 const otelTraceId = (traceId: string): string => base64(traceId.replace(/^tr-/, ''))
 
 /** A span as OpenTelemetry's message in the JSON of protobuf. */
-export const spanView = (span: Span): object => ({
+const spanView = (span: Span): object => ({
   trace_id: otelTraceId(span.traceId),
   span_id: base64(span.spanId),
   ...(span.traceState === '' ? {} : { trace_state: span.traceState }),

@@ -102,12 +102,13 @@ describe('a search', () => {
   })
 
   const versions = { grammar: modelVersionsGrammar, target: modelVersionsTarget, id: "m.name || '/' || v.version" }
-  it('of model versions goes by name and newest number', () => {
-    expect(found(versions)).toBe('Fraud/10 Fraud/2 Fraud/1 churn/1')
-    expect(found({ ...versions, orderBy: ['last_updated_timestamp DESC'] })).toBe('Fraud/1 Fraud/10 Fraud/2 churn/1')
-    expect(found({ ...versions, filter: "version_number >= 1.5 AND name = 'Fraud'" })).toBe('Fraud/10 Fraud/2')
+  it('of model versions goes by the last update, then name and newest number', () => {
+    expect(found(versions)).toBe('Fraud/1 Fraud/10 Fraud/2 churn/1')
+    const byName = { ...versions, orderBy: ['name', 'version_number DESC'] }
+    expect(found(byName)).toBe('Fraud/10 Fraud/2 Fraud/1 churn/1')
+    expect(found({ ...versions, filter: "version_number >= '1.5' AND name = 'Fraud'" })).toBe('Fraud/10 Fraud/2')
     expect(found({ ...versions, filter: "run_id IN ('run1') AND tags.gate = 'open'" })).toBe('Fraud/1 churn/1')
-    expect(found({ ...versions, filter: "source_path LIKE 's3://b/%'" })).toBe('Fraud/2 Fraud/1')
+    expect(found({ ...versions, filter: "source_path LIKE 's3://b/%'" })).toBe('Fraud/1 Fraud/2')
   })
 
   const logged = { grammar: loggedModelsGrammar, target: loggedModelsTarget([]), id: 'l.model_id' }

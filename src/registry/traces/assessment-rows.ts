@@ -41,7 +41,7 @@ export const assessmentOf = (row: AssessmentRow): Assessment => ({
 })
 
 /** What searches compare: text without its quotes, every other value as its JSON, and numbers as numbers too. */
-export const searchedValue = (json: string): { text: string; number: number | null } => {
+const searchedValue = (json: string): { text: string; number: number | null } => {
   let value: unknown
   try {
     value = JSON.parse(json)

@@ -13,7 +13,7 @@ import { spanAttributes, traceLimits, traceMetadata, traceTags } from './trace.t
 /** What became of spans. */
 export interface SpansKept {
   readonly rejected: number
-  /** Why the first of the rejected was; undefined when none were. */
+  /** Why the first of the rejected was, or what else the sender should know. */
   readonly reason: string | undefined
 }
 
@@ -60,7 +60,9 @@ export class SpanStore {
       for (const each of kept) await countTokens(tx, each)
       if (runId !== undefined) {
         const ended = kept.filter((each) => each.state !== 'IN_PROGRESS').map((each) => each.traceId)
-        await linkToRun(tx, ended, runId)
+        // Why: spans are worth more than the link, and their sender would drop them.
+        if (await hasRun(tx, runId)) await linkToRun(tx, ended, runId)
+        else reason ??= `Run with id=${runId} not found; the traces aren't tied to it.`
       }
       const rejected = received.length - kept.reduce((sum, each) => sum + each.spans.length, 0)
       return { rejected, reason }
@@ -168,10 +170,14 @@ const countTokens = async (tx: Queries, { traceId, spans }: SpanFacts): Promise<
   if (usage !== undefined) await putMetadata(tx, [[traceId, traceMetadata.tokenUsage, usage]])
 }
 
+const hasRun = async (tx: Queries, runId: string): Promise<boolean> => {
+  const rows = await tx.query('SELECT run_id FROM runs WHERE run_id = ?', [runId])
+  return rows.length > 0
+}
+
 /** Ties traces to the run they were made in. */
 export const linkToRun = async (tx: Queries, traceIds: readonly string[], runId: string): Promise<void> => {
-  const [run] = await tx.query('SELECT run_id FROM runs WHERE run_id = ?', [runId])
-  if (run === undefined) throw fail('resource_missing', { reason: `Run with id=${runId} not found` })
+  if (!(await hasRun(tx, runId))) throw fail('resource_missing', { reason: `Run with id=${runId} not found` })
   await putLinks(
     tx,
     traceIds.map((traceId) => [traceId, 'run', runId]),

@@ -1,0 +1,232 @@
+import { spawn } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { openDiskBlobs } from '../../src/adapters/disk/index.ts'
+import { openSqlite } from '../../src/adapters/sqlite/index.ts'
+import type { Database, Queries } from '../../src/ports/index.ts'
+import { migrate } from '../../src/ports/index.ts'
+import { openRegistry, type Registry, registryMigrations } from '../../src/registry/index.ts'
+import { eventually, seededRandom, VirtualClock } from '../../src/testing/index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-crash-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const actor = { name: 'ada', reason: 'a test' }
+const tags = [
+  { key: 'a', value: '1' },
+  { key: 'b', value: '2' },
+]
+
+/** One write of every kind; `first` is the id that the registry gives out first. */
+const writes = (registry: Registry, first: string): readonly (() => Promise<unknown>)[] => {
+  const { experiments, runs, log, loggedModels, models, versions, artifacts } = registry
+  const blob = { digest: 'f'.repeat(64), bytes: 3 }
+  const version = { source: 'mlflow-artifacts:/0/models/m', runId: '', runLink: '', modelId: '', description: '', tags }
+  const dataset = { name: 'iris', digest: 'x', sourceType: 'http', source: '{}', schema: '{}', profile: undefined }
+  return [
+    () => experiments.create('fraud', { tags }),
+    () => experiments.rename('1', 'risk'),
+    () => runs.create({ experimentId: '1', name: 'one', userId: 'ada', startTime: 1, tags }),
+    () =>
+      log.logBatch(first, {
+        metrics: [1, 2, 3].map((step) => ({ key: `m${step % 2}`, value: step, step, timestamp: 1 })),
+        params: tags,
+        tags,
+      }),
+    () => log.logInputs(first, [{ dataset, tags }], []),
+    () => runs.setTag(first, { key: 'c', value: '3' }),
+    () => runs.update(first, { status: 'FINISHED', endTime: 5, name: 'two' }),
+    () =>
+      loggedModels.create({
+        experimentId: '1',
+        name: 'net',
+        modelType: 'm',
+        sourceRunId: first,
+        params: tags,
+        tags,
+      }),
+    () => artifacts.put('0/models/m/MLmodel', blob),
+    () => models.create('fraud', { tags }, actor),
+    () => versions.create({ name: 'fraud', ...version }, actor),
+    () => versions.create({ name: 'fraud', ...version }, actor),
+    () => models.setAlias('fraud', 'champion', '1', actor),
+    () => models.setAlias('fraud', 'champion', '2', actor),
+    () => versions.transition('fraud', '1', { stage: 'Production', archiveExisting: true }, actor),
+    () => versions.transition('fraud', '2', { stage: 'Production', archiveExisting: true }, actor),
+    () => models.rename('fraud', 'risk', actor),
+    () => versions.delete('risk', '2', actor),
+    () => runs.delete(first),
+    () => experiments.delete('1'),
+    () => experiments.restore('1'),
+    () => models.delete('risk', actor),
+    () => artifacts.delete('0/models'),
+  ]
+}
+
+/** Everything that a database holds, as text. */
+const contentOf = (path: string): string => {
+  const db = new DatabaseSync(path)
+  try {
+    expect(db.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+    expect(db.prepare('PRAGMA foreign_key_check').all()).toEqual([])
+    const tables = db.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`).all()
+    const rows = tables.map(({ name }) => [
+      name,
+      db
+        .prepare(`SELECT * FROM "${String(name)}"`)
+        .all()
+        .map((row) => JSON.stringify(row))
+        .sort((a, b) => (a < b ? -1 : 1)),
+    ])
+    return JSON.stringify(rows)
+  } finally {
+    db.close()
+  }
+}
+
+/** Calls back before each statement, before the commit and after it. */
+const watched = (db: Database, at: () => void): Database => {
+  const watchedQueries = (queries: Queries): Queries => ({
+    query(sql, args) {
+      at()
+      return queries.query(sql, args)
+    },
+    executeMany(sql, argsOfEach) {
+      at()
+      return queries.executeMany(sql, argsOfEach)
+    },
+  })
+  const after = async <T>(work: Promise<T>): Promise<T> => {
+    const value = await work
+    at()
+    return value
+  }
+  return {
+    dialect: db.dialect,
+    query(sql, args) {
+      at()
+      return after(db.query(sql, args))
+    },
+    executeMany(sql, argsOfEach) {
+      at()
+      return after(db.executeMany(sql, argsOfEach))
+    },
+    transact: (fn) =>
+      after(
+        db.transact(async (tx) => {
+          const value = await fn(watchedQueries(tx))
+          at()
+          return value
+        }),
+      ),
+    close: () => db.close(),
+  }
+}
+
+describe('a crash', () => {
+  // What a killed process leaves is what its files hold at that moment, so that copies stand for the kills.
+  it('at any statement of any write leaves what was acknowledged, and of the rest all or nothing', async () => {
+    const clock = new VirtualClock()
+    const path = join(folder, 'live.db')
+    let copies = 0
+    let acknowledged = -1
+    const crashes: { readonly path: string; readonly acknowledged: number }[] = []
+    const copy = (): string => {
+      const to = join(folder, `${++copies}`)
+      mkdirSync(to)
+      for (const end of ['', '-wal']) if (existsSync(path + end)) copyFileSync(path + end, join(to, `db${end}`))
+      return join(to, 'db')
+    }
+    const db = openSqlite({ path, clock })
+    await migrate(db, registryMigrations, clock)
+    const crash = (): void => void (acknowledged >= 0 && crashes.push({ path: copy(), acknowledged }))
+    let ids = 0
+    const registry = await openRegistry({
+      db: watched(db, crash),
+      blobs: await openDiskBlobs({ root: join(folder, 'blobs'), clock, newId: () => 'a' }),
+      clock,
+      random: seededRandom(1),
+      newId: () => String(++ids).padStart(32, '0'),
+    })
+    const contents = [contentOf(copy())]
+    for (const write of writes(registry, '1'.padStart(32, '0'))) {
+      acknowledged = contents.length - 1
+      await clock.advance(1000)
+      await write()
+      contents.push(contentOf(copy()))
+    }
+    await db.close()
+    expect(new Set(contents).size).toBe(contents.length)
+    expect(crashes.length).toBeGreaterThan(3 * contents.length)
+    for (const left of crashes) {
+      const content = contentOf(left.path)
+      const allowed = [contents[left.acknowledged], contents[left.acknowledged + 1]]
+      expect(allowed.includes(content), `after ${left.acknowledged} writes`).toBe(true)
+    }
+  })
+
+  it('of a server that writes as fast as it can loses nothing that it acknowledged', async () => {
+    const dataDir = join(folder, 'data')
+    const ready = join(folder, 'ready.json')
+    const start = async (): Promise<{ url: string; kill: () => Promise<void> }> => {
+      rmSync(ready, { force: true })
+      const flags = [
+        '--port',
+        '0',
+        '--grpc-port',
+        '0',
+        '--mlflow-port',
+        'off',
+        '--data-dir',
+        dataDir,
+        '--ready-file',
+        ready,
+      ]
+      const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], { stdio: 'ignore' })
+      const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
+      const { http } = await eventually('the server is ready', () =>
+        existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined,
+      )
+      return {
+        url: http,
+        async kill() {
+          server.kill('SIGKILL')
+          await exited
+        },
+      }
+    }
+    const post = (url: string, body: unknown): Promise<Response> =>
+      fetch(`${url}/api/slipway/v1/runs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    const first = await start()
+    const acknowledged: string[] = []
+    const writers = Array.from({ length: 16 }, async () => {
+      for (;;) {
+        const reply = await post(first.url, { name: 'run', tags: [{ key: 'k', value: 'v' }] }).catch(() => undefined)
+        const run = reply?.ok === true ? await reply.json().catch(() => undefined) : undefined
+        if (run === undefined) return
+        acknowledged.push((run as { runId: string }).runId)
+      }
+    })
+    await eventually('runs are written', () => (acknowledged.length > 300 ? true : undefined))
+    await first.kill()
+    await Promise.all(writers)
+    const second = await start()
+    try {
+      for (const runId of acknowledged) {
+        const reply = await fetch(`${second.url}/api/slipway/v1/runs/${runId}`)
+        expect(reply.status).toBe(200)
+        const { tags: kept } = (await reply.json()) as { tags: readonly { key: string }[] }
+        expect(kept.map(({ key }) => key)).toContain('k')
+      }
+    } finally {
+      await second.kill()
+    }
+  })
+})

@@ -1,0 +1,142 @@
+import {
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { openS3Blobs } from '../../src/adapters/s3/index.ts'
+import type { S3BlobsOptions } from '../../src/adapters/s3/index.ts'
+import { systemClock } from '../../src/lib/index.ts'
+import type { BlobStore } from '../../src/ports/index.ts'
+import type { BlobStoreUnderTest } from '../../src/testing/contracts/describe-blob-store.ts'
+import { describeBlobStore } from '../../src/testing/contracts/describe-blob-store.ts'
+
+const endpoint = (): string => {
+  const url = process.env['SLIPWAY_TEST_S3']
+  if (url === undefined) throw new Error('run these tests by npm run test:services')
+  return url
+}
+
+const Bucket = 'slipway'
+const newId = (): string => randomUUID().replaceAll('-', '')
+const mebibyte = 1024 * 1024
+
+interface TestS3 extends BlobStoreUnderTest {
+  readonly prefix: string
+  readonly s3: S3Client
+  open(options?: Partial<S3BlobsOptions>): Promise<BlobStore>
+  keys(): Promise<string[]>
+}
+
+const openTestS3 = async (): Promise<TestS3> => {
+  const s3 = new S3Client({ endpoint: endpoint(), forcePathStyle: true })
+  await s3.send(new CreateBucketCommand({ Bucket })).catch((error: Error) => {
+    if (!error.name.startsWith('BucketAlready')) throw error
+  })
+  const prefix = `test/${newId()}`
+  const open = (options: Partial<S3BlobsOptions> = {}): Promise<BlobStore> =>
+    openS3Blobs({ bucket: Bucket, prefix, endpoint: endpoint(), clock: systemClock, newId, ...options })
+  const keys = async (): Promise<string[]> => {
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: `${prefix}/` }))
+    return Contents.map(({ Key = '' }) => Key.slice(prefix.length + 1))
+  }
+  return {
+    s3,
+    prefix,
+    open,
+    keys,
+    blobs: await open(),
+    again: open,
+    async leftovers() {
+      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: `${prefix}/` }))
+      return Uploads.length + (await keys()).filter((key) => !key.startsWith('sha256/')).length
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(s3.destroy()),
+  }
+}
+
+async function* piecesOf(...pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) yield await Promise.resolve(piece)
+}
+
+const anySize = { bytesMax: Number.MAX_SAFE_INTEGER }
+const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+describeBlobStore('S3', openTestS3)
+
+describe('blobs on S3', () => {
+  it('are objects named by their digest below the prefix', async () => {
+    await using test = await openTestS3()
+    const { digest } = await test.blobs.put(piecesOf(Buffer.from('x')), anySize)
+    expect(await test.keys()).toEqual([`sha256/${digest.slice(0, 2)}/${digest.slice(2)}`])
+  })
+
+  it('are copied in parts when they are large', async () => {
+    await using test = await openTestS3()
+    const blobs = await test.open({ copy: { copyBytesMax: 6 * mebibyte, copyPartBytes: 5 * mebibyte } })
+    const bytes = randomBytes(17 * mebibyte)
+    const blob = await blobs.put(piecesOf(bytes), anySize)
+    expect(blob.digest).toBe(digestOf(bytes))
+    expect(Buffer.concat(await Array.fromAsync(blobs.read(blob.digest))).equals(bytes)).toBe(true)
+    expect(await test.leftovers()).toBe(0)
+  })
+
+  it('are read and uploaded by others with presigned requests', async () => {
+    await using test = await openTestS3()
+    const upload = await test.blobs.startUpload()
+    const [first, second] = [randomBytes(5 * mebibyte), randomBytes(10)]
+    const etags: string[] = []
+    for (const [index, body] of [first, second].entries()) {
+      const part = await test.blobs.presignPart?.(upload, index + 1, 60)
+      const reply = await fetch(part?.url ?? '', { method: 'PUT', body, headers: { ...part?.headers } })
+      expect(reply.status).toBe(200)
+      etags.push(reply.headers.get('etag') ?? '')
+    }
+    const parts = etags.map((etag, index) => ({ number: index + 1, etag }))
+    const { digest } = await test.blobs.finishUpload(upload, parts, anySize)
+    await test.blobs.dropUpload(upload)
+    const read = await test.blobs.presignRead?.(digest, { expiresS: 60, fileName: 'ä "model".bin' })
+    const whole = await fetch(read?.url ?? '', { headers: { ...read?.headers } })
+    expect(Buffer.from(await whole.arrayBuffer()).equals(Buffer.concat([first, second]))).toBe(true)
+    expect(whole.headers.get('content-disposition')).toBe("attachment; filename*=UTF-8''%C3%A4%20%22model%22.bin")
+    const range = await fetch(read?.url ?? '', { headers: { ...read?.headers, range: 'bytes=5242880-5242889' } })
+    expect(range.status).toBe(206)
+    expect(Buffer.from(await range.arrayBuffer()).equals(second)).toBe(true)
+    const forged = new URL(read?.url ?? '')
+    forged.pathname = forged.pathname.replace(/.$/, (last) => (last === '0' ? '1' : '0'))
+    expect((await fetch(forged)).status).toBe(403)
+  })
+
+  it('are not presigned where clients are kept from the store', async () => {
+    await using test = await openTestS3()
+    const { presignRead, presignPart } = await test.open({ presigned: false })
+    expect([presignRead, presignPart]).toEqual([undefined, undefined])
+  })
+
+  it('are rid at open of what was begun long ago, and of nothing younger', async () => {
+    await using test = await openTestS3()
+    const kept = await test.blobs.startUpload()
+    await test.s3.send(new CreateMultipartUploadCommand({ Bucket, Key: `${test.prefix}/incoming/${newId()}` }))
+    await test.open()
+    expect(await test.leftovers()).toBe(2)
+    const later = (days: number) => ({ ...systemClock, wallMs: () => systemClock.wallMs() + days * 86_400_000 })
+    await test.open({ clock: later(2) })
+    expect(await test.leftovers()).toBe(1)
+    expect(await test.blobs.putPart(kept, 1, piecesOf(Buffer.from('x')), anySize)).toBeTypeOf('string')
+    await test.open({ clock: later(8) })
+    expect(await test.leftovers()).toBe(0)
+  })
+
+  it('say that the store can not be used, and why', async () => {
+    await using test = await openTestS3()
+    const unavailable = { code: 'storage_unavailable' }
+    await expect(test.open({ endpoint: 'http://127.0.0.1:1' })).rejects.toMatchObject(unavailable)
+    await expect(test.open({ bucket: `none-${newId()}` })).rejects.toMatchObject({
+      ...unavailable,
+      message: expect.stringContaining('NoSuchBucket') as string,
+    })
+  })
+})
