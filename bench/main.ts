@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
+import { registry } from './registry.ts'
 import { serving } from './serving.ts'
 
-const benches: readonly Bench[] = [serving]
+const benches: readonly Bench[] = [serving, registry]
 
 const flags = {
   help: { type: 'boolean', short: 'h', default: false },

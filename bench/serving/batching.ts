@@ -5,7 +5,7 @@ import { addVersion, writeConfig } from '../model-folder.ts'
 import { startSlipway } from '../start-slipway.ts'
 import { median, ratio, roundsText } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 
 const clients = 32
 const configs = { batched: 'max_batch_size: 32\ndynamic_batching { }\n', single: 'max_batch_size: 32\n' } as const

@@ -8,7 +8,7 @@ import { median, numberText, ratio, roundsText } from '../summary.ts'
 import type { Figure } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { mlpModel } from '../../src/testing/index.ts'
-import type { ScenarioContext } from './scenario.ts'
+import type { ScenarioContext } from '../scenario.ts'
 
 /** One protocol's measurement: puts a load on model `mlp` of a server. */
 export type Measure = (server: ServedModel, load: Load) => Promise<Speed>

@@ -1,7 +1,7 @@
 import { grpcRequest, tabularInput } from '../infer-request.ts'
 import { runGhz } from '../load/ghz.ts'
 import { besideMlserver, comparedModel } from './beside-mlserver.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 
 export const grpc: Scenario = {
   name: 'grpc',

@@ -10,7 +10,7 @@ import { startSlipway } from '../start-slipway.ts'
 import type { Figure } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { wait } from '../wait.ts'
-import type { Scenario, ScenarioContext } from './scenario.ts'
+import type { Scenario, ScenarioContext } from '../scenario.ts'
 
 const probesPerSecond = 200
 const slowMs = 200

@@ -6,7 +6,7 @@ import { addVersion } from '../model-folder.ts'
 import { startSlipway } from '../start-slipway.ts'
 import { median, roundsText } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 
 export const image: Scenario = {
   name: 'image',

@@ -6,7 +6,7 @@ import { overload } from './overload.ts'
 import { reload } from './reload.ts'
 import { rest } from './rest.ts'
 import { restart } from './restart.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 import { start } from './start.ts'
 import { swap } from './swap.ts'
 

@@ -7,7 +7,7 @@ import { addVersion, writeConfig } from '../model-folder.ts'
 import { startSlipway } from '../start-slipway.ts'
 import { median, numberText, ratio, roundsText } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 
 /** Small batches keep the model, not the load generator, the narrowest place. */
 const config = `max_batch_size: 4

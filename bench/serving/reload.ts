@@ -7,7 +7,7 @@ import type { ProcessMemory } from '../process-memory.ts'
 import { startSlipway } from '../start-slipway.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { wait } from '../wait.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 
 const settleMs = 3000
 

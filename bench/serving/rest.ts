@@ -1,7 +1,7 @@
 import { jsonRequest, tabularInput } from '../infer-request.ts'
 import { runWrk } from '../load/wrk.ts'
 import { besideMlserver, comparedModel } from './beside-mlserver.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 
 export const rest: Scenario = {
   name: 'rest',

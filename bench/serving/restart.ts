@@ -4,7 +4,7 @@ import { addVersion } from '../model-folder.ts'
 import { startSlipway } from '../start-slipway.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { wait } from '../wait.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 import { uninterrupted } from './uninterrupted.ts'
 
 /** Both processes serve for a moment. */

@@ -9,7 +9,7 @@ import { spawnSlipway } from '../start-slipway.ts'
 import { median, roundsText } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { wait } from '../wait.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 
 /** Long enough for what start left behind to be collected and for idle work to show. */
 const settleMs = 3000

@@ -6,7 +6,7 @@ import { addVersion } from '../model-folder.ts'
 import { startSlipway } from '../start-slipway.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { wait } from '../wait.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario } from '../scenario.ts'
 import { uninterrupted } from './uninterrupted.ts'
 
 /** Spreads the swaps over the requests. */

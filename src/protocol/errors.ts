@@ -270,6 +270,13 @@ export const errorTable = {
     retryAfterMs: 5000,
     category: 'infrastructure',
   },
+  storage_unavailable: {
+    status: 'unavailable',
+    text: 'the storage of artifacts can not be used now: {reason}',
+    hint: 'Check that the bucket can be reached and that this server may use it; models that are loaded serve on meanwhile.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
   internal: {
     status: 'internal',
     text: 'internal error; the log has the details under request id {requestId}',

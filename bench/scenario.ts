@@ -1,4 +1,4 @@
-import type { Figure } from '../summary.ts'
+import type { Figure } from './summary.ts'
 
 export interface ScenarioContext {
   /** Shorter and fewer rounds: shows that the bench works, not how fast the server is. */
