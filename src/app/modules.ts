@@ -19,9 +19,9 @@ import { openTracing } from '../monitoring/index.ts'
 import type { Tracing } from '../monitoring/index.ts'
 import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
-import { artifactRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
-import { openDiskBlobs } from '../adapters/disk/index.ts'
+import { artifactRoutes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
 import type { BlobStore } from '../ports/index.ts'
+import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
 import { apiRoutes } from './api-routes.ts'
 import type { Config } from './config/load-config.ts'
@@ -29,6 +29,7 @@ import { Observer } from './observe.ts'
 import { packageRoot, packageVersion } from './package-info.ts'
 import { probeRoutes } from './probes.ts'
 import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
+import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
 import { diskUploads, tidyUploads } from './uploads.ts'
@@ -72,18 +73,29 @@ export interface Parts {
 export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...coreModules(environment),
   ...keepingModules(environment),
+  ...routesModule(environment),
   ...doorModules(environment),
 })
 
 type Keeping = 'blobs' | 'registry'
-type Doors = 'routes' | 'http' | 'mlflow' | 'grpc'
+type Doors = 'http' | 'mlflow' | 'grpc'
+
+const artifactsPlace = ({ app }: Config): string =>
+  app.artifacts === '' ? join(app.dataDir, 'artifacts') : app.artifacts
 
 /** What is kept: artifacts, and the registry beside them. */
 const keepingModules = ({ config, clock, random, logger }: Environment): Pick<ModuleTable<Parts>, Keeping> => ({
   blobs: {
     needs: [],
     async open() {
-      const blobs = await openDiskBlobs({ root: join(config.app.dataDir, 'artifacts'), clock, newId })
+      const place = artifactsPlace(config)
+      const open = (sweep: boolean): Promise<BlobStore> => openArtifacts(place, { clock, newId, sweep })
+      const blobs = await open(true).catch((error: unknown) => {
+        if (!(error instanceof AppError) || error.code !== 'storage_unavailable') throw error
+        // Why: models are served without their registry, and a bucket that is away now may come back.
+        logger.warn('artifacts.unavailable', { error })
+        return open(false)
+      })
       return { value: blobs, stop: () => blobs.close() }
     },
   },
@@ -93,7 +105,7 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
       const registry = await openRegistryThread(
         {
           database: config.app.database === '' ? join(config.app.dataDir, 'slipway.db') : config.app.database,
-          artifacts: join(config.app.dataDir, 'artifacts'),
+          artifacts: artifactsPlace(config),
         },
         { logger, clock, random },
       )
@@ -102,7 +114,7 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
   },
 })
 
-const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | Doors> => {
+const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'routes' | Doors> => {
   const { config, clock, random, logger, variables, draining } = environment
   return {
     tracing: {
@@ -175,25 +187,33 @@ const mlflowPort = (text: string): number | undefined => {
 /** 32 hex digits. */
 const newId = (): string => randomUUID().replaceAll('-', '')
 
+/** What the doors of HTTP serve, as one table. */
+const routesModule = ({ config }: Environment): Pick<ModuleTable<Parts>, 'routes'> => ({
+  routes: {
+    needs: ['openInference', 'serving', 'observer', 'registry', 'blobs'],
+    open({ openInference, serving, observer, registry, blobs }) {
+      const { uploadBytesMax } = config.http
+      const kept = { artifacts: registry.artifacts, blobs, uploadBytesMax }
+      const value = [
+        ...openInferenceRoutes(openInference),
+        ...apiRoutes(config, serving),
+        ...probeRoutes(openInference.ready),
+        ...serverRoutes({ presignsDownloads: blobs.presignRead !== undefined }),
+        ...registry.routes,
+        ...artifactRoutes(kept),
+        ...multipartRoutes({ ...kept, publicUrl: config.mlflow.publicUrl }),
+        observer.route,
+      ]
+      return { value }
+    },
+  },
+})
+
 const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Doors> => {
   const doors = { clock, logger, newRequestId: randomUUID }
   const options = { ...config.http, bytesMax: config.http.bodyBytesMax }
   const closing = { idleMs: config.app.shutdownIdleMs, limitMs: config.app.shutdownTimeoutMs }
   return {
-    routes: {
-      needs: ['openInference', 'serving', 'observer', 'registry', 'blobs'],
-      open: ({ openInference, serving, observer, registry, blobs }) => ({
-        value: [
-          ...openInferenceRoutes(openInference),
-          ...apiRoutes(config, serving),
-          ...probeRoutes(openInference.ready),
-          ...serverRoutes,
-          ...registry.routes,
-          ...artifactRoutes({ artifacts: registry.artifacts, blobs, uploadBytesMax: config.http.uploadBytesMax }),
-          observer.route,
-        ],
-      }),
-    },
     http: {
       needs: ['routes', 'serving', 'observer'],
       async open({ routes, serving, observer }) {

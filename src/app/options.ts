@@ -20,6 +20,12 @@ const appOptions = {
     flag: 'database',
     doc: 'Where the registry keeps what is not a file: `postgres://USER:PASSWORD@HOST/DATABASE`, or the path of a SQLite file; empty for `slipway.db` in the data folder. Servers of one Postgres share one registry.',
   },
+  artifacts: {
+    type: 'string',
+    default: '',
+    flag: 'artifacts',
+    doc: 'Where the files of the registry are: a folder, or `s3://BUCKET/PREFIX`, with `?endpoint=URL` for a store that speaks like S3, `region=`, `path-style=` and, where clients can not reach the store, `presigned=false`; empty for `artifacts` in the data folder. Credentials are found as tools of AWS find them.',
+  },
   example: {
     type: 'enum',
     default: '',

@@ -238,6 +238,24 @@ export const errorTable = {
     hint: 'Log the change as a new model and register that as the next version.',
     category: 'client',
   },
+  promotion_refused: {
+    status: 'conflict',
+    text: '{what} is refused: {reason}',
+    hint: "Meet what the sentence names, or change the model's promotion policy; a dry run tells the same beforehand.",
+    category: 'client',
+  },
+  signature_refused: {
+    status: 'conflict',
+    text: "registering '{model}' is refused: {reason}",
+    hint: 'Sign the files with a trusted key (OpenSSF model signing), put model.sig beside them and register them again.',
+    category: 'client',
+  },
+  version_in_use: {
+    status: 'conflict',
+    text: "version {version} of '{model}' is in use and can't be deleted: {what}",
+    hint: 'Move those who use it to another version first.',
+    category: 'client',
+  },
   digest_mismatch: {
     status: 'invalid_argument',
     text: 'the bytes have the SHA-256 {actual}, not {expected}',

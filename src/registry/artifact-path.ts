@@ -24,8 +24,8 @@ export const fullyDecoded = (text: string): string => {
   throw refused()
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 // The last one stands for bytes that were no UTF-8.
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const forbidden = /[\u0000-\u001f\u007f\\#?\ufffd]/
 
 const isSafe = (path: string): boolean => {

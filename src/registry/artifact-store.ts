@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../lib/index.ts'
 import type { Blob, BlobStore, Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { Actor, EventLog } from './event-log.ts'
+import { anonymous } from './event-log.ts'
+import { subjectText } from './history/audit-subject.ts'
 
 export interface Artifact {
   /** Below the artifact root: `0/RUN/artifacts/model/MLmodel`. */
@@ -24,6 +27,13 @@ interface ArtifactRow extends Readonly<Record<string, string | number>> {
   readonly bytes: number
 }
 
+export interface ArtifactStoreDeps {
+  readonly db: Database
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  readonly events: EventLog
+}
+
 /** Most entries of one listing, and most files that one deletion takes. */
 const listMax = 100_000
 
@@ -35,11 +45,13 @@ export class ArtifactStore {
   readonly #db: Database
   readonly #blobs: BlobStore
   readonly #clock: Clock
+  readonly #events: EventLog
 
-  constructor({ db, blobs, clock }: { readonly db: Database; readonly blobs: BlobStore; readonly clock: Clock }) {
+  constructor({ db, blobs, clock, events }: ArtifactStoreDeps) {
     this.#db = db
     this.#blobs = blobs
     this.#clock = clock
+    this.#events = events
   }
 
   async get(path: string): Promise<Artifact | undefined> {
@@ -76,16 +88,19 @@ export class ArtifactStore {
       throw fail('invalid_parameter', { reason: `'${file.path}' is a file, so that nothing can be below it` })
   }
 
-  async put(path: string, blob: Blob): Promise<void> {
-    await this.#db.transact(async (tx) => {
-      await this.requireOpen(path, tx)
-      const below = await tx.query('SELECT path FROM artifacts WHERE path >= ? AND path < ? LIMIT 1', within(path))
-      if (below.length > 0) throw fail('invalid_parameter', { reason: `'${path}' is a folder` })
-      await tx.query(
-        'INSERT INTO artifacts (path, digest, bytes, stored_time) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes, stored_time = excluded.stored_time',
-        [path, blob.digest, blob.bytes, this.#clock.wallMs()],
-      )
-    })
+  put(path: string, blob: Blob): Promise<void> {
+    return this.#db.transact((tx) => this.place(tx, path, blob))
+  }
+
+  /** Puts bytes that are stored under a path, as a part of what `tx` does. */
+  async place(tx: Queries, path: string, blob: Blob): Promise<void> {
+    await this.requireOpen(path, tx)
+    const below = await tx.query('SELECT path FROM artifacts WHERE path >= ? AND path < ? LIMIT 1', within(path))
+    if (below.length > 0) throw fail('invalid_parameter', { reason: `'${path}' is a folder` })
+    await tx.query(
+      'INSERT INTO artifacts (path, digest, bytes, stored_time) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes, stored_time = excluded.stored_time',
+      [path, blob.digest, blob.bytes, this.#clock.wallMs()],
+    )
   }
 
   /** The entries of a folder in the order of their names; none for a folder that isn't there. */
@@ -135,7 +150,7 @@ export class ArtifactStore {
   }
 
   /** Deletes a file, or a folder with everything below. The bytes go when nothing names them any more. */
-  async delete(path: string): Promise<void> {
+  async delete(path: string, actor: Actor = anonymous): Promise<void> {
     await this.#db.transact(async (tx) => {
       await this.requireOpen(path, tx)
       const [sealed] = await tx.query<{ path: string }>(
@@ -143,7 +158,19 @@ export class ArtifactStore {
         within(path),
       )
       if (sealed !== undefined) throw fail('artifact_sealed', { path: sealed.path })
-      await tx.query('DELETE FROM artifacts WHERE path = ? OR (path >= ? AND path < ?)', [path, ...within(path)])
+      const where = 'path = ? OR (path >= ? AND path < ?)'
+      const [gone] = await tx.query<{ files: number }>(`SELECT COUNT(*) AS files FROM artifacts WHERE ${where}`, [
+        path,
+        ...within(path),
+      ])
+      if (gone === undefined || gone.files === 0) return
+      await tx.query(`DELETE FROM artifacts WHERE ${where}`, [path, ...within(path)])
+      await this.#events.append(tx, {
+        kind: 'artifact.deleted',
+        subject: subjectText('artifact', path),
+        actor,
+        details: { files: gone.files },
+      })
     })
   }
 }

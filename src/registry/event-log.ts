@@ -1,26 +1,59 @@
 import type { Clock } from '../lib/index.ts'
-import type { Queries } from '../ports/index.ts'
+import type { Queries, SqlValue } from '../ports/index.ts'
 
-export type EventKind =
-  | 'registered_model.created'
-  | 'registered_model.renamed'
-  | 'registered_model.updated'
-  | 'registered_model.deleted'
-  | 'registered_model_tag.set'
-  | 'registered_model_tag.deleted'
-  | 'model_version.created'
-  | 'model_version.updated'
-  | 'model_version.deleted'
-  | 'model_version.stage_changed'
-  | 'model_version_tag.set'
-  | 'model_version_tag.deleted'
-  | 'model_version_alias.created'
-  | 'model_version_alias.deleted'
+export const eventKinds = [
+  'registered_model.created',
+  'registered_model.renamed',
+  'registered_model.updated',
+  'registered_model.deleted',
+  'registered_model_tag.set',
+  'registered_model_tag.deleted',
+  'model_version.created',
+  'model_version.updated',
+  'model_version.deleted',
+  'model_version.stage_changed',
+  'model_version_tag.set',
+  'model_version_tag.deleted',
+  'model_version_alias.created',
+  'model_version_alias.deleted',
+  'model_version.signature_checked',
+  'model_version.digests_verified',
+  'model_version.approved',
+  'model_version.rejected',
+  'model_version.decision_withdrawn',
+  'promotion_policy.set',
+  'promotion_policy.deleted',
+  'promotion.refused',
+  'registration.refused',
+  'experiment.created',
+  'experiment.renamed',
+  'experiment.deleted',
+  'experiment.restored',
+  'run.created',
+  'run.renamed',
+  'run.deleted',
+  'run.restored',
+  'logged_model.created',
+  'logged_model.finalized',
+  'logged_model.deleted',
+  'artifact.deleted',
+] as const
+export type EventKind = (typeof eventKinds)[number]
 
 /** Who does something, and why where they say so. */
 export interface Actor {
   readonly name: string
   readonly reason?: string | undefined
+}
+
+/** Who does something when nobody says who asks. */
+export const anonymous: Actor = { name: 'anonymous' }
+
+export interface NewEvent {
+  readonly kind: EventKind
+  readonly subject: string
+  readonly actor: Actor
+  readonly details: Readonly<Record<string, unknown>>
 }
 
 export interface RegistryEvent {
@@ -29,12 +62,12 @@ export interface RegistryEvent {
   readonly time: number
   readonly actor: string
   readonly kind: EventKind
-  /** What it happened to: the model's key in the database, which stays when the model is renamed. */
+  /** What it happened to: a model's key in the database, which stays when the model is renamed, or `run:ID` and the like (see history/audit-subject.ts). */
   readonly subject: string
   readonly details: Readonly<Record<string, unknown>>
 }
 
-interface EventRow extends Readonly<Record<string, string | number>> {
+export interface EventRow extends Readonly<Record<string, string | number>> {
   readonly sequence: number
   readonly time: number
   readonly actor: string
@@ -43,7 +76,7 @@ interface EventRow extends Readonly<Record<string, string | number>> {
   readonly details: string
 }
 
-/** Everything that happened to registered models, in order. It is written in the transaction of what it tells of. */
+/** Everything that happened to what is tracked and registered, in order. It is written in the transaction of what it tells of. */
 export class EventLog {
   readonly #clock: Clock
 
@@ -51,19 +84,16 @@ export class EventLog {
     this.#clock = clock
   }
 
-  async append(
-    tx: Queries,
-    event: { kind: EventKind; subject: string; actor: Actor; details: Readonly<Record<string, unknown>> },
-  ): Promise<void> {
-    const { kind, subject, actor } = event
-    const details = actor.reason === undefined ? event.details : { ...event.details, reason: actor.reason }
-    await tx.query('INSERT INTO registry_events (time, actor, kind, subject, details) VALUES (?, ?, ?, ?, ?)', [
-      this.#clock.wallMs(),
-      actor.name,
-      kind,
-      subject,
-      JSON.stringify(details),
-    ])
+  async append(tx: Queries, event: NewEvent): Promise<void> {
+    await tx.query(insertEvent, this.#row(event))
+  }
+
+  /** Many events at once, in their order. */
+  async appendAll(tx: Queries, events: readonly NewEvent[]): Promise<void> {
+    await tx.executeMany(
+      insertEvent,
+      events.map((event) => this.#row(event)),
+    )
   }
 
   /** Events of a subject, newest first. */
@@ -73,16 +103,27 @@ export class EventLog {
     { before, limit }: { before?: number | undefined; limit: number },
   ): Promise<RegistryEvent[]> {
     const rows = await queries.query<EventRow>(
-      'SELECT sequence, time, actor, kind, subject, details FROM registry_events WHERE subject = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?',
+      `SELECT ${eventColumns} FROM registry_events WHERE subject = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?`,
       [subject, before ?? Number.MAX_SAFE_INTEGER, limit],
     )
-    return rows.map((row) => ({
-      sequence: row.sequence,
-      time: row.time,
-      actor: row.actor,
-      kind: row.kind as EventKind,
-      subject: row.subject,
-      details: JSON.parse(row.details) as Record<string, unknown>,
-    }))
+    return rows.map(readEvent)
+  }
+
+  #row({ kind, subject, actor, details }: NewEvent): SqlValue[] {
+    const told = actor.reason === undefined ? details : { ...details, reason: actor.reason }
+    return [this.#clock.wallMs(), actor.name, kind, subject, JSON.stringify(told)]
   }
 }
+
+const insertEvent = 'INSERT INTO registry_events (time, actor, kind, subject, details) VALUES (?, ?, ?, ?, ?)'
+
+export const eventColumns = 'sequence, time, actor, kind, subject, details'
+
+export const readEvent = (row: EventRow): RegistryEvent => ({
+  sequence: row.sequence,
+  time: row.time,
+  actor: row.actor,
+  kind: row.kind as EventKind,
+  subject: row.subject,
+  details: JSON.parse(row.details) as Record<string, unknown>,
+})

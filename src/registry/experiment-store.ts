@@ -1,7 +1,10 @@
 import type { Clock } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { Actor, EventKind, EventLog } from './event-log.ts'
+import { anonymous } from './event-log.ts'
 import type { Experiment, LifecycleStage, Tag, View } from './experiment.ts'
+import { subjectText } from './history/audit-subject.ts'
 import { limits, requireKey, requireLength } from './limits.ts'
 import { experimentsGrammar } from './search/grammar-experiments.ts'
 import type { SearchPage, SearchQuery } from './search/search-page.ts'
@@ -13,6 +16,7 @@ import { requireArtifactLocation } from './source-uri.ts'
 export interface ExperimentStoreDeps {
   readonly db: Database
   readonly clock: Clock
+  readonly events: EventLog
   /** Where the artifacts of an experiment go that names no place of its own. */
   defaultArtifactLocation(experimentId: string): string
 }
@@ -38,7 +42,11 @@ export class ExperimentStore {
   }
 
   /** Makes an experiment; its name must be new, deleted ones included. */
-  async create(name: string, options: { artifactLocation?: string; tags?: readonly Tag[] } = {}): Promise<string> {
+  async create(
+    name: string,
+    options: { artifactLocation?: string; tags?: readonly Tag[] } = {},
+    actor: Actor = anonymous,
+  ): Promise<string> {
     requireName(name)
     const { artifactLocation = '', tags = [] } = options
     if (artifactLocation !== '') requireArtifactLocation(artifactLocation)
@@ -62,6 +70,7 @@ export class ExperimentStore {
         'INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?, ?, ?) ON CONFLICT (experiment_id, key) DO UPDATE SET value = excluded.value',
         tags.map((tag) => [row.experiment_id, tag.key, tag.value]),
       )
+      await this.#tell(tx, 'experiment.created', { id, actor }, { name })
       return id
     })
   }
@@ -99,7 +108,7 @@ export class ExperimentStore {
     return { items: await this.#withTags(page.items), nextPageToken: page.nextPageToken }
   }
 
-  async rename(experimentId: string, name: string): Promise<void> {
+  async rename(experimentId: string, name: string, actor: Actor = anonymous): Promise<void> {
     requireName(name)
     await this.#deps.db.transact(async (tx) => {
       const row = await requireActive(tx, experimentId)
@@ -113,17 +122,19 @@ export class ExperimentStore {
         this.#deps.clock.wallMs(),
         row.experiment_id,
       ])
+      const id = String(row.experiment_id)
+      await this.#tell(tx, 'experiment.renamed', { id, actor }, { name: row.name, newName: name })
     })
   }
 
   /** Deletes an experiment with its runs; all of it can be restored. */
-  delete(experimentId: string): Promise<void> {
-    return this.#setStage(experimentId, 'active', 'deleted')
+  delete(experimentId: string, actor: Actor = anonymous): Promise<void> {
+    return this.#setStage(experimentId, { from: 'active', to: 'deleted' }, actor)
   }
 
   /** Restores a deleted experiment with the runs that were deleted by its deletion. */
-  restore(experimentId: string): Promise<void> {
-    return this.#setStage(experimentId, 'deleted', 'active')
+  restore(experimentId: string, actor: Actor = anonymous): Promise<void> {
+    return this.#setStage(experimentId, { from: 'deleted', to: 'active' }, actor)
   }
 
   async setTag(experimentId: string, tag: Tag): Promise<void> {
@@ -149,21 +160,37 @@ export class ExperimentStore {
     })
   }
 
-  async #setStage(experimentId: string, from: LifecycleStage, to: LifecycleStage): Promise<void> {
+  #tell(
+    tx: Queries,
+    kind: EventKind,
+    { id, actor }: { readonly id: string; readonly actor: Actor },
+    details: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    return this.#deps.events.append(tx, { kind, subject: subjectText('experiment', id), actor, details })
+  }
+
+  async #setStage(
+    experimentId: string,
+    { from, to }: { readonly from: LifecycleStage; readonly to: LifecycleStage },
+    actor: Actor,
+  ): Promise<void> {
     await this.#deps.db.transact(async (tx) => {
       const nowMs = this.#deps.clock.wallMs()
-      const changed = await tx.query(
-        'UPDATE experiments SET lifecycle_stage = ?, last_update_time = ? WHERE experiment_id = ? AND lifecycle_stage = ? RETURNING experiment_id',
+      const changed = await tx.query<{ experiment_id: number; name: string }>(
+        'UPDATE experiments SET lifecycle_stage = ?, last_update_time = ? WHERE experiment_id = ? AND lifecycle_stage = ? RETURNING experiment_id, name',
         [to, nowMs, numberOf(experimentId) ?? -1, from],
       )
-      if (changed.length === 0) {
+      const [experiment] = changed
+      if (experiment === undefined) {
         const state = from === 'active' ? '' : 'deleted '
         throw fail('resource_missing', { reason: `No ${state}Experiment with id=${experimentId} exists` })
       }
       await tx.query(
         'UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE experiment_id = ? AND lifecycle_stage = ?',
-        [to, to === 'deleted' ? nowMs : null, numberOf(experimentId) ?? -1, from],
+        [to, to === 'deleted' ? nowMs : null, experiment.experiment_id, from],
       )
+      const kind = to === 'deleted' ? 'experiment.deleted' : 'experiment.restored'
+      await this.#tell(tx, kind, { id: String(experiment.experiment_id), actor }, { name: experiment.name })
     })
   }
 
@@ -201,11 +228,15 @@ const noExperiment = (experimentId: string): never => {
 export const requireActive = async (
   tx: Queries,
   experimentId: string,
-): Promise<{ experiment_id: number; artifact_location: string }> => {
-  const [row] = await tx.query<{ experiment_id: number; artifact_location: string; lifecycle_stage: string }>(
-    'SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments WHERE experiment_id = ?',
-    [numberOf(experimentId) ?? -1],
-  )
+): Promise<{ experiment_id: number; name: string; artifact_location: string }> => {
+  const [row] = await tx.query<{
+    experiment_id: number
+    name: string
+    artifact_location: string
+    lifecycle_stage: string
+  }>('SELECT experiment_id, name, artifact_location, lifecycle_stage FROM experiments WHERE experiment_id = ?', [
+    numberOf(experimentId) ?? -1,
+  ])
   if (row === undefined) return noExperiment(experimentId)
   if (row.lifecycle_stage !== 'active')
     throw fail('invalid_parameter', {

@@ -1,15 +1,42 @@
 export { requireArtifactPath } from './artifact-path.ts'
 export { type Artifact, type ArtifactEntry } from './artifact-store.ts'
-export type { Actor, EventKind, RegistryEvent } from './event-log.ts'
+export { type Actor, type EventKind, eventKinds, type RegistryEvent } from './event-log.ts'
 export type { Experiment, Tag, View } from './experiment.ts'
+export type { AuditEntry, AuditPage, AuditQuery } from './history/audit-log.ts'
+export type { AuditSubject, AuditSubjectType } from './history/audit-subject.ts'
+export type { AliasChange, AliasState, StageChange, StageState } from './history/model-history.ts'
+export { type LineageDirection, lineageDirections, type LineageQuery } from './lineage/lineage.ts'
+export {
+  type LineageEdge,
+  type LineageEdgeKind,
+  type LineageGraph,
+  type LineageKind,
+  lineageKinds,
+  type LineageNode,
+} from './lineage/lineage-node.ts'
 export { type LoggedModel, loggedModelStatuses } from './logged-model.ts'
 export { historyPageMax, samplePointsMax, sampleRunsMax } from './metric-history.ts'
 export { registryMigrations } from './migrations.ts'
+export type { ConditionResult, PolicyVerdict } from './promotion/evaluate-policy.ts'
+export type { PolicyDocument } from './promotion/parse-policy.ts'
+export type { Condition, MoveTarget } from './promotion/policy.ts'
+export type { DecisionView, PolicyView, TargetInput } from './promotion/promotion-store.ts'
 export type { ModelVersion, RegisteredModel } from './registered-model.ts'
-export { openRegistry, type Registry } from './registry.ts'
+export { openRegistry, type Registry, type RegistryDeps } from './registry.ts'
 export { type Dataset, type LoggedMetric, type Metric, type Run, type RunInfo, runStatuses } from './run.ts'
 export type { RunMetric } from './metric-history.ts'
 export { SearchError } from './search/search-error.ts'
+export type { ArtifactUpload } from './uploads/upload-store.ts'
+export {
+  openSigningTrust,
+  type PemFile,
+  type SigningMode,
+  signingModes,
+  type SigningTrust,
+} from './signing/signing-trust.ts'
+export type { DigestReport, FileProblem } from './signing/version-integrity.ts'
+export type { SignatureView } from './signing/version-signatures.ts'
+export type { SignatureFinding } from './signing/verify-signature.ts'
 export { artifactsPath } from './source-uri.ts'
 export {
   type Assessment,
@@ -30,3 +57,4 @@ export {
   type TraceState,
   traceStates,
 } from './traces/trace.ts'
+export type { IsServed, UsedVersion, VersionUse } from './uses/version-uses.ts'

@@ -1,8 +1,11 @@
 import type { Clock, Random } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { Actor, EventKind, EventLog } from './event-log.ts'
+import { anonymous } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { numberOf, requireActive } from './experiment-store.ts'
+import { subjectText } from './history/audit-subject.ts'
 import { excerpt, limits, requireKey, requireLength, truncated } from './limits.ts'
 import type { LoggedModel, LoggedModelStatus } from './logged-model.ts'
 import type { LoggedModelRow } from './read-logged-models.ts'
@@ -22,6 +25,7 @@ export interface LoggedModelStoreDeps {
   readonly db: Database
   readonly clock: Clock
   readonly random: Random
+  readonly events: EventLog
   newId(): string
 }
 
@@ -45,7 +49,7 @@ export class LoggedModelStore {
     this.#deps = deps
   }
 
-  async create(model: NewLoggedModel): Promise<LoggedModel> {
+  async create(model: NewLoggedModel, actor: Actor = anonymous): Promise<LoggedModel> {
     const { db, clock, random, newId } = this.#deps
     const name = model.name === '' ? randomRunName(random) : requireName(model.name)
     const params = storedParams(model.params)
@@ -80,6 +84,7 @@ export class LoggedModelStore {
         putTag,
         model.tags.map(({ key, value }) => [modelId, key, value]),
       )
+      await this.#tell(tx, 'logged_model.created', row, actor)
       return read(tx, row)
     })
   }
@@ -89,7 +94,7 @@ export class LoggedModelStore {
     return read(db, await requireRow(db, modelId))
   }
 
-  async finish(modelId: string, status: LoggedModelStatus): Promise<LoggedModel> {
+  async finish(modelId: string, status: LoggedModelStatus, actor: Actor = anonymous): Promise<LoggedModel> {
     const { db, clock } = this.#deps
     return db.transact(async (tx) => {
       const row = await requireRow(tx, modelId)
@@ -99,12 +104,13 @@ export class LoggedModelStore {
         nowMs,
         modelId,
       ])
+      await this.#tell(tx, 'logged_model.finalized', { ...row, status }, actor)
       return read(tx, { ...row, status, last_updated_time: nowMs })
     })
   }
 
   /** Deleting a deleted model changes nothing. */
-  async delete(modelId: string): Promise<void> {
+  async delete(modelId: string, actor: Actor = anonymous): Promise<void> {
     const { db, clock } = this.#deps
     await db.transact(async (tx) => {
       const [deleted] = await tx.query(
@@ -112,12 +118,23 @@ export class LoggedModelStore {
         [modelId],
       )
       if (deleted !== undefined) return
-      await requireRow(tx, modelId)
+      const row = await requireRow(tx, modelId)
       await tx.query(`UPDATE logged_models SET lifecycle_stage = 'deleted', last_updated_time = ? WHERE model_id = ?`, [
         clock.wallMs(),
         modelId,
       ])
+      await this.#tell(tx, 'logged_model.deleted', row, actor)
     })
+  }
+
+  #tell(tx: Queries, kind: EventKind, row: LoggedModelRow, actor: Actor): Promise<void> {
+    const details = {
+      name: row.name,
+      experimentId: String(row.experiment_id),
+      runId: row.source_run_id ?? '',
+      status: row.status,
+    }
+    return this.#deps.events.append(tx, { kind, subject: subjectText('logged_model', row.model_id), actor, details })
   }
 
   async setTags(modelId: string, tags: readonly Tag[]): Promise<LoggedModel> {

@@ -1,6 +1,12 @@
 import type { Migration, SqlDialect } from '../ports/index.ts'
 import { byBytes, clustered, double, int, pairs, serial } from './columns.ts'
+import { historyMigration } from './history/migration.ts'
+import { lineageMigration } from './lineage/migration.ts'
+import { promotionMigration } from './promotion/migration.ts'
+import { signingMigration } from './signing/migration.ts'
 import { tracesMigration } from './traces/migration.ts'
+import { uploadsMigration } from './uploads/migration.ts'
+import { usesMigration } from './uses/migration.ts'
 
 const tracking = (dialect: SqlDialect): string[] => {
   const integer = int(dialect)
@@ -214,4 +220,10 @@ export const registryMigrations: readonly Migration[] = [
       [tracking, loggedModels, registeredModels, artifacts, history].flatMap((part) => byBytes(part(dialect), dialect)),
   },
   tracesMigration,
+  uploadsMigration,
+  historyMigration,
+  promotionMigration,
+  usesMigration,
+  signingMigration,
+  lineageMigration,
 ]

@@ -3,6 +3,8 @@ import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { Actor, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
+import { giveUpName, takeName } from './history/model-names.ts'
+import { tellAliasesLost } from './history/tell-aliases-lost.ts'
 import { limits, requireKey, requireLength } from './limits.ts'
 import { requireAlias, requireModelName, requireStage } from './model-name.ts'
 import type { ModelRow, VersionRow } from './model-rows.ts'
@@ -16,11 +18,13 @@ import {
   versionsFrom,
 } from './model-rows.ts'
 import { withoutPrompts } from './prompt.ts'
+import type { PromotionGate } from './promotion/promotion-gate.ts'
 import type { ModelVersion, RegisteredModel } from './registered-model.ts'
 import { registeredModelsGrammar } from './search/grammar-registered-models.ts'
 import type { SearchPage, SearchQuery } from './search/search-page.ts'
 import { searchPage } from './search/search-page.ts'
 import { registeredModelsTarget } from './search/target-registered-models.ts'
+import type { VersionUses } from './uses/version-uses.ts'
 import type { VersionSeals } from './version-seals.ts'
 
 export interface ModelStoreDeps {
@@ -28,6 +32,8 @@ export interface ModelStoreDeps {
   readonly clock: Clock
   readonly events: EventLog
   readonly seals: VersionSeals
+  readonly gate: PromotionGate
+  readonly uses: VersionUses
 }
 
 /** Registered models: their names, tags and aliases. Versions are in VersionStore. */
@@ -56,6 +62,7 @@ export class ModelStore {
       )
       if (row === undefined)
         throw fail('resource_exists', { reason: `Registered Model (name=${name}) already exists.` })
+      await takeName(tx, name, row.model_key, nowMs)
       await tx.executeMany(
         putTag,
         tags.map((tag) => [row.model_key, tag.key, tag.value]),
@@ -101,11 +108,13 @@ export class ModelStore {
     return { items: await readModels(db, page.items), nextPageToken: page.nextPageToken }
   }
 
+  /** Renames a model; its policy, aliases and history go along. One with guarded aliases keeps its name (see PromotionGate). */
   async rename(name: string, newName: string, actor: Actor): Promise<RegisteredModel> {
     requireModelName(newName)
-    const { db, clock, events } = this.#deps
-    return db.transact(async (tx) => {
+    const { clock, events, gate } = this.#deps
+    return gate.transact(async (tx) => {
       const row = await requireModelRow(tx, name)
+      if (newName !== name) await gate.requireUnguarded(tx, row, { what: `renaming '${name}'`, actor })
       const taken = await tx.query('SELECT 1 AS taken FROM registered_models WHERE name = ? AND model_key <> ?', [
         newName,
         row.model_key,
@@ -113,6 +122,8 @@ export class ModelStore {
       if (taken.length > 0)
         throw fail('resource_exists', { reason: `Registered Model (name=${newName}) already exists.` })
       const nowMs = clock.wallMs()
+      await giveUpName(tx, row.model_key, nowMs)
+      await takeName(tx, newName, row.model_key, nowMs)
       await tx.query('UPDATE registered_models SET name = ?, last_updated_time = ? WHERE model_key = ?', [
         newName,
         nowMs,
@@ -150,15 +161,20 @@ export class ModelStore {
     })
   }
 
-  /** Deletes the model with all its versions, tags and aliases. Its history stays. */
+  /** Deletes the model with all its versions, tags and aliases. Its history stays. Fails when a version is in use or guarded. */
   async delete(name: string, actor: Actor): Promise<void> {
-    const { db, events, seals } = this.#deps
-    await db.transact(async (tx) => {
+    const { clock, events, seals, gate, uses } = this.#deps
+    await gate.transact(async (tx) => {
       const row = await requireModelRow(tx, name)
-      const versions = await tx.query<{ storage_location: string }>(
-        'SELECT DISTINCT storage_location FROM model_versions WHERE model_key = ?',
+      const versions = await tx.query<{ version: number; storage_location: string }>(
+        'SELECT version, storage_location FROM model_versions WHERE model_key = ? ORDER BY version',
         [row.model_key],
       )
+      const numbers = versions.map(({ version }) => version)
+      await uses.requireUnused(tx, row, numbers)
+      await gate.requireUnguarded(tx, row, { what: `deleting '${name}'`, actor })
+      await tellAliasesLost(tx, events, row, { actor, cause: 'registered_model.deleted' })
+      await giveUpName(tx, row.model_key, clock.wallMs())
       await tx.query('DELETE FROM registered_models WHERE model_key = ?', [row.model_key])
       await seals.release(
         tx,
@@ -199,15 +215,17 @@ export class ModelStore {
     })
   }
 
-  /** Points an alias at a version; one that exists moves. */
+  /** Points an alias at a version; one that exists moves. Fails with `promotion_refused` when the policy doesn't let it. */
   async setAlias(name: string, alias: string, version: string, actor: Actor): Promise<void> {
     requireAlias(alias)
+    const { gate } = this.#deps
     await this.#change(name, async (tx, row) => {
       const target = await requireVersionRow(tx, name, version)
       const before = await tx.query<{ version: number }>(
         'SELECT version FROM model_aliases WHERE model_key = ? AND alias = ?',
         [row.model_key, alias],
       )
+      if (before[0]?.version !== target.version) await gate.requireMove(tx, target, { kind: 'alias', alias }, actor)
       await tx.query(
         'INSERT INTO model_aliases (model_key, alias, version) VALUES (?, ?, ?) ON CONFLICT (model_key, alias) DO UPDATE SET version = excluded.version',
         [row.model_key, alias, target.version],
@@ -221,14 +239,16 @@ export class ModelStore {
     })
   }
 
-  /** Deleting an alias that isn't there changes nothing. */
+  /** Deleting an alias that isn't there changes nothing; one that a policy guards can't be deleted. */
   async deleteAlias(name: string, alias: string, actor: Actor): Promise<void> {
+    const { gate } = this.#deps
     await this.#change(name, async (tx, row) => {
       const gone = await tx.query<{ version: number }>(
         'DELETE FROM model_aliases WHERE model_key = ? AND alias = ? RETURNING version',
         [row.model_key, alias],
       )
       if (gone[0] === undefined) return
+      await gate.requireRemovable(tx, row, alias, actor)
       await this.#deps.events.append(tx, {
         kind: 'model_version_alias.deleted',
         subject: String(row.model_key),
@@ -260,8 +280,8 @@ export class ModelStore {
   }
 
   async #change(name: string, change: (tx: Queries, row: ModelRow) => Promise<void>): Promise<void> {
-    const { db, clock } = this.#deps
-    await db.transact(async (tx) => {
+    const { gate, clock } = this.#deps
+    await gate.transact(async (tx) => {
       const row = await requireModelRow(tx, name)
       await change(tx, row)
       await tx.query('UPDATE registered_models SET last_updated_time = ? WHERE model_key = ?', [

@@ -6,15 +6,28 @@ import { ArtifactStore } from './artifact-store.ts'
 import { EventLog } from './event-log.ts'
 import { defaultExperimentId } from './experiment.ts'
 import { ExperimentStore } from './experiment-store.ts'
+import { AuditLog } from './history/audit-log.ts'
+import { ModelHistory } from './history/model-history.ts'
+import { KnownFiles } from './known-files.ts'
+import { Lineage } from './lineage/lineage.ts'
 import { LoggedModelStore } from './logged-model-store.ts'
 import { MetricHistory } from './metric-history.ts'
 import { ModelStore } from './model-store.ts'
+import { PromotionGate } from './promotion/promotion-gate.ts'
+import { PromotionStore } from './promotion/promotion-store.ts'
 import { RunLog } from './run-log.ts'
 import { RunStore } from './run-store.ts'
+import type { SigningTrust } from './signing/signing-trust.ts'
+import { noSigning } from './signing/signing-trust.ts'
+import { VersionIntegrity } from './signing/version-integrity.ts'
+import { VersionSignatures } from './signing/version-signatures.ts'
 import { SourceResolver } from './source-resolver.ts'
 import { AssessmentStore } from './traces/assessment-store.ts'
 import { SpanStore } from './traces/span-store.ts'
 import { TraceStore } from './traces/trace-store.ts'
+import { UploadStore } from './uploads/upload-store.ts'
+import type { IsServed } from './uses/version-uses.ts'
+import { VersionUses } from './uses/version-uses.ts'
 import { VersionSeals } from './version-seals.ts'
 import { VersionStore } from './version-store.ts'
 
@@ -27,6 +40,10 @@ export interface RegistryDeps {
   readonly random: Random
   /** 32 hex digits that were never given before. */
   newId(): string
+  /** Whose signatures of models count; without it none is asked for. */
+  readonly signing?: SigningTrust | undefined
+  /** Says why a version can't be deleted, beside the uses that are kept in `inUse`. */
+  readonly isServed?: IsServed | undefined
 }
 
 /** Experiments, runs and models: everything that is tracked and registered. */
@@ -39,9 +56,19 @@ export interface Registry {
   readonly models: ModelStore
   readonly versions: VersionStore
   readonly artifacts: ArtifactStore
+  readonly uploads: UploadStore
   readonly traces: TraceStore
   readonly spans: SpanStore
   readonly assessments: AssessmentStore
+  /** Where aliases pointed and what stages versions were in, at any time. */
+  readonly modelHistory: ModelHistory
+  readonly audit: AuditLog
+  readonly promotion: PromotionStore
+  readonly lineage: Lineage
+  /** Who uses which version; those can't be deleted. */
+  readonly inUse: VersionUses
+  readonly signatures: VersionSignatures
+  readonly integrity: VersionIntegrity
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -50,10 +77,11 @@ export interface Registry {
 const artifactLocation = (experimentId: string): string => `mlflow-artifacts:/${experimentId}`
 
 /** Opens the registry; the experiment `Default` is made when it isn't there. */
-export const openRegistry = async ({ db, blobs, clock, random, newId }: RegistryDeps): Promise<Registry> => {
+export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
+  const { db, blobs, clock, random, newId } = deps
   const events = new EventLog(clock)
   const nowMs = clock.wallMs()
-  const artifacts = new ArtifactStore({ db, blobs, clock })
+  const artifacts = new ArtifactStore({ db, blobs, clock, events })
   const seals = new VersionSeals(artifacts)
   await db.query(
     `INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
@@ -61,15 +89,28 @@ export const openRegistry = async ({ db, blobs, clock, random, newId }: Registry
     [Number(defaultExperimentId), artifactLocation(defaultExperimentId), nowMs, nowMs],
   )
   const assessments = new AssessmentStore({ db, clock, newId })
+  const files = new KnownFiles(blobs)
+  const signatures = new VersionSignatures({ db, clock, events, files, trust: deps.signing ?? noSigning })
+  const gate = new PromotionGate({ db, events, files, signatures })
+  const uses = new VersionUses({ db, clock, isServed: deps.isServed })
+  const guarded = { db, clock, events, seals, gate, uses }
   return {
-    experiments: new ExperimentStore({ db, clock, defaultArtifactLocation: artifactLocation }),
-    runs: new RunStore({ db, clock, random, newId }),
-    log: new RunLog(db),
+    experiments: new ExperimentStore({ db, clock, events, defaultArtifactLocation: artifactLocation }),
+    runs: new RunStore({ db, clock, random, events, newId }),
+    log: new RunLog({ db, events }),
     history: new MetricHistory(db),
-    loggedModels: new LoggedModelStore({ db, clock, random, newId }),
-    models: new ModelStore({ db, clock, events, seals }),
-    versions: new VersionStore({ db, clock, events, sources: new SourceResolver(), seals }),
+    loggedModels: new LoggedModelStore({ db, clock, random, events, newId }),
+    models: new ModelStore(guarded),
+    versions: new VersionStore({ ...guarded, sources: new SourceResolver(), signatures }),
+    modelHistory: new ModelHistory(db),
+    audit: new AuditLog(db),
+    promotion: new PromotionStore({ db, clock, events, gate }),
+    lineage: new Lineage(db),
+    inUse: uses,
+    signatures,
+    integrity: new VersionIntegrity({ db, blobs, events }),
     artifacts,
+    uploads: new UploadStore({ db, clock, artifacts }),
     traces: new TraceStore({ db, clock, assessments, newId }),
     spans: new SpanStore(db),
     assessments,

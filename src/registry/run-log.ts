@@ -1,10 +1,12 @@
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { Actor, EventLog } from './event-log.ts'
+import { anonymous } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { excerpt, limits, requireInteger, requireKey, requireLength, truncated } from './limits.ts'
 import type { LoggedMetric, Metric, Param, RunInput } from './run.ts'
 import { isNewer, storedValue } from './run.ts'
-import { putTags, requireWritable } from './run-store.ts'
+import { nameTag, putTags, requireWritable, tellRenamed } from './run-store.ts'
 import { chunks, placeholders } from './sql.ts'
 
 /** Most of each kind in one batch, and of all kinds. */
@@ -19,12 +21,18 @@ export interface RunBatch {
 /** What runs log: metrics, params, tags, inputs. A batch is written whole or not at all. */
 export class RunLog {
   readonly #db: Database
+  readonly #events: EventLog
 
-  constructor(db: Database) {
+  constructor({ db, events }: { readonly db: Database; readonly events: EventLog }) {
     this.#db = db
+    this.#events = events
   }
 
-  async logBatch(runId: string, { metrics = [], params = [], tags = [] }: RunBatch): Promise<void> {
+  async logBatch(
+    runId: string,
+    { metrics = [], params = [], tags = [] }: RunBatch,
+    actor: Actor = anonymous,
+  ): Promise<void> {
     requireCounts(metrics.length, params.length, tags.length)
     for (const metric of metrics) requireMetric(metric)
     const stored = params.map(storedParam)
@@ -39,6 +47,8 @@ export class RunLog {
       await putMetrics(tx, runId, metrics)
       await putModelMetrics(tx, runId, metrics)
       if (storedTags.length > 0) await putTags(tx, run.run_id, storedTags)
+      const name = storedTags.findLast((tag) => tag.key === nameTag)?.value
+      if (name !== undefined) await tellRenamed(tx, this.#events, { row: run, name, actor })
     })
   }
 

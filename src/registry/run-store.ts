@@ -1,8 +1,11 @@
 import type { Clock, Random } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { Actor, EventKind, EventLog } from './event-log.ts'
+import { anonymous } from './event-log.ts'
 import type { LifecycleStage, Tag, View } from './experiment.ts'
 import { numberOf, requireActive, viewCondition } from './experiment-store.ts'
+import { subjectText } from './history/audit-subject.ts'
 import { limits, requireInteger, requireKey, truncated } from './limits.ts'
 import { requireRunId } from './run-id.ts'
 import type { Run, RunInfo, RunStatus } from './run.ts'
@@ -18,6 +21,7 @@ export interface RunStoreDeps {
   readonly db: Database
   readonly clock: Clock
   readonly random: Random
+  readonly events: EventLog
   /** 32 hex digits that were never given before. */
   newId(): string
 }
@@ -38,7 +42,7 @@ const columns = 'run_id, experiment_id, name, user_id, status, start_time, end_t
 const aliased = columns.replaceAll(/\w+/g, 'r.$&')
 
 /** The tag that mirrors a run's name. */
-const nameTag = 'mlflow.runName'
+export const nameTag = 'mlflow.runName'
 
 export interface NewRun {
   readonly experimentId: string
@@ -63,7 +67,7 @@ export class RunStore {
   }
 
   /** Starts a run in an active experiment. Its name is the given one, that of its tag, or made up. */
-  async create(run: NewRun): Promise<Run> {
+  async create(run: NewRun, actor: Actor = anonymous): Promise<Run> {
     const { db, newId, random } = this.#deps
     const tagged = run.tags.find((tag) => tag.key === nameTag)?.value ?? ''
     if (tagged !== '' && run.name !== '' && tagged !== run.name)
@@ -93,6 +97,7 @@ export class RunStore {
         columns.split(', ').map((column) => row[column] ?? null),
       )
       await putTags(tx, runId, tags)
+      await this.#tell(tx, 'run.created', row, actor)
       return { info: runInfo(row), metrics: [], params: [], tags, inputs: [], modelInputs: [], modelOutputs: [] }
     })
   }
@@ -127,7 +132,7 @@ export class RunStore {
     return { items: await readRuns(db, page.items.map(runInfo)), nextPageToken: page.nextPageToken }
   }
 
-  async update(runId: string, change: RunChange): Promise<RunInfo> {
+  async update(runId: string, change: RunChange, actor: Actor = anonymous): Promise<RunInfo> {
     const endTime = change.endTime === undefined ? null : requireInteger('end_time', change.endTime, 0)
     return this.#deps.db.transact(async (tx) => {
       const row = await requireWritable(tx, runId)
@@ -135,25 +140,29 @@ export class RunStore {
         `UPDATE runs SET status = COALESCE(?, status), end_time = COALESCE(?, end_time), name = COALESCE(?, name) WHERE run_id = ? RETURNING ${columns}`,
         [change.status ?? null, endTime, change.name || null, runId],
       )
-      if (change.name) await putTags(tx, runId, [{ key: nameTag, value: change.name }])
+      if (change.name) {
+        await putTags(tx, runId, [{ key: nameTag, value: change.name }])
+        await tellRenamed(tx, this.#deps.events, { row, name: change.name, actor })
+      }
       return runInfo(updated ?? row)
     })
   }
 
   /** Deleting a deleted run changes nothing, nor does restoring an active one. */
-  async delete(runId: string): Promise<void> {
-    await this.#setStage(runId, 'deleted')
+  async delete(runId: string, actor: Actor = anonymous): Promise<void> {
+    await this.#setStage(runId, 'deleted', actor)
   }
 
-  async restore(runId: string): Promise<void> {
-    await this.#setStage(runId, 'active')
+  async restore(runId: string, actor: Actor = anonymous): Promise<void> {
+    await this.#setStage(runId, 'active', actor)
   }
 
-  async setTag(runId: string, tag: Tag): Promise<void> {
+  async setTag(runId: string, tag: Tag, actor: Actor = anonymous): Promise<void> {
     requireKey('Tag', tag.key)
     await this.#deps.db.transact(async (tx) => {
-      await requireWritable(tx, runId)
+      const row = await requireWritable(tx, runId)
       await putTags(tx, runId, [storedTag(tag)])
+      if (tag.key === nameTag) await tellRenamed(tx, this.#deps.events, { row, name: tag.value, actor })
     })
   }
 
@@ -166,19 +175,28 @@ export class RunStore {
     })
   }
 
-  async #setStage(runId: string, to: LifecycleStage): Promise<void> {
+  #tell(
+    tx: Queries,
+    kind: EventKind,
+    row: Pick<RunRow, 'run_id' | 'name' | 'experiment_id'>,
+    actor: Actor,
+  ): Promise<void> {
+    const details = { name: row.name, experimentId: String(row.experiment_id) }
+    return this.#deps.events.append(tx, { kind, subject: subjectText('run', row.run_id), actor, details })
+  }
+
+  async #setStage(runId: string, to: LifecycleStage, actor: Actor): Promise<void> {
     requireRunId(runId)
     await this.#deps.db.transact(async (tx) => {
-      const rows = await tx.query<{ lifecycle_stage: string }>('SELECT lifecycle_stage FROM runs WHERE run_id = ?', [
-        runId,
-      ])
-      const stage = rows[0]?.lifecycle_stage ?? noRun(runId)
-      if (stage === to) return
+      const [row] = await tx.query<RunRow>(`SELECT ${columns} FROM runs WHERE run_id = ?`, [runId])
+      if (row === undefined) return noRun(runId)
+      if (row.lifecycle_stage === to) return
       await tx.query('UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_id = ?', [
         to,
         to === 'deleted' ? this.#deps.clock.wallMs() : null,
         runId,
       ])
+      await this.#tell(tx, to === 'deleted' ? 'run.deleted' : 'run.restored', row, actor)
     })
   }
 }
@@ -215,6 +233,17 @@ const storedTag = ({ key, value }: Tag): Tag => ({
   key: requireKey('Tag', key),
   value: truncated(value, limits.runTagValue),
 })
+
+/** Tells of a run's new name, unless it is the old one. */
+export const tellRenamed = async (
+  tx: Queries,
+  events: EventLog,
+  { row, name, actor }: { readonly row: RunRow; readonly name: string; readonly actor: Actor },
+): Promise<void> => {
+  if (name === row.name) return
+  const details = { name: row.name, newName: name, experimentId: String(row.experiment_id) }
+  await events.append(tx, { kind: 'run.renamed', subject: subjectText('run', row.run_id), actor, details })
+}
 
 /** Sets tags; a run's name follows its tag. */
 export const putTags = async (tx: Queries, runId: string, tags: readonly Tag[]): Promise<void> => {

@@ -11,6 +11,8 @@ export interface ResolvedSource {
   /** What the source tells of its origin; empty where it tells nothing. */
   readonly runId: string
   readonly modelId: string
+  /** The version that it is a copy of. */
+  readonly copiedOf?: { readonly modelKey: number; readonly version: number }
 }
 
 /** Finds out where a version's files are, from the source that the caller names. */
@@ -46,6 +48,7 @@ const ofVersion = (row: VersionRow): ResolvedSource => ({
   storageLocation: row.storage_location,
   runId: row.run_id,
   modelId: row.model_id,
+  copiedOf: { modelKey: row.model_key, version: row.version },
 })
 
 const aliased = async (tx: Queries, name: string, alias: string): Promise<VersionRow> => {

@@ -3,7 +3,7 @@ import type { ArtifactStore } from './artifact-store.ts'
 import { artifactsPath } from './source-uri.ts'
 
 /** The folder of a location that this server keeps. */
-const folderOf = (location: string): string | undefined =>
+export const folderOf = (location: string): string | undefined =>
   location.startsWith('mlflow-artifacts:') ? artifactsPath(location) : undefined
 
 /** Keeps the files of registered versions as they were when they were registered. */

@@ -3,18 +3,23 @@ import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
+import { tellAliasesLost } from './history/tell-aliases-lost.ts'
 import { limits, requireLength } from './limits.ts'
+import { tellCopied } from './lineage/version-copies.ts'
 import { requireStage } from './model-name.ts'
 import type { VersionRow } from './model-rows.ts'
 import { readVersions, requireModelRow, requireVersionRow, versionColumns } from './model-rows.ts'
 import { requireTag } from './model-store.ts'
+import type { PromotionGate } from './promotion/promotion-gate.ts'
 import { promptTag, withoutPrompts } from './prompt.ts'
-import type { ModelVersion } from './registered-model.ts'
+import type { ModelVersion, Stage } from './registered-model.ts'
 import { modelVersionsGrammar } from './search/grammar-model-versions.ts'
 import type { SearchPage, SearchQuery } from './search/search-page.ts'
 import { searchPage } from './search/search-page.ts'
 import { modelVersionsTarget } from './search/target-model-versions.ts'
+import type { VersionSignatures } from './signing/version-signatures.ts'
 import type { SourceResolver } from './source-resolver.ts'
+import type { VersionUses } from './uses/version-uses.ts'
 import type { VersionSeals } from './version-seals.ts'
 
 export interface VersionStoreDeps {
@@ -23,6 +28,9 @@ export interface VersionStoreDeps {
   readonly events: EventLog
   readonly sources: SourceResolver
   readonly seals: VersionSeals
+  readonly gate: PromotionGate
+  readonly signatures: VersionSignatures
+  readonly uses: VersionUses
 }
 
 export interface NewVersion {
@@ -43,12 +51,13 @@ export class VersionStore {
     this.#deps = deps
   }
 
+  /** Registers a version. Fails with `signature_refused` where signatures are enforced and it has no good one. */
   async create(version: NewVersion, actor: Actor): Promise<ModelVersion> {
-    const { db, clock, events, sources, seals } = this.#deps
+    const { clock, events, sources, seals, gate, signatures } = this.#deps
     requireLength('Description', version.description, limits.description)
     for (const tag of version.tags) requireTag(tag)
     const isPrompt = version.tags.some((tag) => tag.key === promptTag && tag.value === 'true')
-    return db.transact(async (tx) => {
+    return gate.transact(async (tx) => {
       const model = await requireModelRow(tx, version.name)
       const source = await sources.resolve(tx, version, isPrompt)
       const [counted] = await tx.query<{ version_last: number }>(
@@ -81,6 +90,7 @@ export class VersionStore {
         `INSERT INTO model_versions (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
         columns.map((column) => row[column] ?? null),
       )
+      if (source.copiedOf !== undefined) await tellCopied(tx, row, source.copiedOf)
       await seals.seal(tx, row.storage_location)
       await tx.executeMany(
         putTag,
@@ -99,6 +109,7 @@ export class VersionStore {
           tags: version.tags,
         },
       })
+      await signatures.atRegistration(tx, row, actor)
       return read(tx, row)
     })
   }
@@ -137,7 +148,10 @@ export class VersionStore {
     })
   }
 
-  /** Moves a version to a stage; with `archiveExisting` the ones that are there go to Archived in the same step. */
+  /**
+   * Moves a version to a stage; with `archiveExisting` the ones that are there go to Archived in the same step. Fails
+   * with `promotion_refused` when the policy doesn't let it.
+   */
   async transition(
     name: string,
     version: string,
@@ -151,11 +165,9 @@ export class VersionStore {
         reason: `Model version transition cannot archive existing model versions because '${target}' is not an Active stage. Valid stages are Staging, Production`,
       })
     return this.#change(name, version, async (tx, row) => {
-      if (archiveExisting)
-        await tx.query(
-          `UPDATE model_versions SET current_stage = 'Archived', last_updated_time = ? WHERE model_key = ? AND current_stage = ? AND version <> ?`,
-          [this.#deps.clock.wallMs(), row.model_key, target, row.version],
-        )
+      if (row.current_stage !== target)
+        await this.#deps.gate.requireMove(tx, row, { kind: 'stage', stage: target }, actor)
+      if (archiveExisting) await this.#archiveOthers(tx, row, target, actor)
       await tx.query('UPDATE model_versions SET current_stage = ? WHERE model_key = ? AND version = ?', [
         target,
         row.model_key,
@@ -173,11 +185,15 @@ export class VersionStore {
     })
   }
 
-  /** Deletes a version with its tags and aliases; its number is not used again. */
+  /** Deletes a version with its tags and aliases; its number is not used again. Fails when it is in use or guarded. */
   async delete(name: string, version: string, actor: Actor): Promise<void> {
-    const { db, clock } = this.#deps
-    await db.transact(async (tx) => {
+    const { clock, events, gate, uses } = this.#deps
+    await gate.transact(async (tx) => {
       const row = await requireVersionRow(tx, name, version)
+      const what = `deleting version ${row.version} of '${row.name}'`
+      await uses.requireUnused(tx, row, [row.version])
+      await gate.requireUnguarded(tx, row, { what, actor, version: row.version })
+      await tellAliasesLost(tx, events, row, { actor, cause: 'model_version.deleted' })
       await tx.query('DELETE FROM model_versions WHERE model_key = ? AND version = ?', [row.model_key, row.version])
       await this.#deps.seals.release(tx, [row.storage_location])
       await tx.query('UPDATE registered_models SET last_updated_time = ? WHERE model_key = ?', [
@@ -209,6 +225,23 @@ export class VersionStore {
     })
   }
 
+  async #archiveOthers(tx: Queries, row: VersionRow, stage: Stage, actor: Actor): Promise<void> {
+    const archived = await tx.query<{ version: number }>(
+      `UPDATE model_versions SET current_stage = 'Archived', last_updated_time = ?
+       WHERE model_key = ? AND current_stage = ? AND version <> ? RETURNING version`,
+      [this.#deps.clock.wallMs(), row.model_key, stage, row.version],
+    )
+    await this.#deps.events.appendAll(
+      tx,
+      archived.map(({ version }) => ({
+        kind: 'model_version.stage_changed',
+        subject: String(row.model_key),
+        actor,
+        details: { name: row.name, version, stage: 'Archived', stageBefore: stage, archivedBy: row.version },
+      })),
+    )
+  }
+
   #tell(
     tx: Queries,
     row: VersionRow,
@@ -228,8 +261,8 @@ export class VersionStore {
     version: string,
     change: (tx: Queries, row: VersionRow) => Promise<VersionRow>,
   ): Promise<ModelVersion> {
-    const { db, clock } = this.#deps
-    return db.transact(async (tx) => {
+    const { gate, clock } = this.#deps
+    return gate.transact(async (tx) => {
       const changed = await change(tx, await requireVersionRow(tx, name, version))
       const nowMs = clock.wallMs()
       const where = [nowMs, changed.model_key, changed.version]

@@ -6,7 +6,7 @@ import { openDiskBlobs } from '../adapters/disk/index.ts'
 import { openSqlite } from '../adapters/sqlite/index.ts'
 import type { BlobStore, Database } from '../ports/index.ts'
 import { migrate } from '../ports/index.ts'
-import { openRegistry, type Registry, registryMigrations } from '../registry/index.ts'
+import { openRegistry, type Registry, type RegistryDeps, registryMigrations } from '../registry/index.ts'
 import { seededRandom } from './seeded-random.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -23,13 +23,16 @@ export interface TestRegistry extends AsyncDisposable {
 const newId = (): string => randomUUID().replaceAll('-', '')
 
 /** Opens it over an in-memory SQLite, or over the database given, which it closes in the end. */
-export const openTestRegistry = async (given?: Database): Promise<TestRegistry> => {
+export const openTestRegistry = async (
+  given?: Database,
+  options: Pick<RegistryDeps, 'signing' | 'isServed'> = {},
+): Promise<TestRegistry> => {
   const clock = new VirtualClock()
   const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))
   const db = given ?? openSqlite({ path: ':memory:', clock })
   await migrate(db, registryMigrations, clock)
   const blobs = await openDiskBlobs({ root: folder, clock, newId })
-  const registry = await openRegistry({ db, blobs, clock, random: seededRandom(1), newId })
+  const registry = await openRegistry({ db, blobs, clock, random: seededRandom(1), newId, ...options })
   return {
     registry,
     db,

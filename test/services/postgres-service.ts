@@ -1,9 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../bench/free-port.ts'
 import { eventually } from '../../src/testing/index.ts'
 import type { Service } from './service.ts'
 
@@ -30,15 +29,6 @@ const install = (): string => {
     throw new Error('PostgreSQL is not installed; set SLIPWAY_TEST_POSTGRES to the URL of a database for tests')
   return installed
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer().on('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
 
 /** A cluster of its own in a temporary folder, by a user that is not root, which Postgres refuses. */
 export const postgresService: Service = {

@@ -1,8 +1,9 @@
-import { openTestRegistry } from '../../src/testing/index.ts'
+import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
+import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
-describeRegistry('Postgres', async () => {
+const open = async (): Promise<TestRegistry> => {
   const postgres = await openTestPostgres()
   const test = await openTestRegistry(postgres.open())
   return {
@@ -12,4 +13,7 @@ describeRegistry('Postgres', async () => {
       await postgres[Symbol.asyncDispose]()
     },
   }
-})
+}
+
+describeRegistry('Postgres', open)
+describeGuardedModels('Postgres', open)

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { postgresService } from './postgres-service.ts'
+import { s3Service } from './s3-service.ts'
 import type { Service } from './service.ts'
 
 /** Starts the real programs, runs the suites that need them, and stops them. */
 
-const services: readonly Service[] = [postgresService]
+const services: readonly Service[] = [postgresService, s3Service]
 
 const run = async (): Promise<number> => {
   const started: { stop(): Promise<void> }[] = []

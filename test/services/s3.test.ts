@@ -1,6 +1,7 @@
 import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
+  HeadBucketCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   S3Client,
@@ -33,9 +34,7 @@ interface TestS3 extends BlobStoreUnderTest {
 
 const openTestS3 = async (): Promise<TestS3> => {
   const s3 = new S3Client({ endpoint: endpoint(), forcePathStyle: true })
-  await s3.send(new CreateBucketCommand({ Bucket })).catch((error: Error) => {
-    if (!error.name.startsWith('BucketAlready')) throw error
-  })
+  await s3.send(new HeadBucketCommand({ Bucket })).catch(() => s3.send(new CreateBucketCommand({ Bucket })))
   const prefix = `test/${newId()}`
   const open = (options: Partial<S3BlobsOptions> = {}): Promise<BlobStore> =>
     openS3Blobs({ bucket: Bucket, prefix, endpoint: endpoint(), clock: systemClock, newId, ...options })

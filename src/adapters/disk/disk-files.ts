@@ -1,19 +1,31 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { open, readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Blob, ByteRange, PutOptions, UploadPart } from '../../ports/index.ts'
+import { basename, join } from 'node:path'
+import type { Blob, ByteRange, PutOptions } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 
 /** Pieces that are read at a time. */
 const pieceBytes = 1024 * 1024
-export const partsMax = 10_000
+
+/** Of a SHA-256. */
+export const digestBytes = 32
+
+export interface ReceiveOptions extends PutOptions {
+  /** Writes the digest itself after the bytes. */
+  readonly sealed?: boolean
+}
 
 /** Writes bytes to a new file and syncs it; a failure leaves no file. */
-export const receive = async (path: string, bytes: AsyncIterable<Uint8Array>, options: PutOptions): Promise<Blob> => {
+export const receive = async (
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  options: ReceiveOptions,
+): Promise<Blob> => {
   const file = await open(path, 'wx', 0o600).catch(rethrow)
   try {
     const blob = await write(file, bytes, options)
+    if (options.sealed === true) await writeAll(file, Buffer.from(blob.digest, 'hex'))
     await file.datasync()
     await file.close()
     return blob
@@ -51,14 +63,14 @@ const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
   for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten
 }
 
-/** A file's bytes in pieces, at the reader's pace. */
+/** A file's bytes in pieces, at the reader's pace. Fails with `artifact_missing`, naming the file. */
 export async function* readFileRange(
   path: string,
-  digest: string,
   range: ByteRange | undefined,
+  name: string = basename(path),
 ): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r').catch(ignoreMissing)
-  if (file === undefined) throw fail('artifact_missing', { path: `sha256:${digest}` })
+  if (file === undefined) throw fail('artifact_missing', { path: name })
   try {
     const end = Math.min(range?.end ?? Infinity, (await file.stat()).size)
     for (let at = range?.start ?? 0; at < end;) {
@@ -70,24 +82,6 @@ export async function* readFileRange(
     }
   } finally {
     await file.close()
-  }
-}
-
-/** The parts one after another, each checked against the etag that its upload gave. */
-export async function* joined(folder: string, parts: readonly UploadPart[]): AsyncGenerator<Uint8Array> {
-  if (parts.length === 0 || parts.length > partsMax)
-    throw fail('invalid_parameter', { reason: `An upload has 1 to ${partsMax} parts, got ${parts.length}.` })
-  const known = new Set(await readdir(folder))
-  for (const part of parts) {
-    if (!known.has(String(part.number)))
-      throw fail('invalid_parameter', { reason: `Part ${part.number} has not been uploaded.` })
-    const hash = createHash('sha256')
-    for await (const piece of readFileRange(join(folder, String(part.number)), part.etag, undefined)) {
-      hash.update(piece)
-      yield piece
-    }
-    if (hash.digest('hex') !== part.etag.replaceAll('"', ''))
-      throw fail('invalid_parameter', { reason: `Part ${part.number} has another etag than the one given.` })
   }
 }
 

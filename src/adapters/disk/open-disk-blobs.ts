@@ -3,17 +3,8 @@ import { join } from 'node:path'
 import type { Clock } from '../../lib/index.ts'
 import type { Blob, BlobStore, ByteRange, PutOptions, UploadPart } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
-import {
-  diskError,
-  ignoreMissing,
-  joined,
-  partsMax,
-  readFileRange,
-  receive,
-  rethrow,
-  sweep,
-  syncFolder,
-} from './disk-files.ts'
+import { diskError, ignoreMissing, readFileRange, receive, sweep, syncFolder } from './disk-files.ts'
+import { DiskUploads } from './disk-uploads.ts'
 
 export interface DiskBlobsOptions {
   /** Folder of its own; made when it isn't there. */
@@ -21,6 +12,8 @@ export interface DiskBlobsOptions {
   readonly clock: Clock
   /** 32 hex digits that were never given before. */
   newId(): string
+  /** False leaves alone what earlier processes left unfinished. */
+  readonly sweep?: boolean
 }
 
 /** What nobody has written to for so long was left by a process that ended. */
@@ -34,15 +27,22 @@ interface Folders {
 }
 
 /** Opens the store of a folder, and sweeps what earlier processes left unfinished; another process may use it as well. */
-export const openDiskBlobs = async ({ root, clock, newId }: DiskBlobsOptions): Promise<BlobStore> => {
+export const openDiskBlobs = async ({
+  root,
+  clock,
+  newId,
+  sweep: sweeps = true,
+}: DiskBlobsOptions): Promise<BlobStore> => {
   const folders: Folders = {
     blobs: join(root, 'sha256'),
     incoming: join(root, 'incoming'),
     uploads: join(root, 'uploads'),
   }
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 })
-  await sweep(folders.incoming, clock.wallMs() - incomingMsMax)
-  await sweep(folders.uploads, clock.wallMs() - uploadMsMax)
+  if (sweeps) {
+    await sweep(folders.incoming, clock.wallMs() - incomingMsMax)
+    await sweep(folders.uploads, clock.wallMs() - uploadMsMax)
+  }
   return new DiskBlobs(folders, newId)
 }
 
@@ -53,10 +53,12 @@ export const openDiskBlobs = async ({ root, clock, newId }: DiskBlobsOptions): P
 class DiskBlobs implements BlobStore {
   readonly #folders: Folders
   readonly #newId: () => string
+  readonly #uploads: DiskUploads
 
   constructor(folders: Folders, newId: () => string) {
     this.#folders = folders
     this.#newId = newId
+    this.#uploads = new DiskUploads({ root: folders.uploads, incoming: () => this.#incoming(), newId })
   }
 
   async put(bytes: AsyncIterable<Uint8Array>, options: PutOptions): Promise<Blob> {
@@ -70,7 +72,7 @@ class DiskBlobs implements BlobStore {
   }
 
   read(digest: string, range?: ByteRange): AsyncIterable<Uint8Array> {
-    return readFileRange(this.#pathOf(digest), digest, range)
+    return readFileRange(this.#pathOf(digest), range, `sha256:${digest}`)
   }
 
   delete(digest: string): Promise<void> {
@@ -88,37 +90,21 @@ class DiskBlobs implements BlobStore {
     }
   }
 
-  async startUpload(): Promise<string> {
-    const upload = this.#newId()
-    await mkdir(join(this.#folders.uploads, upload), { mode: 0o700 }).catch(rethrow)
-    return upload
+  startUpload(): Promise<string> {
+    return this.#uploads.start()
   }
 
-  async putPart(
-    upload: string,
-    number: number,
-    bytes: AsyncIterable<Uint8Array>,
-    options: PutOptions,
-  ): Promise<string> {
-    const folder = await this.#uploadFolder(upload)
-    if (!Number.isInteger(number) || number < 1 || number > partsMax)
-      throw fail('invalid_parameter', { reason: `The number of a part is 1 to ${partsMax}, got ${number}.` })
-    const incoming = this.#incoming()
-    const { digest } = await receive(incoming, bytes, options)
-    await rename(incoming, join(folder, String(number))).catch(rethrow)
-    return digest
+  putPart(upload: string, number: number, bytes: AsyncIterable<Uint8Array>, options: PutOptions): Promise<string> {
+    return this.#uploads.putPart(upload, number, bytes, options)
   }
 
-  async finishUpload(upload: string, parts: readonly UploadPart[]): Promise<Blob> {
-    const folder = await this.#uploadFolder(upload)
-    const path = this.#incoming()
-    const blob = await receive(path, joined(folder, parts), { bytesMax: Number.MAX_SAFE_INTEGER })
-    await rm(folder, { recursive: true, force: true })
+  async finishUpload(upload: string, parts: readonly UploadPart[], options: PutOptions): Promise<Blob> {
+    const { path, ...blob } = await this.#uploads.join(upload, parts, options)
     return this.#settle(path, blob)
   }
 
-  async abortUpload(upload: string): Promise<void> {
-    await rm(await this.#uploadFolder(upload), { recursive: true, force: true })
+  dropUpload(upload: string): Promise<void> {
+    return this.#uploads.drop(upload)
   }
 
   close(): Promise<void> {
@@ -132,13 +118,6 @@ class DiskBlobs implements BlobStore {
   #pathOf(digest: string): string {
     if (!/^[0-9a-f]{64}$/.test(digest)) throw fail('artifact_missing', { path: digest.slice(0, 100) })
     return join(this.#folders.blobs, digest.slice(0, 2), digest.slice(2))
-  }
-
-  async #uploadFolder(upload: string): Promise<string> {
-    const folder = join(this.#folders.uploads, upload)
-    if (!/^[0-9a-f]{32}$/.test(upload) || (await stat(folder).catch(ignoreMissing)) === undefined)
-      throw fail('resource_missing', { reason: `There is no upload '${upload.slice(0, 100)}'.` })
-    return folder
   }
 
   /** Gives received bytes their name. */

@@ -48,7 +48,10 @@ class ThreadLink {
 
   /** Resolved once its database is open. */
   async start(): Promise<void> {
-    const worker = new Worker(siblingModule(import.meta.url, './registry-thread'), { workerData: this.#data })
+    const worker = new Worker(siblingModule(import.meta.url, './registry-thread'), {
+      workerData: this.#data,
+      resourceLimits: { maxYoungGenerationSizeMb: 16 },
+    })
     let failure: Error | undefined
     worker.on('error', (error: Error) => (failure = error))
     worker.on('message', (answer: ThreadAnswer) => {
@@ -71,7 +74,7 @@ class ThreadLink {
   call(unnumbered: Unnumbered<ThreadCall>): Promise<ThreadAnswer> {
     if (this.#worker === undefined) return Promise.reject(away())
     const id = ++this.#lastId
-    this.#worker.postMessage({ ...unnumbered, id })
+    this.#worker.postMessage({ ...unnumbered, id }, transferable(unnumbered))
     return this.#ask(id)
   }
 
@@ -131,6 +134,13 @@ export const openRegistryThread = async (
     })),
     close: () => link.close(),
   }
+}
+
+/** The bytes of a body that nothing else is kept in go over without being copied. */
+const transferable = (call: Unnumbered<ThreadCall>): ArrayBuffer[] => {
+  if (call.kind !== 'route') return []
+  const { buffer, byteLength } = call.exchange.body
+  return byteLength > 0 && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer ? [buffer] : []
 }
 
 const refuse = (answer: ThreadAnswer): never => {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
-import { openDiskBlobs } from '../../adapters/disk/index.ts'
 import { artifactIndex } from '../../dialects/mlflow/index.ts'
 import { assert, backoffMs, systemClock, systemRandom } from '../../lib/index.ts'
 import { migrate } from '../../ports/index.ts'
@@ -9,6 +8,7 @@ import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
 import { openRegistry, registryMigrations } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
+import { openArtifacts } from './open-artifacts.ts'
 import { isRemote, openDatabase } from './open-database.ts'
 import { registryRoutes } from './registry-routes.ts'
 import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from './thread-messages.ts'
@@ -26,7 +26,7 @@ const open = async ({ database, artifacts }: RegistryThreadData): Promise<Opened
   const db = await openDatabase(database, deps)
   try {
     await migrate(db, registryMigrations, systemClock)
-    const blobs = await openDiskBlobs({ root: artifacts, clock: systemClock, newId })
+    const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
     const registry = await openRegistry({ db, blobs, ...deps, newId })
     return { db, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
   } catch (error) {

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../protocol/index.ts'
 export interface RegistryThreadData {
   /** A file, or the URL of a Postgres. */
   readonly database: string
-  /** The artifacts' folder. */
+  /** The artifacts' folder, or the URL of a bucket. */
   readonly artifacts: string
 }
 

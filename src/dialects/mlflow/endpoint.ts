@@ -75,7 +75,8 @@ const readQuery = (query: URLSearchParams): Record<string, string | string[]> =>
   return values
 }
 
-const readInput = async (exchange: Exchange): Promise<Raw> => {
+/** The fields of a request: its body or, of GET, its query, and those of its path. */
+export const readInput = async (exchange: Exchange): Promise<Raw> => {
   const given = exchange.method === 'GET' ? readQuery(exchange.query) : await readBody(exchange)
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return given
   return { ...given, ...exchange.params }

@@ -6,8 +6,13 @@ const emulatedMlflowVersion = '3.6.0'
 
 const plain = (body: string): Reply => ({ status: 200, contentType: 'text/plain; charset=utf-8', body })
 
+export interface ServerRoutesDeps {
+  /** Whether clients can read artifacts where they are stored, past this server. */
+  readonly presignsDownloads: boolean
+}
+
 /** What clients ask about the server itself. */
-export const serverRoutes: readonly Route[] = [
+export const serverRoutes = ({ presignsDownloads }: ServerRoutesDeps): readonly Route[] => [
   {
     method: 'GET',
     path: '/health',
@@ -32,8 +37,8 @@ export const serverRoutes: readonly Route[] = [
         store_type: 'SqlStore',
         workspaces_enabled: false,
         trace_archival_enabled: false,
-        multipart_uploads_enabled: false,
-        multipart_downloads_enabled: false,
+        multipart_uploads_enabled: true,
+        multipart_downloads_enabled: presignsDownloads,
       }),
   })),
 ]

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SlipwayClient } from '../../src/client/index.ts'
+import { runCommandLine } from '../../src/cli/main.ts'
+import { startTestApp, type TestApp } from '../../src/testing/index.ts'
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+let app: TestApp
+let runId: string
+
+const slipway = async (...args: readonly string[]): Promise<Ran> => {
+  let out = ''
+  let err = ''
+  const code = await runCommandLine({
+    args,
+    environment: { SLIPWAY_SERVER: app.addresses.http },
+    directory: app.dataDir,
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    input: () => Promise.resolve(new Uint8Array()),
+    terminal: false,
+  })
+  return { code, out, err }
+}
+
+beforeAll(async () => {
+  app = await startTestApp()
+  const client = new SlipwayClient({ url: app.addresses.http })
+  const { experimentId } = await client.experiments.create({ name: 'fraud', tags: [{ key: 'team', value: 'risk' }] })
+  for (const [name, auc] of [
+    ['small', 0.7],
+    ['large', 0.9],
+  ] as const) {
+    ;({ runId } = await client.runs.create({ experimentId, name, startTime: 1_790_000_000_000 }))
+    const metrics = [0, 1, 2].map((step) => ({ key: 'auc', value: auc - 0.2 + step / 10, timestamp: 1, step }))
+    await client.runs.log({ runId, metrics, params: [{ key: 'depth', value: '3' }] })
+  }
+  await client.uploadArtifact(runId, 'model/MLmodel', 'flavors: {}')
+})
+afterAll(() => app.stop())
+
+describe('slipway experiments and runs', () => {
+  it('lists, finds by name and id, and shows as JSON', async () => {
+    const { out } = await slipway('experiments')
+    expect(out).toMatch(/id +name +created +tags\n +1 +fraud .* team=risk\n/)
+    const shown = JSON.parse((await slipway('experiments', 'show', 'fraud', '--json')).out) as { experimentId: string }
+    expect(shown.experimentId).toBe('1')
+    expect((await slipway('experiments', 'show', '1')).out).toContain('fraud  (1, active)')
+    expect(await slipway('experiments', 'show', 'nobody')).toMatchObject({
+      code: 1,
+      err: "slipway experiments: there is no experiment 'nobody'; slipway experiments ls lists them\n",
+    })
+  })
+
+  it('creates, renames, deletes and restores', async () => {
+    expect((await slipway('experiments', 'create', 'churn')).out).toBe('experiment 2 is created\n')
+    expect((await slipway('experiments', 'rename', 'churn', 'leave')).out).toBe('experiment 2 is now leave\n')
+    expect((await slipway('experiments', 'rm', 'leave')).code).toBe(0)
+    expect((await slipway('experiments', 'ls')).out).not.toContain('leave')
+    expect((await slipway('experiments', 'restore', 'leave')).code).toBe(0)
+    expect((await slipway('experiments', 'ls')).out).toContain('leave')
+  })
+
+  it('puts the newest metrics beside the runs, in the order that was asked for', async () => {
+    const { out } = await slipway('runs', 'ls', 'fraud', '--order-by', 'metrics.auc DESC')
+    const [head, first, second] = out.split('\n')
+    expect(head).toMatch(/^run +name +status +started +auc +tags$/)
+    expect(first).toMatch(/large +running +2026-09-21 \d\d:\d\d +0\.9/)
+    expect(second).toContain('small')
+    const filter = 'metrics.auc > 0.8 OR NOT params.depth = "3"'
+    const found = JSON.parse((await slipway('runs', 'ls', 'fraud', '--filter', filter, '--json')).out) as unknown[]
+    expect(found).toHaveLength(1)
+    expect((await slipway('runs', 'ls', 'fraud', '--limit', '1')).out.trim().split('\n')).toHaveLength(2)
+  })
+
+  it('draws the history of a metric, and lists artifacts', async () => {
+    expect((await slipway('runs', 'history', runId, 'auc')).out).toMatch(/^auc {2}▁[▄▅]█\nstep +value +time\n/)
+    expect((await slipway('runs', 'artifacts', runId)).out).toContain('model/')
+    expect((await slipway('runs', 'artifacts', runId, 'model')).out).toMatch(/model\/MLmodel +11 B/)
+    expect((await slipway('runs', 'show', runId)).out).toContain('auc: 0.9 at step 2')
+  })
+
+  it.each([
+    [['runs', 'ls'], 2, /EXPERIMENT is missing: ls EXPERIMENT/],
+    [['runs', 'sho', 'x'], 2, /'sho' is not one of .*; did you mean 'show'\?/],
+    [['runs', 'show', 'x', 'y'], 2, /unexpected 'y'/],
+    [['runs', 'ls', 'fraud', '--limit', '0'], 2, /--limit '0' is not a number from 1/],
+    [['runs', 'ls', 'fraud', '--filter', 'auc >'], 1, /runs: /],
+    [['runs', 'show', 'f'.repeat(32)], 1, /not found/],
+    [['experiments', 'create', 'fraud'], 1, /already exists/],
+    [['runs', 'ls', 'fraud', '--server', 'http://127.0.0.1:64999'], 1, /no server answers at http:\/\/127.0.0.1:64999/],
+  ])('says what is wrong: %j', async (args, code, message) => {
+    const ran = await slipway(...args)
+    expect(ran.code).toBe(code)
+    expect(ran.err).toMatch(message)
+    expect(ran.out).toBe('')
+  })
+})
+
+describe('slipway models, of the registry', () => {
+  it('registers what a run made, moves aliases and stages, and unregisters', async () => {
+    const source = `runs:/${runId}/model`
+    expect((await slipway('models', 'register', 'fraud', source)).out).toBe('fraud version 1 is registered\n')
+    expect((await slipway('models', 'register', 'fraud', source)).out).toBe('fraud version 2 is registered\n')
+    const moved = await slipway('models', 'alias', 'fraud', 'champion', '2', '--reason', 'better')
+    expect(moved.out).toBe('models:/fraud@champion is version 2\n')
+    expect((await slipway('models', 'stage', 'fraud', '1', 'staging')).out).toBe('fraud version 1 is in Staging\n')
+    expect((await slipway('models', 'registered')).out).toMatch(/fraud +2 +@champion→2/)
+    expect((await slipway('models', 'versions', 'fraud')).out).toMatch(/2 +@champion[^]*\n +1 +Staging/)
+    expect((await slipway('models', 'unalias', 'fraud', 'champion')).code).toBe(0)
+    expect((await slipway('models', 'unregister', 'fraud', '1')).out).toBe('fraud version 1 is deleted\n')
+    expect((await slipway('models', 'unregister', 'fraud')).out).toBe('fraud is deleted\n')
+    expect(JSON.parse((await slipway('models', 'registered', '--json')).out)).toEqual([])
+  })
+
+  it.each([
+    [['models', 'alias', 'fraud', 'champion'], 2, /VERSION is missing/],
+    [['models', 'stage', 'fraud', '1', 'nowhere'], 2, /'nowhere' is not one of None, Staging/],
+    [['models', 'versions', "fr'aud"], 2, /no quotes/],
+    [['models', 'register', 'other', 'file:///etc'], 1, /Invalid model version source/],
+    [['models', 'alias', 'nobody', 'champion', '1'], 1, /not found/],
+  ])('says what is wrong: %j', async (args, code, message) => {
+    const ran = await slipway(...args)
+    expect(ran.code).toBe(code)
+    expect(ran.err).toMatch(message)
+  })
+})
