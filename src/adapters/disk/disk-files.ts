@@ -4,6 +4,7 @@ import { open, readdir, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Blob, ByteRange, PutOptions } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
+import { FileWriter } from './file-writer.ts'
 
 /** Pieces that are read at a time. */
 const pieceBytes = 1024 * 1024
@@ -25,7 +26,6 @@ export const receive = async (
   const file = await open(path, 'wx', 0o600).catch(rethrow)
   try {
     const blob = await write(file, bytes, options)
-    if (options.sealed === true) await writeAll(file, Buffer.from(blob.digest, 'hex'))
     await file.datasync()
     await file.close()
     return blob
@@ -39,28 +39,22 @@ export const receive = async (
 const write = async (
   file: FileHandle,
   bytes: AsyncIterable<Uint8Array>,
-  { bytesMax, digest: expected }: PutOptions,
+  { bytesMax, digest: expected, sealed }: ReceiveOptions,
 ): Promise<Blob> => {
   const hash = createHash('sha256')
+  const writer = new FileWriter(file)
   let total = 0
-  let written: Promise<unknown> = Promise.resolve()
   for await (const piece of bytes) {
     total += piece.length
     if (total > bytesMax) throw fail('payload_too_large', { what: 'the file', limitBytes: bytesMax })
-    // One piece is hashed while the one before it is being written.
     hash.update(piece)
-    await written
-    written = writeAll(file, piece)
-    written.catch(() => {})
+    await writer.add(piece)
   }
-  await written
   const digest = hash.digest('hex')
   if (expected !== undefined && expected !== digest) throw fail('digest_mismatch', { actual: digest, expected })
+  if (sealed === true) await writer.add(Buffer.from(digest, 'hex'))
+  await writer.end()
   return { digest, bytes: total }
-}
-
-const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
-  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten
 }
 
 /** A file's bytes in pieces, at the reader's pace. Fails with `artifact_missing`, naming the file. */
@@ -73,16 +67,31 @@ export async function* readFileRange(
   if (file === undefined) throw fail('artifact_missing', { path: name })
   try {
     const end = Math.min(range?.end ?? Infinity, (await file.stat()).size)
+    let next = readAt(file, range?.start ?? 0, end)
     for (let at = range?.start ?? 0; at < end;) {
-      const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, end - at))
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
-      if (bytesRead === 0) return
-      at += bytesRead
-      yield buffer.subarray(0, bytesRead)
+      const piece = await next
+      if (piece.length === 0) return
+      at += piece.length
+      // One piece is read while the one before it is on its way to the reader.
+      next = readAt(file, at, end)
+      yield piece
     }
   } finally {
     await file.close()
   }
+}
+
+const readAt = (file: FileHandle, at: number, end: number): Promise<Uint8Array> => {
+  const reading = async (): Promise<Uint8Array> => {
+    if (at >= end) return new Uint8Array()
+    const buffer = Buffer.allocUnsafeSlow(Math.min(pieceBytes, end - at))
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
+    return buffer.subarray(0, bytesRead)
+  }
+  const piece = reading()
+  // Why: nobody waits for it when the reader stops before.
+  piece.catch(() => {})
+  return piece
 }
 
 /** Removes what nobody wrote to since then. */

@@ -98,6 +98,7 @@ class PostgresDatabase implements Database {
   readonly #pool: pg.Pool
   readonly #prepared = preparing()
   readonly #asked = new Set<Promise<unknown>>()
+  #repeating: Promise<void> = Promise.resolve()
 
   constructor(options: PostgresOptions) {
     this.#options = options
@@ -141,6 +142,22 @@ class PostgresDatabase implements Database {
   }
 
   async #transact<T>(fn: (tx: Queries) => Promise<T>): Promise<T> {
+    try {
+      return await this.#once(fn)
+    } catch (error) {
+      if (!isConflict(error)) throw databaseError(error)
+    }
+    // Why: writers of one row that all repeat at once would stay in one another's way; one after another they don't.
+    const turn = this.#repeating.then(() => this.#repeat(fn))
+    this.#repeating = turn.then(
+      () => {},
+      () => {},
+    )
+    return turn
+  }
+
+  /** Runs a transaction that met another again, until no other process is in its way. */
+  async #repeat<T>(fn: (tx: Queries) => Promise<T>): Promise<T> {
     const { clock, random } = this.#options
     for (let attempt = 1; ; attempt++) {
       try {

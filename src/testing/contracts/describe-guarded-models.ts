@@ -561,21 +561,16 @@ const describeLineage = (open: Open): void => {
 
   it('names what was referred to and is not there, and stops where there is too much', async () => {
     await using test = await open()
-    const { models, versions, lineage } = test.registry
+    const { models, lineage } = test.registry
     await models.create('fraud', {}, ada)
     await register(test, 'fraud', { runId: 'elsewhere' })
     const graph = await lineage.graph({ kind: 'version', id: 'fraud/1', direction: 'both', depthMax: 5 })
     expect(graph.nodes).toMatchObject([{ id: 'fraud/1' }, { kind: 'run', id: 'elsewhere', missing: true }])
-    const copy = {
-      name: 'fraud',
-      source: 'models:/fraud/1',
-      runId: '',
-      runLink: '',
-      modelId: '',
-      description: '',
-      tags: [],
-    }
-    await Promise.all(Array.from({ length: 1005 }, () => versions.create(copy, ada)))
+    const [model] = await test.db.query<{ model_key: number }>('SELECT model_key FROM registered_models')
+    await test.db.executeMany(
+      'INSERT INTO model_aliases (model_key, alias, version) VALUES (?, ?, ?)',
+      Array.from({ length: 1005 }, (_, index) => [model?.model_key ?? 0, `a${index}`, 1]),
+    )
     const wide = await lineage.graph({ kind: 'version', id: 'fraud/1', direction: 'downstream', depthMax: 5 })
     expect(wide.nodes).toHaveLength(1000)
     expect(wide.truncated).toBe(true)
