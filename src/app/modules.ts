@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { grpcHealth, GrpcServer, reflection } from '../api/grpc/index.ts'
 import { HttpServer } from '../api/http/index.ts'
@@ -23,6 +24,7 @@ import { artifactRoutes, multipartRoutes, serverRoutes } from '../dialects/mlflo
 import type { BlobStore } from '../ports/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
+import type { PemFile } from '../registry/index.ts'
 import { apiRoutes } from './api-routes.ts'
 import type { Config } from './config/load-config.ts'
 import { Observer } from './observe.ts'
@@ -106,6 +108,11 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
         {
           database: config.app.database === '' ? join(config.app.dataDir, 'slipway.db') : config.app.database,
           artifacts: artifactsPlace(config),
+          signing: {
+            mode: config.registry.signing,
+            keys: await pemFiles(config.registry.signingKeys),
+            roots: await pemFiles(config.registry.signingRoots),
+          },
         },
         { logger, clock, random },
       )
@@ -177,6 +184,9 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
     },
   }
 }
+
+const pemFiles = (paths: readonly string[]): Promise<PemFile[]> =>
+  Promise.all(paths.map(async (name) => ({ name, pem: await readFile(name, 'utf8') })))
 
 const mlflowPort = (text: string): number | undefined => {
   if (text === 'off') return undefined

@@ -2,6 +2,7 @@ import type { Option } from '../lib/index.ts'
 import { httpOptions } from '../api/http/config.ts'
 import { grpcOptions } from '../api/grpc/config.ts'
 import { mlflowOptions } from '../dialects/mlflow/config.ts'
+import { registryOptions } from '../registry/config.ts'
 import { servingOptions } from '../serving/config.ts'
 import { logOptions, tracingOptions } from '../monitoring/config.ts'
 
@@ -66,6 +67,7 @@ export const optionTables = {
   http: httpOptions,
   grpc: grpcOptions,
   mlflow: mlflowOptions,
+  registry: registryOptions,
   serving: servingOptions,
   log: logOptions,
   tracing: tracingOptions,

@@ -3,6 +3,7 @@ import type { Action } from './action-command.ts'
 import type { Flag } from './command.ts'
 import { UsageError } from './command.ts'
 import { listingFlags, listingQuery, listRows, tagsText, timeText } from './listing.ts'
+import { promotionActions, reasonOf } from './promotion-actions.ts'
 import { table } from './table.ts'
 
 export const registeredModelFlags: readonly Flag[] = [
@@ -31,8 +32,6 @@ const versionRow = (version: ModelVersionView): string[] => [
   timeText(version.creationTime),
   tagsText(version.tags),
 ]
-
-const reasonOf = (reason: string | undefined): { reason?: string } => (reason === undefined ? {} : { reason })
 
 /** What `slipway models` does with registered models. */
 export const registeredModelActions: readonly Action[] = [
@@ -95,6 +94,7 @@ export const registeredModelActions: readonly Action[] = [
       return { value, text: `${name} version ${value.version} is in ${value.stage}\n` }
     },
   },
+  ...promotionActions,
   {
     form: 'unregister NAME [VERSION]',
     doc: 'delete a version of a registered model, or the model with all of them',

@@ -53,6 +53,9 @@ export class SlipwayClient {
   readonly runs: Area<'runs'> = this.#area('runs')
   readonly registeredModels: Area<'registeredModels'> = this.#area('registeredModels')
   readonly modelVersions: Area<'modelVersions'> = this.#area('modelVersions')
+  readonly promotion: Area<'promotion'> = this.#area('promotion')
+  readonly lineage: Area<'lineage'> = this.#area('lineage')
+  readonly audit: Area<'audit'> = this.#area('audit')
   readonly #options: SlipwayClientOptions
 
   constructor(options: SlipwayClientOptions) {

@@ -143,6 +143,58 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
   ),
   'modelVersions.delete': remove(version, 'Deletes a version; its number is not used again.', { reason }),
   'modelVersions.setTag': put(`${version}/tags/{key}`, 'Sets a tag of a version.', { value: text }, ['value']),
+  'registeredModels.aliasHistory': read(
+    `${model}/aliases/{alias}/history`,
+    'Every move of an alias: when, who and why.',
+  ),
+  'registeredModels.aliasAt': read(`${model}/aliases/{alias}/at/{time}`, 'The version that an alias named at a time.', {
+    time,
+  }),
+  'modelVersions.stageHistory': read(`${version}/stages`, 'Every stage that a version was in.'),
+  'modelVersions.verify': create(
+    `${version}/verify`,
+    'Reads every file of a version and compares it with what was registered.',
+  ),
+  'modelVersions.signature': read(`${version}/signature`, "What is known of a version's signature."),
+  'promotion.setPolicy': put(
+    `${model}/policy`,
+    'Sets what a version must fulfil before an alias or a stage moves to it.',
+    { policy: { type: 'string', description: 'YAML or JSON', maxLength: 262_144 }, reason },
+    ['policy'],
+  ),
+  'promotion.policy': read(`${model}/policy`, 'The policy of a model.'),
+  'promotion.deletePolicy': remove(`${model}/policy`, 'Deletes the policy of a model.', { reason }),
+  'promotion.approve': create(`${version}/approve`, 'Approves a version.', { reason }),
+  'promotion.reject': create(`${version}/reject`, 'Rejects a version.', { reason }),
+  'promotion.withdraw': create(`${version}/withdraw`, 'Takes back what one decided on a version.', { reason }),
+  'promotion.decisions': read(`${version}/decisions`, 'Who approved or rejected a version, when and why.'),
+  'promotion.check': read(`${version}/check`, 'What the policy says of a move, without moving.', {
+    alias: text,
+    stage,
+  }),
+  'lineage.graph': read(
+    '/lineage',
+    'Data sets, runs, models, versions, aliases and endpoints that something came of, or led to.',
+    {
+      kind: { type: 'string', enum: ['dataset', 'run', 'logged_model', 'version', 'alias', 'endpoint'] },
+      id: {
+        type: 'string',
+        description: 'MODEL/VERSION of a version, MODEL@ALIAS of an alias, NAME@DIGEST of a data set',
+      },
+      direction: { type: 'string', enum: ['upstream', 'downstream', 'both'] },
+      depth: { type: 'integer', minimum: 1, maximum: 20 },
+    },
+    ['kind', 'id'],
+  ),
+  'audit.search': read('/audit', 'Everything that was changed in the registry, the newest first.', {
+    model: text,
+    kind: text,
+    actor: text,
+    from: time,
+    to: time,
+    limit: { ...limit, maximum: 1000 },
+    pageToken: text,
+  }),
   'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
 }
 

@@ -100,6 +100,86 @@ export interface RegisteredModelView {
   readonly latestVersions: readonly ModelVersionView[]
 }
 
+/** An alias of a registered model moved, appeared or went. */
+export interface AliasChangeView {
+  readonly time: number
+  readonly actor: string
+  readonly reason?: string | undefined
+  readonly alias: string
+  /** Absent when the alias went. */
+  readonly version?: number | undefined
+  readonly versionBefore?: number | undefined
+}
+
+export interface StageChangeView {
+  readonly time: number
+  readonly actor: string
+  readonly reason?: string | undefined
+  readonly stage?: StageName | undefined
+  readonly stageBefore?: StageName | undefined
+}
+
+export interface AuditEventView {
+  readonly sequence: number
+  readonly time: number
+  readonly actor: string
+  readonly kind: string
+  readonly subject: { readonly type: string; readonly id: string; readonly name?: string | undefined }
+  readonly reason?: string | undefined
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** What a policy says of a move: the outcome of each of its conditions. */
+export interface VerdictView {
+  readonly allowed: boolean
+  readonly results: readonly { readonly passed: boolean; readonly reason: string }[]
+}
+
+export interface DecisionOfPerson {
+  readonly person: string
+  readonly decision: 'approved' | 'rejected'
+  readonly reason: string
+  readonly time: number
+}
+
+export interface PromotionPolicyView {
+  readonly model: string
+  readonly document: object
+  readonly updatedBy: string
+  readonly updatedTime: number
+}
+
+/** Whether a version's files are what was registered. */
+export interface IntegrityView {
+  readonly intact: boolean
+  readonly files: number
+  readonly bytes: number
+  readonly sealedDigest: string
+  readonly problems: readonly { readonly path: string; readonly problem: string }[]
+}
+
+/** What a version's signature was found to be; `unknown` when nobody looked. */
+export interface SignatureStateView {
+  readonly state: 'verified' | 'unsigned' | 'failed' | 'unknown'
+  readonly signer?: string
+  readonly reason?: string
+  readonly checkedTime?: number
+}
+
+export type LineageKindName = 'dataset' | 'run' | 'logged_model' | 'version' | 'alias' | 'endpoint'
+
+export interface LineageView {
+  readonly nodes: readonly {
+    readonly kind: LineageKindName
+    readonly id: string
+    readonly depth: number
+    readonly facts: Readonly<Record<string, string | number>>
+  }[]
+  /** From and to are `KIND:ID`, in the direction in which data flow. */
+  readonly edges: readonly { readonly from: string; readonly to: string; readonly kind: string }[]
+  readonly truncated: boolean
+}
+
 interface OfExperiment {
   readonly experimentId: string
 }
@@ -206,6 +286,55 @@ export interface RegistryApi {
   }
   'modelVersions.delete': { input: OfVersion & Reasoned; output: Done }
   'modelVersions.setTag': { input: OfVersion & KeyValue; output: Done }
+  'registeredModels.aliasHistory': {
+    input: OfModel & { readonly alias: string }
+    output: { readonly items: readonly AliasChangeView[] }
+  }
+  /** What an alias was at a time; no change when there was none. */
+  'registeredModels.aliasAt': {
+    input: OfModel & { readonly alias: string; readonly time: number }
+    output: { readonly version?: number; readonly since?: AliasChangeView }
+  }
+  'modelVersions.stageHistory': { input: OfVersion; output: { readonly items: readonly StageChangeView[] } }
+  'modelVersions.verify': { input: OfVersion; output: IntegrityView }
+  'modelVersions.signature': { input: OfVersion; output: SignatureStateView }
+  'promotion.setPolicy': {
+    /** The policy is YAML or JSON. */
+    input: OfModel & Reasoned & { readonly policy: string }
+    output: PromotionPolicyView
+  }
+  'promotion.policy': { input: OfModel; output: { readonly policy?: PromotionPolicyView } }
+  'promotion.deletePolicy': { input: OfModel & Reasoned; output: Done }
+  'promotion.approve': { input: OfVersion & Reasoned; output: DecisionOfPerson }
+  'promotion.reject': { input: OfVersion & Reasoned; output: DecisionOfPerson }
+  'promotion.withdraw': { input: OfVersion & Reasoned; output: Done }
+  'promotion.decisions': { input: OfVersion; output: { readonly items: readonly DecisionOfPerson[] } }
+  'promotion.check': {
+    /** One of alias and stage. */
+    input: OfVersion & { readonly alias?: string; readonly stage?: StageName }
+    output: VerdictView
+  }
+  'lineage.graph': {
+    input: {
+      readonly kind: LineageKindName
+      readonly id: string
+      readonly direction?: 'upstream' | 'downstream' | 'both'
+      readonly depth?: number
+    }
+    output: LineageView
+  }
+  'audit.search': {
+    input: {
+      readonly model?: string
+      readonly kind?: string
+      readonly actor?: string
+      readonly from?: number
+      readonly to?: number
+      readonly limit?: number
+      readonly pageToken?: string
+    }
+    output: Page<AuditEventView>
+  }
   'modelVersions.deleteTag': { input: OfVersion & { readonly key: string }; output: Done }
 }
 

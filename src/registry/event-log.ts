@@ -96,19 +96,6 @@ export class EventLog {
     )
   }
 
-  /** Events of a subject, newest first. */
-  async list(
-    queries: Queries,
-    subject: string,
-    { before, limit }: { before?: number | undefined; limit: number },
-  ): Promise<RegistryEvent[]> {
-    const rows = await queries.query<EventRow>(
-      `SELECT ${eventColumns} FROM registry_events WHERE subject = ? AND sequence < ? ORDER BY sequence DESC LIMIT ?`,
-      [subject, before ?? Number.MAX_SAFE_INTEGER, limit],
-    )
-    return rows.map(readEvent)
-  }
-
   #row({ kind, subject, actor, details }: NewEvent): SqlValue[] {
     const told = actor.reason === undefined ? details : { ...details, reason: actor.reason }
     return [this.#clock.wallMs(), actor.name, kind, subject, JSON.stringify(told)]

@@ -5,15 +5,8 @@ export type { Experiment, Tag, View } from './experiment.ts'
 export type { AuditEntry, AuditPage, AuditQuery } from './history/audit-log.ts'
 export type { AuditSubject, AuditSubjectType } from './history/audit-subject.ts'
 export type { AliasChange, AliasState, StageChange, StageState } from './history/model-history.ts'
-export { type LineageDirection, lineageDirections, type LineageQuery } from './lineage/lineage.ts'
-export {
-  type LineageEdge,
-  type LineageEdgeKind,
-  type LineageGraph,
-  type LineageKind,
-  lineageKinds,
-  type LineageNode,
-} from './lineage/lineage-node.ts'
+export type { LineageDirection, LineageQuery } from './lineage/lineage.ts'
+export type { LineageEdge, LineageEdgeKind, LineageGraph, LineageKind, LineageNode } from './lineage/lineage-node.ts'
 export { type LoggedModel, loggedModelStatuses } from './logged-model.ts'
 export { historyPageMax, samplePointsMax, sampleRunsMax } from './metric-history.ts'
 export { registryMigrations } from './migrations.ts'
@@ -27,13 +20,7 @@ export { type Dataset, type LoggedMetric, type Metric, type Run, type RunInfo, r
 export type { RunMetric } from './metric-history.ts'
 export { SearchError } from './search/search-error.ts'
 export type { ArtifactUpload } from './uploads/upload-store.ts'
-export {
-  openSigningTrust,
-  type PemFile,
-  type SigningMode,
-  signingModes,
-  type SigningTrust,
-} from './signing/signing-trust.ts'
+export { openSigningTrust, type PemFile, type SigningMode, type SigningTrust } from './signing/signing-trust.ts'
 export type { DigestReport, FileProblem } from './signing/version-integrity.ts'
 export type { SignatureView } from './signing/version-signatures.ts'
 export type { SignatureFinding } from './signing/verify-signature.ts'

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SlipwayClient } from '../../src/client/index.ts'
 import { runCommandLine } from '../../src/cli/main.ts'
@@ -115,6 +117,36 @@ describe('slipway models, of the registry', () => {
     expect((await slipway('models', 'unregister', 'fraud', '1')).out).toBe('fraud version 1 is deleted\n')
     expect((await slipway('models', 'unregister', 'fraud')).out).toBe('fraud is deleted\n')
     expect(JSON.parse((await slipway('models', 'registered', '--json')).out)).toEqual([])
+  })
+
+  it('holds a move to its policy, and tells who moved what and why', async () => {
+    const source = `runs:/${runId}/model`
+    await slipway('models', 'register', 'churn', source)
+    const policy = join(app.dataDir, 'policy.yaml')
+    writeFileSync(
+      policy,
+      'aliases:\n  champion:\n    - approval: { count: 1, notAuthor: false }\n    - metric: { key: auc, min: 0.8 }\n',
+    )
+    expect((await slipway('models', 'policy', 'churn', policy)).out).toBe('the policy of churn is set\n')
+    expect(JSON.parse((await slipway('models', 'policy', 'churn')).out)).toHaveProperty('aliases.champion')
+    const check = (): Promise<Ran> => slipway('models', 'check', 'churn', '1', 'champion')
+    expect((await check()).out).toMatch(/^refused\n {2}no {2}.*\n {2}ok {2}/)
+    const refused = await slipway('models', 'alias', 'churn', 'champion', '1')
+    expect(refused.code).toBe(1)
+    expect(refused.err).toMatch(/approv/)
+    expect((await slipway('models', 'approve', 'churn', '1', '--reason', 'looked at it')).code).toBe(0)
+    expect((await check()).out).toMatch(/^allowed\n/)
+    expect((await slipway('models', 'alias', 'churn', 'champion', '1', '--reason', 'better')).code).toBe(0)
+    expect((await slipway('models', 'history', 'churn', 'champion')).out).toMatch(/\(none\) +1 +anonymous +better/)
+    expect((await slipway('models', 'verify', 'churn', '1')).out).toBe('churn version 1 is intact: 1 files, 11 bytes\n')
+    expect((await slipway('models', 'lineage', 'churn', '1')).out).toContain(`run:${runId}`)
+    const { registeredModels, audit } = new SlipwayClient({ url: app.addresses.http })
+    const now = await registeredModels.aliasAt({ name: 'churn', alias: 'champion', time: Date.now() + 1000 })
+    expect(now).toMatchObject({ version: 1, since: { reason: 'better' } })
+    expect(await registeredModels.aliasAt({ name: 'churn', alias: 'champion', time: 1000 })).toEqual({})
+    const { items } = await audit.search({ model: 'churn', kind: 'promotion.refused' })
+    expect(items).toHaveLength(1)
+    await expect(audit.search({ kind: 'promotion.refuse' })).rejects.toThrow("did you mean 'promotion.refused'")
   })
 
   it.each([

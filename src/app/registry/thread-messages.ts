@@ -1,5 +1,6 @@
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
+import type { PemFile, SigningMode } from '../../registry/index.ts'
 
 /** What the thread is started with. */
 export interface RegistryThreadData {
@@ -7,6 +8,12 @@ export interface RegistryThreadData {
   readonly database: string
   /** The artifacts' folder, or the URL of a bucket. */
   readonly artifacts: string
+  /** Whose signatures of models count. */
+  readonly signing: {
+    readonly mode: SigningMode
+    readonly keys: readonly PemFile[]
+    readonly roots: readonly PemFile[]
+  }
 }
 
 /** The headers of a request that cross to the thread. */

@@ -49,8 +49,8 @@ export const experimentEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Makes an experiment.',
     input: { name: required(text), artifact_location: textOr(''), tags: items(tagFields) },
-    async run({ registry }, { name, artifact_location: artifactLocation, tags }) {
-      return { experiment_id: await registry.experiments.create(name, { artifactLocation, tags }) }
+    async run({ registry, actor }, { name, artifact_location: artifactLocation, tags }) {
+      return { experiment_id: await registry.experiments.create(name, { artifactLocation, tags }, actor) }
     },
   }),
   endpoint({
@@ -84,8 +84,8 @@ export const experimentEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Renames an experiment.',
     input: { ...id, new_name: required(text) },
-    async run({ registry }, { experiment_id: experimentId, new_name: name }) {
-      await registry.experiments.rename(experimentId, name)
+    async run({ registry, actor }, { experiment_id: experimentId, new_name: name }) {
+      await registry.experiments.rename(experimentId, name, actor)
       return {}
     },
   }),
@@ -95,8 +95,8 @@ export const experimentEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Deletes an experiment and its runs; they can be restored.',
     input: id,
-    async run({ registry }, input) {
-      await registry.experiments.delete(input.experiment_id)
+    async run({ registry, actor }, input) {
+      await registry.experiments.delete(input.experiment_id, actor)
       return {}
     },
   }),
@@ -106,8 +106,8 @@ export const experimentEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Restores a deleted experiment and its runs.',
     input: id,
-    async run({ registry }, input) {
-      await registry.experiments.restore(input.experiment_id)
+    async run({ registry, actor }, input) {
+      await registry.experiments.restore(input.experiment_id, actor)
       return {}
     },
   }),

@@ -32,15 +32,18 @@ export const loggedModelEndpoints: readonly Endpoint[] = [
       params: items(paramFields),
       tags: items(tagFields),
     },
-    async run({ registry }, input) {
-      const model = await registry.loggedModels.create({
-        experimentId: input.experiment_id,
-        name: input.name,
-        modelType: input.model_type,
-        sourceRunId: input.source_run_id,
-        params: input.params,
-        tags: input.tags,
-      })
+    async run({ registry, actor }, input) {
+      const model = await registry.loggedModels.create(
+        {
+          experimentId: input.experiment_id,
+          name: input.name,
+          modelType: input.model_type,
+          sourceRunId: input.source_run_id,
+          params: input.params,
+          tags: input.tags,
+        },
+        actor,
+      )
       return { model: loggedModelView(model) }
     },
   }),
@@ -60,8 +63,8 @@ export const loggedModelEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Says that a logged model is complete, or failed.',
     input: { ...id, status: required(oneOf(loggedModelStatuses)) },
-    async run({ registry }, input) {
-      return { model: loggedModelView(await registry.loggedModels.finish(input.model_id, input.status)) }
+    async run({ registry, actor }, input) {
+      return { model: loggedModelView(await registry.loggedModels.finish(input.model_id, input.status, actor)) }
     },
   }),
   endpoint({
@@ -70,8 +73,8 @@ export const loggedModelEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Deletes a logged model.',
     input: id,
-    async run({ registry }, input) {
-      await registry.loggedModels.delete(input.model_id)
+    async run({ registry, actor }, input) {
+      await registry.loggedModels.delete(input.model_id, actor)
       return {}
     },
   }),

@@ -47,14 +47,17 @@ const lifeEndpoints: readonly Endpoint[] = [
       start_time: integer,
       tags: items(tagFields),
     },
-    async run({ registry }, input) {
-      const run = await registry.runs.create({
-        experimentId: input.experiment_id,
-        userId: input.user_id,
-        name: input.run_name,
-        startTime: input.start_time,
-        tags: input.tags,
-      })
+    async run({ registry, actor }, input) {
+      const run = await registry.runs.create(
+        {
+          experimentId: input.experiment_id,
+          userId: input.user_id,
+          name: input.run_name,
+          startTime: input.start_time,
+          tags: input.tags,
+        },
+        actor,
+      )
       return { run: runView(run) }
     },
   }),
@@ -74,9 +77,9 @@ const lifeEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Changes status, end time or name of a run.',
     input: { ...runId.fields, status: oneOf(runStatuses), end_time: integer, run_name: text },
-    async run({ registry }, input) {
+    async run({ registry, actor }, input) {
       const { status, end_time: endTime, run_name: name } = input
-      return { run_info: runInfoView(await registry.runs.update(runId.of(input), { status, endTime, name })) }
+      return { run_info: runInfoView(await registry.runs.update(runId.of(input), { status, endTime, name }, actor)) }
     },
   }),
   endpoint({
@@ -85,8 +88,8 @@ const lifeEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Deletes a run; it can be restored.',
     input: runId.fields,
-    async run({ registry }, input) {
-      await registry.runs.delete(runId.of(input))
+    async run({ registry, actor }, input) {
+      await registry.runs.delete(runId.of(input), actor)
       return {}
     },
   }),
@@ -96,8 +99,8 @@ const lifeEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Restores a deleted run.',
     input: runId.fields,
-    async run({ registry }, input) {
-      await registry.runs.restore(runId.of(input))
+    async run({ registry, actor }, input) {
+      await registry.runs.restore(runId.of(input), actor)
       return {}
     },
   }),
@@ -157,9 +160,9 @@ const logEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Logs up to 1000 metrics, params and tags at once: all of them or none.',
     input: { ...runId.fields, metrics: items(metricFields), params: items(paramFields), tags: items(tagFields) },
-    async run({ registry }, input) {
+    async run({ registry, actor }, input) {
       const { params, tags } = input
-      await registry.log.logBatch(runId.of(input), { metrics: input.metrics.map(metricOf), params, tags })
+      await registry.log.logBatch(runId.of(input), { metrics: input.metrics.map(metricOf), params, tags }, actor)
       return {}
     },
   }),
@@ -169,8 +172,8 @@ const logEndpoints: readonly Endpoint[] = [
     needs: 'registry.write',
     doc: 'Sets a tag of a run.',
     input: { ...runId.fields, ...tagFields },
-    async run({ registry }, input) {
-      await registry.runs.setTag(runId.of(input), { key: input.key, value: input.value })
+    async run({ registry, actor }, input) {
+      await registry.runs.setTag(runId.of(input), { key: input.key, value: input.value }, actor)
       return {}
     },
   }),

@@ -89,8 +89,10 @@ export class AuditLog {
       if (subjects.length === 0) return { sql: '1 = 0', args: [] }
       add(`subject IN (${placeholders(subjects.length)})`, ...subjects)
     }
-    if (query.kind !== undefined) add('kind = ?', query.kind)
-    if (query.actor !== undefined) add('actor = ?', query.actor)
+    // Why: who did most of it and when is known for every event. The text appended to a column keeps its index out, so
+    // that databases start at the narrowest term: the subject, then the kind, then the actor.
+    if (query.kind !== undefined) add(query.subject === undefined ? 'kind = ?' : "kind || '' = ?", query.kind)
+    if (query.actor !== undefined) add(terms.length === 0 ? 'actor = ?' : "actor || '' = ?", query.actor)
     if (query.from !== undefined) add('time >= ?', requireInteger('from', query.from, 0))
     if (query.to !== undefined) add('time <= ?', requireInteger('to', query.to, 0))
     if (query.pageToken !== undefined && query.pageToken !== '') {

@@ -1,5 +1,4 @@
-export const lineageKinds = ['dataset', 'run', 'logged_model', 'version', 'alias', 'endpoint'] as const
-export type LineageKind = (typeof lineageKinds)[number]
+export type LineageKind = 'dataset' | 'run' | 'logged_model' | 'version' | 'alias' | 'endpoint'
 
 /** A node's place in the database: versions and aliases by their model's key, which names change without. */
 export interface NodeRef {

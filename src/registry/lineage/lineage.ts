@@ -8,8 +8,7 @@ import type { LineageGraph, LineageKind, NodeRef, RefEdge } from './lineage-node
 import { aliasRef, partsOf, refKey, versionRef } from './lineage-node.ts'
 import { downstream, rowsMax, upstream } from './lineage-steps.ts'
 
-export const lineageDirections = ['upstream', 'downstream', 'both'] as const
-export type LineageDirection = (typeof lineageDirections)[number]
+export type LineageDirection = 'upstream' | 'downstream' | 'both'
 
 export interface LineageQuery {
   readonly kind: LineageKind

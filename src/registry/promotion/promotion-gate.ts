@@ -75,7 +75,7 @@ export class PromotionGate {
         ? { allowed: true, results: [] }
         : evaluatePolicy(policy, await gatherFacts(tx, { row, target, policy }, { files, examineSignature }))
     const isAsked = verdict.results.some(({ condition }) => condition.kind === 'signed')
-    if (signatures.mode !== 'enforce' || isAsked || !isServed(target)) return verdict
+    if (!signatures.isRequired(row) || isAsked || !isServed(target)) return verdict
     const finding = await signatures.examine(tx, row)
     if (finding.state === 'verified') return verdict
     const result = {
@@ -131,7 +131,7 @@ const isServed = (target: MoveTarget): boolean =>
   target.kind === 'alias' || target.stage === 'Staging' || target.stage === 'Production'
 
 /** The policy that guards a model. It was checked when it was set. */
-export const readPolicy = async (queries: Queries, modelKey: number): Promise<PromotionPolicy | undefined> => {
+const readPolicy = async (queries: Queries, modelKey: number): Promise<PromotionPolicy | undefined> => {
   const [row] = await queries.query<{ document: string }>(
     'SELECT document FROM promotion_policies WHERE model_key = ?',
     [modelKey],

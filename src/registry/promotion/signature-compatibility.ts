@@ -29,7 +29,7 @@ export const accepts = (wanted: ValueType, given: ValueType, extras: Extras = 'r
 }
 
 /** A type as MLflow's own messages write it. */
-export const typeText = (type: ValueType): string => {
+const typeText = (type: ValueType): string => {
   if (type.kind === 'scalar') return type.name
   if (type.kind === 'any') return 'any'
   if (type.kind === 'array') return `array<${typeText(type.items)}>`

@@ -1,8 +1,7 @@
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-export const signingModes = ['off', 'warn', 'enforce'] as const
-export type SigningMode = (typeof signingModes)[number]
+export type SigningMode = 'off' | 'warn' | 'enforce'
 
 export interface TrustedKey {
   /** What the operator calls it: the file it came in. */

@@ -96,30 +96,15 @@ export class VersionIntegrity {
     let count = 0
     let bytes = 0
     let isIntact = true
-    let after: string | undefined
-    for (;;) {
-      const files = await versionFiles(this.#deps.db, folder, {
-        limit: filesAtOnce,
-        ...(after !== undefined && { after }),
-      })
-      for (const file of files) {
-        signal?.throwIfAborted()
-        const read = await this.#digestOf(file)
-        count++
-        bytes += read?.bytes ?? 0
-        whole.update(`${file.path}\0${read?.digest ?? ''}\n`)
-        if (read?.digest === file.digest) continue
-        isIntact = false
-        if (problems.length < problemsMax)
-          problems.push({
-            path: file.path,
-            problem: read === undefined ? 'missing' : 'altered',
-            expected: file.digest,
-            actual: read?.digest,
-          })
-      }
-      after = files.at(-1)?.path
-      if (files.length < filesAtOnce) break
+    for await (const file of this.#files(folder)) {
+      signal?.throwIfAborted()
+      const read = await this.#digestOf(file)
+      count++
+      bytes += read?.bytes ?? 0
+      whole.update(`${file.path}\0${read?.digest ?? ''}\n`)
+      if (read?.digest === file.digest) continue
+      isIntact = false
+      if (problems.length < problemsMax) problems.push(problemOf(file, read?.digest))
     }
     const actualDigest = whole.digest('hex')
     return {
@@ -132,6 +117,16 @@ export class VersionIntegrity {
       actualDigest,
       problems,
     }
+  }
+
+  async *#files(folder: string): AsyncGenerator<ModelFile> {
+    let files: readonly ModelFile[] = []
+    do {
+      const after = files.at(-1)?.path
+      const page = { limit: filesAtOnce, ...(after !== undefined && { after }) }
+      files = await versionFiles(this.#deps.db, folder, page)
+      yield* files
+    } while (files.length === filesAtOnce)
   }
 
   /** What a file's bytes hash to now; undefined when they are gone. */
@@ -150,3 +145,10 @@ export class VersionIntegrity {
     return { digest: hash.digest('hex'), bytes }
   }
 }
+
+const problemOf = ({ path, digest }: ModelFile, actual: string | undefined): FileProblem => ({
+  path,
+  problem: actual === undefined ? 'missing' : 'altered',
+  expected: digest,
+  actual,
+})

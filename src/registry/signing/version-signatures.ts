@@ -8,7 +8,7 @@ import { requireVersionRow } from '../model-rows.ts'
 import { Refusal } from '../refusal.ts'
 import type { SignatureBundle } from './signature-bundle.ts'
 import { BundleError, readBundle } from './signature-bundle.ts'
-import type { SigningMode, SigningTrust } from './signing-trust.ts'
+import type { SigningTrust } from './signing-trust.ts'
 import type { SignatureFinding } from './verify-signature.ts'
 import { signatureFile, verifySignature } from './verify-signature.ts'
 import { versionFile, versionFiles, versionFilesMax, versionFolder } from './version-files.ts'
@@ -43,6 +43,17 @@ const bundleReader: FileReader<Bundle> = {
   unreadable: (reason) => ({ reason }),
 }
 
+/**
+ * When certificates must have been valid. Since a version's files were sealed, when the first version was made of them,
+ * nobody could put a signature there: it was made by then, and a certificate that has run out since still counts.
+ */
+const sealedTime = async (tx: Queries, folder: string, row: VersionRow): Promise<number> => {
+  const [sealed] = await tx.query<{ sealed_time: number }>('SELECT sealed_time FROM sealed_folders WHERE path = ?', [
+    folder,
+  ])
+  return sealed?.sealed_time ?? row.creation_time
+}
+
 /** Sources of prompts name nothing at all: there is nothing to sign. */
 const hasNoFiles = (row: VersionRow): boolean => /^[\w-]+$/.test(row.storage_location)
 
@@ -57,8 +68,9 @@ export class VersionSignatures {
     this.#deps = deps
   }
 
-  get mode(): SigningMode {
-    return this.#deps.trust.mode
+  /** Whether a version can't go on without a good signature. */
+  isRequired(row: VersionRow): boolean {
+    return this.#deps.trust.mode === 'enforce' && !hasNoFiles(row)
   }
 
   /** What the newest check found; undefined when there was none. */
@@ -91,9 +103,9 @@ export class VersionSignatures {
    * has none that is good. Called within `KnownFiles.within`.
    */
   async atRegistration(tx: Queries, row: VersionRow, actor: Actor): Promise<void> {
-    if (this.mode === 'off' || hasNoFiles(row)) return
+    if (this.#deps.trust.mode === 'off' || hasNoFiles(row)) return
     const finding = await this.examine(tx, row)
-    if (this.mode === 'enforce' && finding.state !== 'verified')
+    if (this.isRequired(row) && finding.state !== 'verified')
       throw new Refusal(fail('signature_refused', { model: row.name, reason: finding.reason }), {
         kind: 'registration.refused',
         subject: String(row.model_key),
@@ -113,9 +125,7 @@ export class VersionSignatures {
     if ('reason' in read) return { state: 'failed', reason: read.reason }
     const files = await versionFiles(tx, folder, { limit: versionFilesMax + 1 })
     if (files.length > versionFilesMax) return { state: 'failed', reason: `it has more than ${versionFilesMax} files` }
-    // Why: since it was registered its files are sealed, so that the signature was there by then; a certificate that has
-    // run out since still counts.
-    return verifySignature(read.bundle, files, this.#deps.trust, row.creation_time)
+    return verifySignature(read.bundle, files, this.#deps.trust, await sealedTime(tx, folder, row))
   }
 
   /** Keeps what a check found; an event tells of what is new. */

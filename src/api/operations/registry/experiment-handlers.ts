@@ -5,21 +5,21 @@ import { experimentView, pageView } from './registry-views.ts'
 export const experimentHandlers: Handlers<'experiments'> = {
   'experiments.search': async ({ view = 'active', limit = pageItems, ...query }, { registry }) =>
     pageView(await registry.experiments.search({ ...query, view, limit }), experimentView),
-  async 'experiments.create'({ name, ...options }, { registry }) {
-    return experimentView(await registry.experiments.require(await registry.experiments.create(name, options)))
+  async 'experiments.create'({ name, ...options }, { registry, actor }) {
+    return experimentView(await registry.experiments.require(await registry.experiments.create(name, options, actor)))
   },
   'experiments.get': async ({ experimentId }, { registry }) =>
     experimentView(await registry.experiments.require(experimentId)),
-  async 'experiments.rename'({ experimentId, name }, { registry }) {
-    await registry.experiments.rename(experimentId, name)
+  async 'experiments.rename'({ experimentId, name }, { registry, actor }) {
+    await registry.experiments.rename(experimentId, name, actor)
     return experimentView(await registry.experiments.require(experimentId))
   },
-  async 'experiments.delete'({ experimentId }, { registry }) {
-    await registry.experiments.delete(experimentId)
+  async 'experiments.delete'({ experimentId }, { registry, actor }) {
+    await registry.experiments.delete(experimentId, actor)
     return {}
   },
-  async 'experiments.restore'({ experimentId }, { registry }) {
-    await registry.experiments.restore(experimentId)
+  async 'experiments.restore'({ experimentId }, { registry, actor }) {
+    await registry.experiments.restore(experimentId, actor)
     return {}
   },
   async 'experiments.setTag'({ experimentId, key, value }, { registry }) {

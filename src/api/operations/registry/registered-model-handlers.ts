@@ -32,6 +32,12 @@ export const registeredModelHandlers: Handlers<'registeredModels'> = {
     await registry.models.deleteAlias(name, alias, actor)
     return {}
   },
+  async 'registeredModels.aliasHistory'({ name, alias }, { registry }) {
+    return { items: await registry.modelHistory.aliasHistory(name, alias) }
+  },
+  async 'registeredModels.aliasAt'({ name, alias, time }, { registry }) {
+    return (await registry.modelHistory.aliasAt(name, alias, time)) ?? {}
+  },
   'registeredModels.aliased': async ({ name, alias }, { registry }) =>
     versionView(await registry.models.versionByAlias(name, alias)),
 }

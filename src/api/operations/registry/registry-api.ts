@@ -5,6 +5,8 @@ import { SearchError } from '../../../registry/index.ts'
 import { JsonError, parseJsonQuick } from '../../../tensor/index.ts'
 import { experimentHandlers } from './experiment-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
+import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
+import { promotionHandlers } from './promotion-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
 import { runHandlers } from './run-handlers.ts'
 import { versionHandlers } from './version-handlers.ts'
@@ -14,6 +16,9 @@ const handlers: Handlers<string> = {
   ...runHandlers,
   ...registeredModelHandlers,
   ...versionHandlers,
+  ...promotionHandlers,
+  ...lineageHandlers,
+  ...auditHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {

@@ -7,17 +7,17 @@ import { metricView, pageView, runView } from './registry-views.ts'
 export const runHandlers: Handlers<'runs'> = {
   'runs.search': async ({ experimentIds, view = 'active', limit = pageItems, ...query }, { registry }) =>
     pageView(await registry.runs.search({ ...query, experimentIds, view, limit }), runView),
-  async 'runs.create'({ experimentId = '0', name = '', userId = '', startTime, tags = [] }, { registry }) {
-    return runView(await registry.runs.create({ experimentId, name, userId, startTime, tags }))
+  async 'runs.create'({ experimentId = '0', name = '', userId = '', startTime, tags = [] }, { registry, actor }) {
+    return runView(await registry.runs.create({ experimentId, name, userId, startTime, tags }, actor))
   },
   'runs.get': async ({ runId }, { registry }) => runView(await registry.runs.require(runId)),
-  async 'runs.update'({ runId, ...change }, { registry }) {
-    await registry.runs.update(runId, change)
+  async 'runs.update'({ runId, ...change }, { registry, actor }) {
+    await registry.runs.update(runId, change, actor)
     return runView(await registry.runs.require(runId))
   },
-  async 'runs.log'({ runId, metrics = [], ...batch }, { registry }) {
+  async 'runs.log'({ runId, metrics = [], ...batch }, { registry, actor }) {
     const read = metrics.map((metric) => ({ ...metric, value: Number(metric.value) }))
-    await registry.log.logBatch(runId, { ...batch, metrics: read })
+    await registry.log.logBatch(runId, { ...batch, metrics: read }, actor)
     return {}
   },
   async 'runs.history'({ runId, key, limit = 1000, pageToken }, { registry }) {
@@ -37,16 +37,16 @@ export const runHandlers: Handlers<'runs'> = {
     }))
     return { items }
   },
-  async 'runs.delete'({ runId }, { registry }) {
-    await registry.runs.delete(runId)
+  async 'runs.delete'({ runId }, { registry, actor }) {
+    await registry.runs.delete(runId, actor)
     return {}
   },
-  async 'runs.restore'({ runId }, { registry }) {
-    await registry.runs.restore(runId)
+  async 'runs.restore'({ runId }, { registry, actor }) {
+    await registry.runs.restore(runId, actor)
     return {}
   },
-  async 'runs.setTag'({ runId, key, value }, { registry }) {
-    await registry.runs.setTag(runId, { key, value })
+  async 'runs.setTag'({ runId, key, value }, { registry, actor }) {
+    await registry.runs.setTag(runId, { key, value }, actor)
     return {}
   },
   async 'runs.deleteTag'({ runId, key }, { registry }) {

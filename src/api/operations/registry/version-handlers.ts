@@ -15,6 +15,14 @@ export const versionHandlers: Handlers<'modelVersions'> = {
     versionView(await registry.versions.describe(name, version, description, actor)),
   'modelVersions.move': async ({ name, version, stage, archiveExisting = false }, { registry, actor }) =>
     versionView(await registry.versions.transition(name, version, { stage, archiveExisting }, actor)),
+  async 'modelVersions.stageHistory'({ name, version }, { registry }) {
+    return { items: await registry.modelHistory.stageHistory(name, version) }
+  },
+  'modelVersions.verify': ({ name, version }, { registry, actor }) =>
+    registry.integrity.verifyDigests(name, version, actor),
+  async 'modelVersions.signature'({ name, version }, { registry }) {
+    return (await registry.signatures.get(name, version)) ?? { state: 'unknown' }
+  },
   async 'modelVersions.delete'({ name, version }, { registry, actor }) {
     await registry.versions.delete(name, version, actor)
     return {}

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises'
+import type { Action, Shown } from './action-command.ts'
+import { Refusal } from './command.ts'
+import { timeText } from './listing.ts'
+import { table } from './table.ts'
+
+export const reasonOf = (reason: string | undefined): { reason?: string } => (reason === undefined ? {} : { reason })
+
+const nowhere = '(none)'
+
+const decided =
+  (decision: 'approve' | 'reject'): Action['run'] =>
+  async ({ api, text, words: [name = '', version = ''] }): Promise<Shown> => {
+    const value = await api.promotion[decision]({ name, version, ...reasonOf(text('reason')) })
+    return { value, text: `${value.person} ${value.decision} ${name} version ${version}\n` }
+  }
+
+/** What `slipway models` does about who may be promoted, and what was. */
+export const promotionActions: readonly Action[] = [
+  {
+    form: 'history NAME ALIAS',
+    doc: 'every move of an alias: when, from which version to which, who and why',
+    async run({ api, words: [name = '', alias = ''] }) {
+      const { items } = await api.registeredModels.aliasHistory({ name, alias })
+      const rows = items.map((change) => [
+        timeText(change.time),
+        String(change.versionBefore ?? nowhere),
+        String(change.version ?? nowhere),
+        change.actor,
+        change.reason ?? '',
+      ])
+      return { value: items, text: table(['time', 'from', 'to', 'who', 'why'], rows) }
+    },
+  },
+  {
+    form: 'policy NAME [FILE]',
+    doc: 'the promotion policy of a model; with a file of YAML or JSON it is set',
+    async run({ api, text, words: [name = '', file] }) {
+      if (file === undefined) {
+        const { policy } = await api.promotion.policy({ name })
+        return {
+          value: policy ?? null,
+          text: policy === undefined ? 'no policy\n' : `${JSON.stringify(policy.document, undefined, 2)}\n`,
+        }
+      }
+      const policy = await readFile(file, 'utf8').catch((error: Error) => {
+        throw new Refusal(error.message)
+      })
+      const value = await api.promotion.setPolicy({ name, policy, ...reasonOf(text('reason')) })
+      return { value, text: `the policy of ${name} is set\n` }
+    },
+  },
+  {
+    form: 'check NAME VERSION ALIAS',
+    doc: 'what the policy says of a move, without moving',
+    async run({ api, words: [name = '', version = '', alias = ''] }) {
+      const value = await api.promotion.check({ name, version, alias })
+      const lines = value.results.map(({ passed, reason }) => `  ${passed ? 'ok' : 'no'}  ${reason}`)
+      return { value, text: `${[value.allowed ? 'allowed' : 'refused', ...lines].join('\n')}\n` }
+    },
+  },
+  { form: 'approve NAME VERSION', doc: 'approve a version', run: decided('approve') },
+  { form: 'reject NAME VERSION', doc: 'reject a version', run: decided('reject') },
+  {
+    form: 'verify NAME VERSION',
+    doc: "read a version's files again and compare them with what was registered",
+    async run({ api, words: [name = '', version = ''] }) {
+      const value = await api.modelVersions.verify({ name, version })
+      if (!value.intact) {
+        const files = value.problems.map(({ path, problem }) => `${path} is ${problem}`).join('; ')
+        throw new Refusal(`${name} version ${version} is not what was registered: ${files}`, 'digest_mismatch')
+      }
+      return { value, text: `${name} version ${version} is intact: ${value.files} files, ${value.bytes} bytes\n` }
+    },
+  },
+  {
+    form: 'lineage NAME VERSION',
+    doc: 'what a version came of, and what uses it',
+    async run({ api, words: [name = '', version = ''] }) {
+      const value = await api.lineage.graph({ kind: 'version', id: `${name}/${version}` })
+      const rows = value.edges.map(({ from, kind, to }) => [from, kind, to])
+      return { value, text: table(['from', '', 'to'], rows) }
+    },
+  },
+]
