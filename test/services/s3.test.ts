@@ -13,6 +13,7 @@ import type { S3BlobsOptions } from '../../src/adapters/s3/index.ts'
 import { systemClock } from '../../src/lib/index.ts'
 import type { BlobStore } from '../../src/ports/index.ts'
 import type { BlobStoreUnderTest } from '../../src/testing/contracts/describe-blob-store.ts'
+import { startTestApp } from '../../src/testing/index.ts'
 import { describeBlobStore } from '../../src/testing/contracts/describe-blob-store.ts'
 
 const endpoint = (): string => {
@@ -137,5 +138,70 @@ describe('blobs on S3', () => {
       ...unavailable,
       message: expect.stringContaining('NoSuchBucket') as string,
     })
+  })
+})
+
+describe('a server whose artifacts are on S3', () => {
+  const root = '/api/2.0/mlflow-artifacts'
+  const place = (prefix: string, more = ''): string => `s3://${Bucket}/${prefix}?endpoint=${endpoint()}${more}`
+
+  it('has clients send parts to S3 and read from there', async () => {
+    await using test = await openTestS3()
+    await using app = await startTestApp({ flags: ['--artifacts', place(test.prefix)] })
+    const info = await (await app.fetch('/api/3.0/mlflow/server-info')).json()
+    expect(info).toMatchObject({ multipart_uploads_enabled: true, multipart_downloads_enabled: true })
+    const file = { path: '/tmp/model.bin' }
+    const created = (await (await app.post(`${root}/mpu/create/0/m`, { ...file, num_parts: 1 })).json()) as {
+      upload_id: string
+      credentials: { url: string }[]
+    }
+    const url = created.credentials[0]?.url ?? ''
+    expect(url.startsWith(endpoint())).toBe(true)
+    const bytes = randomBytes(1000)
+    const etag = (await fetch(url, { method: 'PUT', body: bytes })).headers.get('etag')
+    const whole = { ...file, upload_id: created.upload_id, parts: [{ part_number: 1, etag, url }] }
+    expect((await app.post(`${root}/mpu/complete/0/m`, whole)).status).toBe(200)
+    expect((await app.post(`${root}/mpu/complete/0/m`, whole)).status).toBe(200)
+    const presigned = await (await app.fetch(`${root}/presigned/0/m/model.bin`)).json()
+    expect(presigned).toMatchObject({ file_size: 1000, headers: {} })
+    const direct = await fetch((presigned as { url: string }).url)
+    expect(Buffer.from(await direct.arrayBuffer()).equals(bytes)).toBe(true)
+    const through = await app.fetch(`${root}/artifacts/0/m/model.bin`, { headers: { range: 'bytes=990-' } })
+    expect(Buffer.from(await through.arrayBuffer()).equals(bytes.subarray(990))).toBe(true)
+    expect(await test.leftovers()).toBe(0)
+  })
+
+  it('takes the parts itself where clients are kept from S3', async () => {
+    await using test = await openTestS3()
+    await using app = await startTestApp({ flags: ['--artifacts', place(test.prefix, '&presigned=false')] })
+    const file = { path: 'model.bin' }
+    const created = (await (await app.post(`${root}/mpu/create/0/m`, { ...file, num_parts: 2 })).json()) as {
+      upload_id: string
+      credentials: { url: string; part_number: number }[]
+    }
+    const bodies = [randomBytes(5 * mebibyte), randomBytes(10)]
+    const parts: object[] = []
+    for (const [index, { url, part_number }] of created.credentials.entries()) {
+      expect(url.startsWith(app.addresses.http)).toBe(true)
+      const reply = await fetch(url, { method: 'PUT', body: bodies[index] ?? '' })
+      parts.push({ part_number, etag: reply.headers.get('etag') })
+    }
+    const whole = { ...file, upload_id: created.upload_id, parts }
+    expect((await app.post(`${root}/mpu/complete/0/m`, whole)).status).toBe(200)
+    const read = await app.fetch(`${root}/artifacts/0/m/model.bin`)
+    expect(Buffer.from(await read.arrayBuffer()).equals(Buffer.concat(bodies))).toBe(true)
+    expect((await app.fetch(`${root}/presigned/0/m/model.bin`)).status).toBe(501)
+  })
+
+  it('starts while S3 is away, and says so to whoever wants an artifact', async () => {
+    await using app = await startTestApp({ flags: ['--artifacts', 's3://none/x?endpoint=http://127.0.0.1:1'] })
+    expect(app.log.filter(({ event }) => event === 'artifacts.unavailable')).toHaveLength(1)
+    const reply = await app.fetch(`${root}/artifacts/0/m/a.bin`, { method: 'PUT', body: 'x' })
+    expect([reply.status, reply.headers.get('slipway-error')]).toEqual([503, 'storage_unavailable'])
+    expect((await app.fetch('/v2/health/ready')).status).toBe(200)
+  })
+
+  it.each(['&colour=red', '&presigned=perhaps'])('does not start with %j', async (more) => {
+    await expect(startTestApp({ flags: ['--artifacts', place('x', more)] })).rejects.toThrow('--artifacts')
   })
 })

@@ -89,8 +89,8 @@ export class AuditLog {
       if (subjects.length === 0) return { sql: '1 = 0', args: [] }
       add(`subject IN (${placeholders(subjects.length)})`, ...subjects)
     }
-    // Why: who did most of it and when is known for every event. The text appended to a column keeps its index out, so
-    // that databases start at the narrowest term: the subject, then the kind, then the actor.
+    // Why: one actor may have done most of it. Text appended to a column keeps its index out, so that databases start at
+    // the narrowest term: the subject, then the kind, then the actor.
     if (query.kind !== undefined) add(query.subject === undefined ? 'kind = ?' : "kind || '' = ?", query.kind)
     if (query.actor !== undefined) add(terms.length === 0 ? 'actor = ?' : "actor || '' = ?", query.actor)
     if (query.from !== undefined) add('time >= ?', requireInteger('from', query.from, 0))
