@@ -1,4 +1,4 @@
-import { apiRoot, registryOperations } from '../protocol/index.ts'
+import { apiRoot, jsonNumber, registryOperations } from '../protocol/index.ts'
 import type { Page, RegistryApi, RegistryInput, RegistryOperationName, RegistryOutput } from '../protocol/index.ts'
 
 export interface SlipwayClientOptions {
@@ -109,7 +109,7 @@ export class SlipwayClient {
 
   async #artifactPath(runId: string, path: string): Promise<string> {
     const { artifactUri } = await this.call('runs.get', { runId })
-    const folder = /^mlflow-artifacts:\/+(?:[^/]*@[^/]*\/)?(.*)$/.exec(artifactUri)?.[1]
+    const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/*(.*)$/.exec(artifactUri)?.[1]
     if (folder === undefined)
       throw new SlipwayError(`the artifacts of this run are at ${artifactUri}, which the server doesn't keep`, {
         code: 'unsupported',
@@ -144,8 +144,7 @@ export class SlipwayClient {
 }
 
 /** JSON has no word for these numbers; they go as text. */
-const finite = (_: string, value: unknown): unknown =>
-  typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+const finite = (_: string, value: unknown): unknown => (typeof value === 'number' ? jsonNumber(value) : value)
 
 const queryOf = (fields: Readonly<Record<string, unknown>>): string => {
   const query = new URLSearchParams()

@@ -16,5 +16,5 @@ export {
   type RegistryOutput,
 } from './registry-operations.ts'
 export type * from './registry-types.ts'
-export { type ObjectShape, readShape, type Shape } from './shape.ts'
+export { jsonNumber, type ObjectShape, readShape, type Shape } from './shape.ts'
 export { type Status, statusTable } from './status.ts'

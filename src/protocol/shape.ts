@@ -1,4 +1,5 @@
 import { fail } from './errors.ts'
+import type { MetricValue } from './registry-types.ts'
 
 interface Described {
   readonly description?: string
@@ -45,6 +46,10 @@ const readInteger = (shape: Shape & { readonly type: 'integer' }, value: unknown
 }
 
 const words: Readonly<Record<string, number>> = { NaN, Infinity, '-Infinity': -Infinity }
+
+/** A number as JSON carries it: NaN and the infinities as text. */
+export const jsonNumber = (value: number): MetricValue =>
+  Number.isFinite(value) ? value : (String(value) as MetricValue)
 
 const readNumber = (value: unknown, path: string): number => {
   if (typeof value === 'number') return value

@@ -24,7 +24,7 @@ export { openSigningTrust, type PemFile, type SigningMode, type SigningTrust } f
 export type { DigestReport, FileProblem } from './signing/version-integrity.ts'
 export type { SignatureView } from './signing/version-signatures.ts'
 export type { SignatureFinding } from './signing/verify-signature.ts'
-export { artifactsPath } from './source-uri.ts'
+export { artifactsPath, keptPath } from './source-uri.ts'
 export {
   type Assessment,
   type AssessmentChange,

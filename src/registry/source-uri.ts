@@ -61,6 +61,17 @@ export const artifactsPath = (uri: string): string => {
   return path === '' ? '' : requireArtifactPath(path)
 }
 
+/**
+ * The path below the artifact root of what is at `path` under a run's, version's or logged model's root; '' is the root
+ * itself. Fails with `unsupported` for files that another store keeps, and with `invalid_path`.
+ */
+export const keptPath = (root: string, path: string): string => {
+  const below = path === '' ? '' : requireArtifactPath(path)
+  if (!root.startsWith('mlflow-artifacts:'))
+    throw fail('unsupported', { what: `reading artifacts at ${root}, which this server doesn't keep,` })
+  return [artifactsPath(root), below].filter((part) => part !== '').join('/')
+}
+
 /** Reads a `models:/` URI: `NAME/VERSION`, `NAME@ALIAS` or a logged model's id. */
 const modelsSource = (uri: string): ModelSource => {
   const rest = uri.replace(/^models:\/*/i, '')

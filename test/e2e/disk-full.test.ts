@@ -1,22 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addModel, inferBody, startTestApp } from '../../src/testing/index.ts'
+import { smallDisk } from './small-disk.ts'
 
-/** A file system of one mebibyte; undefined where this user may not mount one. */
-const smallDisk = (): string | undefined => {
-  const directory = mkdtempSync(join(tmpdir(), 'slipway-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory], { stdio: 'ignore' })
-    return directory
-  } catch {
-    return undefined
-  }
-}
-
-const disk = smallDisk()
+const disk = smallDisk(1)
 
 describe('a full disk', () => {
   it.runIf(disk !== undefined)(

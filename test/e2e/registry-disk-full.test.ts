@@ -1,22 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addModel, inferBody, startTestApp } from '../../src/testing/index.ts'
+import { smallDisk } from './small-disk.ts'
 
-/** A file system of three mebibytes; undefined where this user may not mount one. */
-const smallDisk = (): string | undefined => {
-  const directory = mkdtempSync(join(tmpdir(), 'slipway-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', directory], { stdio: 'ignore' })
-    return directory
-  } catch {
-    return undefined
-  }
-}
-
-const disk = smallDisk()
+const disk = smallDisk(3)
 const api = '/api/2.0/mlflow'
 const artifact = '/api/2.0/mlflow-artifacts/artifacts/0/models/m'
 

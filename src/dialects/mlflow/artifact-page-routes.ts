@@ -1,6 +1,6 @@
 import { fail } from '../../protocol/index.ts'
 import type { Exchange, Reply, Route } from '../../protocol/index.ts'
-import { artifactsPath, requireArtifactPath } from '../../registry/index.ts'
+import { keptPath } from '../../registry/index.ts'
 import type { ArtifactRoutesDeps } from './artifact-routes.ts'
 import { download, upload } from './artifact-routes.ts'
 import { inMlflowShape } from './endpoint.ts'
@@ -15,25 +15,16 @@ const query = (exchange: Exchange, name: string): string => {
   return value
 }
 
-/** The path of a file below a root that this server keeps. */
-const below = (root: string, path: string): string => {
-  const checked = requireArtifactPath(path)
-  if (!root.startsWith('mlflow-artifacts:'))
-    throw fail('unsupported', { what: `reading artifacts at ${root}, which this server doesn't keep,` })
-  const folder = artifactsPath(root)
-  return folder === '' ? checked : `${folder}/${checked}`
-}
-
 const runFile = async (exchange: Exchange, { artifacts }: ArtifactRoutesDeps): Promise<string> => {
   const runId = exchange.query.get('run_id') ?? query(exchange, 'run_uuid')
-  return below(await artifacts.runRoot(runId), query(exchange, 'path'))
+  return keptPath(await artifacts.runRoot(runId), query(exchange, 'path'))
 }
 
 const versionFile = async (exchange: Exchange, { artifacts }: ArtifactRoutesDeps): Promise<string> =>
-  below(await artifacts.versionRoot(query(exchange, 'name'), query(exchange, 'version')), query(exchange, 'path'))
+  keptPath(await artifacts.versionRoot(query(exchange, 'name'), query(exchange, 'version')), query(exchange, 'path'))
 
 const loggedModelFile = async (exchange: Exchange, { artifacts }: ArtifactRoutesDeps): Promise<string> =>
-  below(await artifacts.loggedModelRoot(exchange.params['model_id'] ?? ''), query(exchange, 'artifact_file_path'))
+  keptPath(await artifacts.loggedModelRoot(exchange.params['model_id'] ?? ''), query(exchange, 'artifact_file_path'))
 
 type FileOf = (exchange: Exchange, deps: ArtifactRoutesDeps) => Promise<string>
 

@@ -1,5 +1,4 @@
-import { fail } from '../../protocol/index.ts'
-import { artifactsPath, requireArtifactPath } from '../../registry/index.ts'
+import { keptPath } from '../../registry/index.ts'
 import type { Endpoint, EndpointContext } from './endpoint.ts'
 import { endpoint } from './endpoint.ts'
 import { required, text } from './fields.ts'
@@ -7,11 +6,8 @@ import { runId } from './run-id-field.ts'
 
 /** Files below a root, with paths as seen from the root. Roots elsewhere are their store's to list. */
 const listBelow = async ({ registry }: EndpointContext, root: string, path: string): Promise<object> => {
-  if (!root.startsWith('mlflow-artifacts:'))
-    throw fail('unsupported', { what: `listing artifacts at ${root}, which this server doesn't keep,` })
-  const below = path === '' ? '' : requireArtifactPath(path)
-  const folder = artifactsPath(root)
-  const entries = await registry.artifacts.list(below === '' ? folder : `${folder}/${below}`)
+  const entries = await registry.artifacts.list(keptPath(root, path))
+  const below = path.replace(/\/$/, '')
   const files = entries.map(({ name, isFolder, bytes }) => ({
     path: below === '' ? name : `${below}/${name}`,
     is_dir: isFolder,

@@ -1,3 +1,4 @@
+import { jsonNumber } from '../../protocol/index.ts'
 import type {
   Dataset,
   Experiment,
@@ -10,9 +11,6 @@ import type {
   RunMetric,
   Tag,
 } from '../../registry/index.ts'
-
-/** JSON has no word for these numbers; MLflow's replies carry them as text. */
-const numberView = (value: number): number | string => (Number.isFinite(value) ? value : String(value))
 
 /** Replies leave out what isn't set. */
 const set = <T extends object>(fields: T): T =>
@@ -49,7 +47,7 @@ export const runInfoView = (info: RunInfo): object =>
 
 export const metricView = ({ key, value, timestamp, step }: Metric): object => ({
   key,
-  value: numberView(value),
+  value: jsonNumber(value),
   timestamp,
   step,
 })

@@ -391,7 +391,7 @@ describe('a search', () => {
       ["span.name = 'root' AND span.attributes.n = '12'", 0],
       ["span.name = 'root' AND (span.attributes.n = '12')", 0],
       ["trace.text LIKE '%gpt%'", 1],
-      ["trace.text LIKE '%claude%'", 0],
+      ["trace.text LIKE '%llama%'", 0],
     ]
     for (const [filter, count] of expectations)
       expect([filter, (await found(test, filter)).length]).toEqual([filter, count])

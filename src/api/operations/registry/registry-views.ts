@@ -1,6 +1,6 @@
+import { jsonNumber } from '../../../protocol/index.ts'
 import type {
   ExperimentView,
-  MetricValue,
   MetricView,
   ModelVersionView,
   Page,
@@ -9,18 +9,11 @@ import type {
 } from '../../../protocol/index.ts'
 import type { Experiment, Metric, ModelVersion, RegisteredModel, Run } from '../../../registry/index.ts'
 
-/** A number as JSON carries it. */
-const metricValue = (value: number): MetricValue => {
-  if (Number.isFinite(value)) return value
-  if (Number.isNaN(value)) return 'NaN'
-  return value > 0 ? 'Infinity' : '-Infinity'
-}
-
 export const experimentView = (experiment: Experiment): ExperimentView => experiment
 
 export const metricView = ({ key, value, timestamp, step }: Metric): MetricView => ({
   key,
-  value: metricValue(value),
+  value: jsonNumber(value),
   timestamp,
   step,
 })

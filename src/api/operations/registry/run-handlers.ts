@@ -1,5 +1,4 @@
-import { fail } from '../../../protocol/index.ts'
-import { artifactsPath, requireArtifactPath } from '../../../registry/index.ts'
+import { keptPath } from '../../../registry/index.ts'
 import type { Handlers } from './handler.ts'
 import { pageItems } from './handler.ts'
 import { metricView, pageView, runView } from './registry-views.ts'
@@ -26,10 +25,7 @@ export const runHandlers: Handlers<'runs'> = {
   },
   async 'runs.artifacts'({ runId, path = '' }, { registry }) {
     const { artifactUri } = (await registry.runs.require(runId)).info
-    if (!artifactUri.startsWith('mlflow-artifacts:'))
-      throw fail('unsupported', { what: `listing artifacts at ${artifactUri}, which this server doesn't keep,` })
-    const folder = path === '' ? '' : `/${requireArtifactPath(path)}`
-    const entries = await registry.artifacts.list(`${artifactsPath(artifactUri)}${folder}`)
+    const entries = await registry.artifacts.list(keptPath(artifactUri, path))
     const items = entries.map(({ name, isFolder, bytes }) => ({
       path: path === '' ? name : `${path}/${name}`,
       isFolder,
