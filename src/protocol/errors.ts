@@ -244,6 +244,18 @@ export const errorTable = {
     hint: "Meet what the sentence names, or change the model's promotion policy; a dry run tells the same beforehand.",
     category: 'client',
   },
+  candidate_failed: {
+    status: 'conflict',
+    text: "version {version} can't take over '{model}': {reason}",
+    hint: 'Mend the model and register it as the next version; the version that serves goes on.',
+    category: 'model',
+  },
+  not_servable: {
+    status: 'conflict',
+    text: "{what} can't be served: {reason}",
+    hint: 'Register the model with its files in the artifacts of this server (the default of mlflow), then deploy that version.',
+    category: 'client',
+  },
   signature_refused: {
     status: 'conflict',
     text: "registering '{model}' is refused: {reason}",
