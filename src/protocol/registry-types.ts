@@ -109,6 +109,8 @@ export interface AliasChangeView {
   /** Absent when the alias went. */
   readonly version?: number | undefined
   readonly versionBefore?: number | undefined
+  /** What brought it about where it wasn't done for itself: `rollback`, or the event that took the alias along. */
+  readonly cause?: string | undefined
 }
 
 export interface StageChangeView {
