@@ -3,6 +3,7 @@ import { byBytes, clustered, double, int, pairs, serial } from './columns.ts'
 import { historyMigration } from './history/migration.ts'
 import { lineageMigration } from './lineage/migration.ts'
 import { promotionMigration } from './promotion/migration.ts'
+import { searchMigration } from './search/migration.ts'
 import { signingMigration } from './signing/migration.ts'
 import { tracesMigration } from './traces/migration.ts'
 import { uploadsMigration } from './uploads/migration.ts'
@@ -226,4 +227,5 @@ export const registryMigrations: readonly Migration[] = [
   usesMigration,
   signingMigration,
   lineageMigration,
+  searchMigration,
 ]
