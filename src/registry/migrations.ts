@@ -4,6 +4,7 @@ import { historyMigration } from './history/migration.ts'
 import { endpointsMigration } from './endpoints/migration.ts'
 import { lineageMigration } from './lineage/migration.ts'
 import { promotionMigration } from './promotion/migration.ts'
+import { searchMigration } from './search/migration.ts'
 import { signingMigration } from './signing/migration.ts'
 import { tracesMigration } from './traces/migration.ts'
 import { uploadsMigration } from './uploads/migration.ts'
@@ -228,4 +229,5 @@ export const registryMigrations: readonly Migration[] = [
   signingMigration,
   lineageMigration,
   endpointsMigration,
+  searchMigration,
 ]
