@@ -34,8 +34,8 @@ export const errorTable = {
   },
   request_timeout: {
     status: 'request_timeout',
-    text: 'the request did not arrive within {limitMs} ms',
-    hint: 'Send faster, or raise http.requestTimeoutMs.',
+    text: 'the request did not arrive within {limitMs} ms, the limit of {option}',
+    hint: 'Send faster, or raise the option that the sentence names: each door has its own.',
     category: 'client',
   },
   payload_too_large: {
@@ -186,13 +186,6 @@ export const errorTable = {
     status: 'overloaded',
     text: 'the server holds as much as it may of {what}',
     hint: 'Send fewer or smaller requests at once, or raise grpc.bufferedBytesMax.',
-    retryAfterMs: 1000,
-    category: 'infrastructure',
-  },
-  too_many_connections: {
-    status: 'overloaded',
-    text: 'the server has {limit} open connections, its limit',
-    hint: 'Reuse connections, or raise http.connectionsMax.',
     retryAfterMs: 1000,
     category: 'infrastructure',
   },

@@ -68,8 +68,8 @@ export class ModelManager {
   readonly #entries = new Map<string, ModelEntry>()
   /** What each folder was when it was last brought in line. */
   readonly #polled = new Map<string, string>()
-  /** Versions whose start is under way. */
-  readonly #starting = new Set<ServedVersion>()
+  /** Every version that has hosts: being started, serving, or still with requests inside. */
+  readonly #living = new Set<ServedVersion>()
   #closing = false
 
   constructor(options: ManagerOptions) {
@@ -256,11 +256,10 @@ export class ModelManager {
     return [...this.#entries.values()].flatMap((entry) => entry.serving())
   }
 
+  /** Ends every version at once: whoever closes the server lets requests finish before. */
   async close(): Promise<void> {
     this.#closing = true
-    // A version that is about to change from one to the other is in both or either.
-    const versions = new Set([...this.serving(), ...this.#starting])
-    await Promise.all([...versions].map((version) => version.drain('the server is shutting down')))
+    await Promise.all([...this.#living].map((version) => version.end('the server is shutting down')))
   }
 
   #entry(name: string): ModelEntry {
@@ -371,9 +370,8 @@ export class ModelManager {
   }
 
   async #giveUp({ version, release }: FreshVersion): Promise<void> {
-    this.#starting.delete(version)
     release()
-    await version.drain('its files were not kept')
+    await this.#drain(version, 'its files were not kept')
   }
 
   /** Loads a version; undefined when it is left to be loaded on demand. */
@@ -403,16 +401,20 @@ export class ModelManager {
 
   async #start(entry: ModelEntry, found: FoundVersion, { found: model, config }: LoadedModel): Promise<ServedVersion> {
     const fresh = this.#options.openVersion({ model: entry.name, found, config, directory: model.directory })
-    this.#starting.add(fresh)
+    this.#living.add(fresh)
     try {
       await fresh.start()
       if (this.#closing) throw fail('shutting_down', {})
       return fresh
     } catch (error) {
-      this.#starting.delete(fresh)
-      await fresh.drain('its load failed')
+      await this.#drain(fresh, 'its load failed')
       throw error
     }
+  }
+
+  async #drain(version: ServedVersion, reason: string): Promise<void> {
+    await version.drain(reason)
+    this.#living.delete(version)
   }
 
   #serve(entry: ModelEntry, { slot, found, version, release }: FreshVersion, config: ModelConfig | undefined): void {
@@ -420,14 +422,13 @@ export class ModelManager {
     entry.lastBytes = version.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
     const old = slot.current
     entry.point(slot, version)
-    this.#starting.delete(version)
     // The version is counted as resident by now, so its memory is never counted as neither.
     release()
     slot.loadedFrom = loadedFrom(found, config)
     this.#state(entry, slot, 'ready', '')
     events.versionLoaded(version)
     logger.info('model.ready', { model: entry.name, version: found.version, loadMs: Math.round(version.facts.loadMs) })
-    if (old !== undefined) void old.drain('replaced by a reload')
+    if (old !== undefined) void this.#drain(old, 'replaced by a reload')
   }
 
   /** Versions that the policy no longer asks for go once one that it does ask for serves. */
@@ -459,7 +460,7 @@ export class ModelManager {
     entry.point(slot, undefined)
     slot.loadedFrom = ''
     this.#state(entry, slot, 'unloading', reason)
-    await old.drain(reason)
+    await this.#drain(old, reason)
     if (slot.current !== undefined) return
     if (slot.state === 'unloading') this.#state(entry, slot, 'unavailable', reason)
     // Its metrics are kept as long as the version is known, so that counters don't start over.
