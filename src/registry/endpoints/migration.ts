@@ -18,6 +18,6 @@ const endpoints = (dialect: SqlDialect): string[] => [
 
 /** Names under which registered models are called. */
 export const endpointsMigration: Migration = {
-  id: '0013-endpoints',
+  id: '0021-endpoints',
   statements: (dialect) => byBytes(endpoints(dialect), dialect),
 }
