@@ -148,9 +148,6 @@ describe('/invocations', () => {
     expect(await refusal({ dataframe_records: [] })).toMatch(/missing inputs \['amount', 'count'\]/)
     expect(await refusal('count\n1\n', { type: 'text/csv' })).toMatch(/missing inputs \['amount'\]/)
     expect(await refusal('{')).toMatch(/^400 BAD_REQUEST failed to parse the request JSON/)
-    expect(await refusal({ signature_name: 'x', inputs: { amount: [1], count: [1] } })).toMatch(
-      /^400 BAD_REQUEST "signature_name"/,
-    )
   })
 
   it('says which cell is wrong', async () => {

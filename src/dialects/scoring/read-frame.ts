@@ -20,7 +20,6 @@ export const readInvocation = (json: JsonValue): ScoringData => {
     const fields = Object.keys(json).slice(0, 20).join(', ')
     throw invalid(`${mustHaveOne}. Received dictionary with input fields: ${fields}`)
   }
-  if (Object.hasOwn(json, 'signature_name')) throw invalid('"signature_name" parameter is currently not supported')
   const data = own(json, format) ?? null
   switch (format) {
     case 'dataframe_split':
