@@ -15,6 +15,7 @@ import {
 import { ScoringTables, scoringRoutes } from '../dialects/scoring/index.ts'
 import type { ScoringDeps } from '../dialects/scoring/index.ts'
 import type { Predict } from '../gateway/index.ts'
+import { openPythonEnvironments } from '../adapters/python-env/index.ts'
 import { openPredict } from '../gateway/index.ts'
 import { deferToCheckPhase } from '../lib/index.ts'
 import type { Clock, Logger, ModuleTable, Random } from '../lib/index.ts'
@@ -32,7 +33,7 @@ import type { Config } from './config/load-config.ts'
 import { Observer } from './observe.ts'
 import { packageRoot, packageVersion } from './package-info.ts'
 import { probeRoutes } from './probes.ts'
-import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
+import { pythonOptionsOf, servingOptionsOf, uploadsRoot } from './serving-options.ts'
 import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
@@ -142,7 +143,8 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       async open({ observer }) {
         // Why: beside another server of the folder, an upload that looks left behind may be under way.
         if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
-        const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events }
+        const pythons = openPythonEnvironments(pythonOptionsOf(config, variables))
+        const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events, pythons }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
         return { value: serving, stop: () => serving.close() }
       },

@@ -27,6 +27,12 @@ const appOptions = {
     flag: 'artifacts',
     doc: 'Where the files of the registry are: a folder, or `s3://BUCKET/PREFIX`, with `?endpoint=URL` for a store that speaks like S3, `region=`, `path-style=` and, where clients can not reach the store, `presigned=false`; empty for `artifacts` in the data folder. Credentials are found as tools of AWS find them.',
   },
+  python: {
+    type: 'string',
+    default: '',
+    flag: 'python',
+    doc: 'The interpreter of Python models; empty for `python3` on the path.',
+  },
   example: {
     type: 'enum',
     default: '',

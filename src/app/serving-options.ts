@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { PythonEnvOptions } from '../adapters/python-env/index.ts'
 import type { ServingOptions } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
 import { packageRoot } from './package-info.ts'
@@ -33,6 +34,11 @@ export const exampleRoots = (config: Config): string[] =>
   config.app.example === '' ? [] : [join(packageRoot, 'examples', config.app.example, 'model-repository')]
 
 export const uploadsRoot = (config: Config): string => join(config.app.dataDir, 'models')
+
+export const pythonOptionsOf = (
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+): PythonEnvOptions => ({ python: config.app.python, environment: hostEnvironment(environment) })
 
 export const servingOptionsOf = (
   config: Config,

@@ -21,7 +21,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
   }
   if (config.maxBatchSize > 0) checkRows(call, refuseAboveMaxBatch ? config.maxBatchSize : Infinity)
   for (const name of call.outputs) {
-    if (!signature.outputs.some((output) => output.name === name)) {
+    if (signature.open !== true && !signature.outputs.some((output) => output.name === name)) {
       throw fail('invalid_request', { reason: `unexpected inference output '${name}' for model '${call.model}'` })
     }
   }

@@ -14,7 +14,7 @@ export const batchShape = (task: InferTask, joinsRows: boolean): { readonly rows
   if (!joinsRows || first === undefined) return { rows: 1, key: '' }
   let key = ''
   for (const input of task.inputs) {
-    key += input.name
+    key += `${input.name},${input.datatype}`
     for (let i = 1; i < input.shape.length; i++) key += `,${input.shape[i]}`
     key += ';'
   }

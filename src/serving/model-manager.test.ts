@@ -28,6 +28,8 @@ class FakeVersion {
     this.#load = load
   }
 
+  async prepare(): Promise<void> {}
+
   async start(): Promise<void> {
     await this.#load()
     if (this.state === 'ended') throw new Error('ended while loading')

@@ -374,35 +374,37 @@ export class ModelManager {
     const { loads, memory } = this.#options
     if (slot.current === undefined) this.#state(entry, slot, 'loading', '')
     let release: (() => void) | undefined
+    const version = this.#options.openVersion({
+      model: entry.name,
+      found,
+      config: model.config,
+      directory: model.found.directory,
+    })
+    this.#starting.add(version)
     try {
+      // Why: before its turn, since making an interpreter may take minutes, in which others can load.
+      await version.prepare((text) => {
+        if (slot.current === undefined) slot.reason = text
+      })
       return await loads.run(async () => {
         if (this.#closing) throw fail('shutting_down', {})
         release = await memory.reserve(entry, found, model.manner.unloads)
         if (release === undefined) {
           this.#state(entry, slot, 'unavailable', 'the memory budget is used; the next request loads it')
+          this.#starting.delete(version)
           return undefined
         }
-        return { slot, found, version: await this.#start(entry, found, model), release }
+        await version.start()
+        if (this.#closing) throw fail('shutting_down', {})
+        return { slot, found, version, release }
       })
     } catch (error) {
       release?.()
+      this.#starting.delete(version)
+      await version.drain('its load failed')
       const reason = error instanceof Error ? error.message : String(error)
       if (slot.current === undefined) this.#state(entry, slot, 'unavailable', reason)
       else slot.reason = reason
-      throw error
-    }
-  }
-
-  async #start(entry: ModelEntry, found: FoundVersion, { found: model, config }: LoadedModel): Promise<ServedVersion> {
-    const fresh = this.#options.openVersion({ model: entry.name, found, config, directory: model.directory })
-    this.#starting.add(fresh)
-    try {
-      await fresh.start()
-      if (this.#closing) throw fail('shutting_down', {})
-      return fresh
-    } catch (error) {
-      this.#starting.delete(fresh)
-      await fresh.drain('its load failed')
       throw error
     }
   }

@@ -1,5 +1,6 @@
 import { dirname, join, relative } from 'node:path'
-import type { LoadOrder, LoadReport } from '../host/index.ts'
+import type { HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
+import { nodeHost, pythonHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { Signature } from '../tensor/index.ts'
@@ -12,6 +13,7 @@ import type { ModelConfig } from './model-config/model-config.ts'
 import { takesNulls } from './missing-values.ts'
 import { findModelFile } from './model-file.ts'
 import { ModelInstance } from './model-instance.ts'
+import type { PythonEnvironments } from './python-environments.ts'
 import type { FoundVersion, ModelFile } from './model-source.ts'
 import type { RestartOptions, RestartStep } from './restart-policy.ts'
 import { afterCrash } from './restart-policy.ts'
@@ -44,7 +46,15 @@ export interface VersionDeps {
   readonly logger: Logger
   readonly events: ServingEvents
   readonly limits: VersionLimits
-  openHost(): HostProcess
+  readonly pythons: PythonEnvironments
+  openHost(launch: HostLaunch): HostProcess
+}
+
+/** How a host is started. */
+export interface HostLaunch {
+  readonly program: HostProgram
+  /** How many hosts of the version there are to be, which share the machine's cores. */
+  readonly instances: number
 }
 
 export interface VersionOrder {
@@ -83,6 +93,9 @@ export class ServedVersion {
   #instances: ModelInstance[] = []
   #scheduler: VersionScheduler | undefined
   #facts: VersionFacts | undefined
+  #file: ModelFile | undefined
+  #program: HostProgram = nodeHost
+  readonly #preparing = new AbortController()
   #reshaping: Reshaping | undefined
   #crashes: readonly number[] = []
   #outstanding = 0
@@ -121,12 +134,32 @@ export class ServedVersion {
     return this.#instances
   }
 
+  /**
+   * Finds the model's file and, for a Python model, its interpreter, which may first have to be made: `progress` is
+   * told. Throws load_failed, also when the version is drained meanwhile.
+   */
+  async prepare(progress: (text: string) => void): Promise<ModelFile> {
+    const { model } = this
+    const folder = this.#order.found.directory
+    try {
+      const file = await findModelFile(model, folder, this.#order.config)
+      if (file.engine === 'python') {
+        const { python } = await this.#deps.pythons.require({ model, folder }, progress, this.#preparing.signal)
+        this.#program = pythonHost(python)
+      }
+      this.#file = file
+      return file
+    } catch (error) {
+      throw this.#loadFailure(error)
+    }
+  }
+
   /** Loads, checks the configuration against the model, warms up. Throws load_failed, with every host ended. */
   async start(): Promise<void> {
     const { clock } = this.#deps
     const startedAt = clock.now()
     try {
-      const file = await findModelFile(this.model, this.#order.found.directory, this.#order.config)
+      const file = this.#file ?? (await this.prepare(() => {}))
       const first = this.#openInstance(this.#loadOrder(file, this.#order.config))
       const report = await first.start()
       const { config, refuseAboveMaxBatch } = this.#completeConfig(file, report)
@@ -198,6 +231,7 @@ export class ServedVersion {
   /** Takes no new request, waits for those inside (no longer than the drain limit), then ends the hosts. */
   async drain(reason: string): Promise<void> {
     this.unavailable ??= reason
+    this.#preparing.abort(new Error(reason))
     const { clock, limits } = this.#deps
     if (this.#outstanding > 0) {
       await new Promise<void>((resolve) => {
@@ -244,7 +278,7 @@ export class ServedVersion {
       logger,
       loadTimeoutMs: limits.loadTimeoutMs,
       runTimeoutMs: limits.runTimeoutMs,
-      openHost: () => this.#deps.openHost(),
+      openHost: () => this.#deps.openHost({ program: this.#program, instances: this.#instanceCount() }),
       onCrash: (reason) => this.#crashed(reason),
     })
     this.#instances.push(instance)
@@ -252,10 +286,17 @@ export class ServedVersion {
   }
 
   async #openOthers(order: LoadOrder, config: ModelConfig): Promise<void> {
-    const count = config.instanceGroups.reduce((sum, group) => sum + group.count, 0)
     const others: Promise<unknown>[] = []
-    for (let i = this.#instances.length; i < count; i++) others.push(this.#openInstance(order).start())
+    for (let i = this.#instances.length; i < instanceCount(config); i++) others.push(this.#openInstance(order).start())
     await Promise.all(others)
+  }
+
+  /** As configured; the configuration is completed with as many once the first host has loaded. */
+  #instanceCount(): number {
+    const { config } = this.#order
+    return config === undefined || config.instanceGroups.length === 0
+      ? this.#deps.limits.instances
+      : instanceCount(config)
   }
 
   #openScheduler(config: ModelConfig): VersionScheduler {
@@ -301,3 +342,6 @@ export class ServedVersion {
     return fail('load_failed', { model: this.model, reason }, error)
   }
 }
+
+const instanceCount = (config: ModelConfig): number =>
+  config.instanceGroups.reduce((sum, group) => sum + group.count, 0)
