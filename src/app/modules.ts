@@ -13,6 +13,8 @@ import {
   Statistics,
 } from '../dialects/open-inference/index.ts'
 import type { Endpoints } from '../delivery/index.ts'
+import { ScoringTables, scoringRoutes } from '../dialects/scoring/index.ts'
+import type { ScoringDeps } from '../dialects/scoring/index.ts'
 import type { Predict } from '../gateway/index.ts'
 import { openPythonEnvironments } from '../adapters/python-env/index.ts'
 import { openPredict } from '../gateway/index.ts'
@@ -64,6 +66,7 @@ export interface Parts {
   statistics: Statistics
   predict: Predict
   openInference: OpenInferenceDeps & GrpcMethodsDeps
+  scoring: ScoringDeps
   blobs: BlobStore
   registry: RegistryThread
   endpoints: Endpoints
@@ -79,6 +82,7 @@ export interface Parts {
 export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...coreModules(environment),
   ...keepingModules(environment),
+  ...scoringModule(environment),
   ...routesModule(environment),
   ...doorModules(environment),
 })
@@ -132,7 +136,7 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
   },
 })
 
-const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'routes' | Doors> => {
+const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'scoring' | 'routes' | Doors> => {
   const { config, clock, random, logger, variables, draining } = environment
   return {
     tracing: {
@@ -197,6 +201,24 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
   }
 }
 
+const scoringModule = ({ config, draining }: Environment): Pick<ModuleTable<Parts>, 'scoring'> => ({
+  scoring: {
+    needs: ['serving', 'predict'],
+    open({ serving, predict }) {
+      const { jsonThreadBytes, jsonDepthMax } = config.http
+      const tables = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonDepthMax })
+      const value = {
+        models: serving.models,
+        predict,
+        tables,
+        defaultModel: config.serving.defaultModel,
+        ready: () => serving.ready && !draining(),
+      }
+      return { value, stop: () => tables.close() }
+    },
+  },
+})
+
 const pemFiles = (paths: readonly string[]): Promise<PemFile[]> =>
   Promise.all(paths.map(async (name) => ({ name, pem: await readFile(name, 'utf8') })))
 
@@ -212,12 +234,13 @@ const newId = (): string => randomUUID().replaceAll('-', '')
 /** What the doors of HTTP serve, as one table. */
 const routesModule = ({ config }: Environment): Pick<ModuleTable<Parts>, 'routes'> => ({
   routes: {
-    needs: ['openInference', 'serving', 'observer', 'registry', 'blobs'],
-    open({ openInference, serving, observer, registry, blobs }) {
+    needs: ['openInference', 'scoring', 'serving', 'observer', 'registry', 'blobs'],
+    open({ openInference, scoring, serving, observer, registry, blobs }) {
       const { uploadBytesMax } = config.http
       const kept = { artifacts: registry.artifacts, blobs, uploadBytesMax }
       const value = [
         ...openInferenceRoutes(openInference),
+        ...scoringRoutes(scoring),
         ...apiRoutes(config, serving),
         ...probeRoutes(openInference.ready),
         ...serverRoutes({ presignsDownloads: blobs.presignRead !== undefined }),

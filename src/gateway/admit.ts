@@ -1,4 +1,5 @@
 import { fail } from '../protocol/index.ts'
+import { nullsName } from '../serving/index.ts'
 import type { InferTask, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
@@ -33,7 +34,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     })
   }
   return {
-    inputs: call.inputs,
+    inputs: withNulls(call),
     wanted: call.outputs,
     priority: call.priority,
     queueTimeoutMs: call.queueTimeoutMs,
@@ -41,6 +42,10 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     cancellation: call.cancellation,
   }
 }
+
+/** The inputs with those that tell which of their values are missing; the dialect has made both alike. */
+const withNulls = ({ inputs, nulls = [] }: InferCall): InferCall['inputs'] =>
+  nulls.length === 0 ? inputs : [...inputs, ...nulls.map((tensor) => ({ ...tensor, name: nullsName(tensor.name) }))]
 
 /** When the caller stops waiting, on the monotonic clock. */
 export const deadlineOf = (call: InferCall, limits: AdmitLimits): number =>

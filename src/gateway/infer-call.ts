@@ -13,6 +13,8 @@ export interface InferCall {
   /** Chosen by the client, echoed. */
   readonly id: string
   readonly inputs: readonly Tensor[]
+  /** Which values of inputs are missing, as BOOL of the same name and shape, for a model that takes missing values. */
+  readonly nulls?: readonly Tensor[]
   /** Names of the outputs to answer with; empty for all. */
   readonly outputs: readonly string[]
   readonly priority: number

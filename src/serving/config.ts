@@ -13,6 +13,12 @@ export const servingOptions = {
     flag: 'model-control',
     doc: 'none: load every model at start. poll: also follow changes of the folders. explicit: load what is asked for.',
   },
+  defaultModel: {
+    type: 'string',
+    default: '',
+    flag: 'default-model',
+    doc: 'The model that answers /invocations and /predict, whose paths name none; empty for the only one that is served.',
+  },
   pollIntervalMs: {
     type: 'duration',
     default: 15_000,

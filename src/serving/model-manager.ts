@@ -246,6 +246,14 @@ export class ModelManager {
     return [...this.#entries.values()].map(modelStatus).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  /** Names of every model that is known, in order. */
+  names(): string[] {
+    return [...this.#entries.values()]
+      .filter((entry) => entry.known)
+      .map((entry) => entry.name)
+      .sort()
+  }
+
   statusOf(name: string): ModelStatus | undefined {
     const entry = this.#entries.get(name)
     return entry === undefined ? undefined : modelStatus(entry)

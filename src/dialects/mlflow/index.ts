@@ -17,6 +17,7 @@ import { traceArtifactRoutes } from './trace-artifact-routes.ts'
 import { traceEndpoints } from './trace-endpoints.ts'
 
 export { artifactIndex, type ArtifactIndex } from './artifact-index.ts'
+export { mlflowError } from './mlflow-error.ts'
 export { multipartRoutes } from './multipart-routes.ts'
 export { serverRoutes } from './server-routes.ts'
 

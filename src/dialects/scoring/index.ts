@@ -1,0 +1,2 @@
+export { type ScoringDeps, scoringRoutes } from './scoring-routes.ts'
+export { ScoringTables } from './tables.ts'
