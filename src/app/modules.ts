@@ -128,9 +128,10 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
     },
   },
   endpoints: {
-    needs: ['blobs', 'registry', 'serving'],
-    open({ blobs, registry, serving }) {
-      const value = openEndpoints(config, { blobs, registry, serving, clock, random, logger })
+    needs: ['blobs', 'registry', 'serving', 'scoring'],
+    open({ blobs, registry, serving, scoring }) {
+      const { tables } = scoring
+      const value = openEndpoints(config, { blobs, registry, serving, tables, clock, random, logger })
       return { value, stop: () => value.stop() }
     },
   },

@@ -1,8 +1,12 @@
 import { join } from 'node:path'
 import { CandidateChecks, Endpoints, EndpointSnapshot, VersionFolders } from '../delivery/index.ts'
+import { scoringTarget } from '../dialects/scoring/index.ts'
+import type { ScoringTables } from '../dialects/scoring/index.ts'
 import type { Clock, Logger, Random } from '../lib/index.ts'
 import type { BlobStore } from '../ports/index.ts'
-import type { Serving } from '../serving/index.ts'
+import { nullsName, readInputExample } from '../serving/index.ts'
+import type { ServedVersion, Serving } from '../serving/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { Config } from './config/load-config.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 
@@ -10,14 +14,27 @@ export interface EndpointParts {
   readonly blobs: BlobStore
   readonly registry: RegistryThread
   readonly serving: Serving
+  readonly tables: ScoringTables
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
 }
 
+/** A version's own input example as its tensors. */
+const exampleTensors = async (
+  tables: ScoringTables,
+  folder: string,
+  version: ServedVersion,
+): Promise<readonly Tensor[] | undefined> => {
+  const body = await readInputExample(folder)
+  if (body === undefined) return undefined
+  const { inputs, nulls } = await tables.decode({ body, form: 'json', target: scoringTarget(version) })
+  return [...inputs, ...nulls.map((tensor) => ({ ...tensor, name: nullsName(tensor.name) }))]
+}
+
 /** Endpoints between the registry, which says what they are, and the models that serve them. */
 export const openEndpoints = (config: Config, parts: EndpointParts): Endpoints => {
-  const { blobs, registry, serving, clock, random, logger } = parts
+  const { blobs, registry, serving, tables, clock, random, logger } = parts
   const { app, delivery } = config
   const endpoints = new Endpoints({
     models: serving.models,
@@ -32,7 +49,7 @@ export const openEndpoints = (config: Config, parts: EndpointParts): Endpoints =
       logger,
       signature: delivery.signature,
       timeoutMs: delivery.checkTimeoutMs,
-      readExample: () => Promise.resolve(undefined),
+      readExample: (folder, version) => exampleTensors(tables, folder, version),
     }),
     snapshot: new EndpointSnapshot(join(app.dataDir, 'endpoints.json')),
     clock,

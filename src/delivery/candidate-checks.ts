@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Clock, Logger } from '../lib/index.ts'
 import { Cancellation } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
-import type { ServedVersion, VersionFacts } from '../serving/index.ts'
+import type { ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { notANumber, outputDifference } from './compare-outputs.ts'
@@ -11,7 +11,7 @@ import { goldenBytesMax, goldenFile, readGoldenCases } from './golden-cases.ts'
 import { signatureProblems } from './signature-check.ts'
 
 /** The inputs of a version's own example; undefined when it has none. Throws what is wrong with one. */
-export type ReadExample = (folder: string, facts: VersionFacts) => Promise<readonly Tensor[] | undefined>
+export type ReadExample = (folder: string, version: ServedVersion) => Promise<readonly Tensor[] | undefined>
 
 export interface CandidateChecksDeps {
   readonly clock: Clock
@@ -58,7 +58,7 @@ export class CandidateChecks {
   }
 
   async #requireExample({ folder, version }: Candidate): Promise<void> {
-    const inputs = await this.#deps.readExample(folder, version.facts).catch((error: unknown) => {
+    const inputs = await this.#deps.readExample(folder, version).catch((error: unknown) => {
       throw failed(version, `its input example can't be read: ${reasonOf(error)}`)
     })
     if (inputs === undefined) return
@@ -76,6 +76,7 @@ export class CandidateChecks {
     const { cases, tolerance } = readGolden(version, await readFile(path))
     for (const [index, { inputs, outputs }] of cases.entries()) {
       const what = `golden case ${index}`
+      requireFit(version, inputs, what)
       const difference = outputDifference(await this.#run(version, inputs, what), outputs, tolerance)
       if (difference !== undefined) throw failed(version, `in ${what}, ${difference}`)
     }
@@ -84,13 +85,20 @@ export class CandidateChecks {
   async #run(version: ServedVersion, inputs: readonly Tensor[], what: string): Promise<readonly Tensor[]> {
     const { clock, timeoutMs } = this.#deps
     try {
-      checkAgainstSignature(inputs, version.facts.signature)
       const deadlineMs = clock.now() + timeoutMs
       const task = { inputs, wanted: [], priority: 0, queueTimeoutMs: 0, deadlineMs, cancellation: new Cancellation() }
       return (await version.infer(task)).outputs
     } catch (error) {
       throw failed(version, `it fails on ${what}: ${reasonOf(error)}`)
     }
+  }
+}
+
+const requireFit = (version: ServedVersion, inputs: readonly Tensor[], what: string): void => {
+  try {
+    checkAgainstSignature(inputs, version.facts.signature)
+  } catch (error) {
+    throw failed(version, `${what} is not an input of it: ${reasonOf(error)}`)
   }
 }
 

@@ -8,8 +8,17 @@ export interface Mlmodel {
   readonly loader: string | undefined
   /** File of the flavor onnx, relative to the folder. */
   readonly onnxFile: string | undefined
+  /** Where an example of its input is, undefined for none. */
+  readonly example: InputExample | undefined
   /** How each flavor wrote its objects, by flavor. */
   readonly serializations: ReadonlyMap<string, string>
+}
+
+/** A file of the folder that holds an example. */
+export interface InputExample {
+  readonly file: string
+  /** What the file holds: a whole body of /invocations, a table with `columns` and `data`, or something else. */
+  readonly form: 'body' | 'table' | 'other'
 }
 
 const bytesMax = 4 * 1024 ** 2
@@ -35,8 +44,19 @@ const mlmodelOf = (document: unknown): Mlmodel => {
   return {
     loader: textOf(flavor('python_function')['loader_module']),
     onnxFile: textOf(flavor('onnx')['data']),
+    example: exampleOf(fieldsOf(fieldsOf(document)['saved_input_example_info'])),
     serializations: new Map(serializations.flatMap(([name, format]) => (format === undefined ? [] : [[name, format]]))),
   }
+}
+
+/** Newer versions of MLflow write the body of a request beside the example itself; tensors are one in either file. */
+const exampleOf = (info: Record<string, unknown>): InputExample | undefined => {
+  const body = textOf(info['serving_input_path'])
+  if (body !== undefined) return { file: body, form: 'body' }
+  const file = textOf(info['artifact_path'])
+  if (file === undefined) return undefined
+  if (info['type'] === 'ndarray') return { file, form: 'body' }
+  return { file, form: info['type'] === 'dataframe' && info['pandas_orient'] === 'split' ? 'table' : 'other' }
 }
 
 const fieldsOf = (value: unknown): Record<string, unknown> =>

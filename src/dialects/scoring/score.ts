@@ -49,7 +49,8 @@ export const score = async (
   return deps.predict(call)
 }
 
-const scoringTarget = ({ facts }: ServedVersion): ScoringTarget => ({
+/** What tables are laid out for, by the version that is to score them. */
+export const scoringTarget = ({ facts }: ServedVersion): ScoringTarget => ({
   inputs: facts.signature.inputs,
   features: featureNames(facts.metadata['feature_names']),
   takesNulls: facts.takesNulls,
