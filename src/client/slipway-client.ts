@@ -56,6 +56,7 @@ export class SlipwayClient {
   readonly promotion: Area<'promotion'> = this.#area('promotion')
   readonly lineage: Area<'lineage'> = this.#area('lineage')
   readonly audit: Area<'audit'> = this.#area('audit')
+  readonly garbage: Area<'garbage'> = this.#area('garbage')
   readonly #options: SlipwayClientOptions
 
   constructor(options: SlipwayClientOptions) {

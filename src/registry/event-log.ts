@@ -37,6 +37,11 @@ export const eventKinds = [
   'logged_model.finalized',
   'logged_model.deleted',
   'artifact.deleted',
+  'run.purged',
+  'logged_model.purged',
+  'experiment.purged',
+  'upload.purged',
+  'blobs.swept',
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 

@@ -6,6 +6,8 @@ import { ArtifactStore } from './artifact-store.ts'
 import { EventLog } from './event-log.ts'
 import { defaultExperimentId } from './experiment.ts'
 import { ExperimentStore } from './experiment-store.ts'
+import { GarbageCollector } from './gc/garbage-collector.ts'
+import { SweptBlobs } from './gc/swept-blobs.ts'
 import { AuditLog } from './history/audit-log.ts'
 import { ModelHistory } from './history/model-history.ts'
 import { KnownFiles } from './known-files.ts'
@@ -69,6 +71,7 @@ export interface Registry {
   readonly inUse: VersionUses
   readonly signatures: VersionSignatures
   readonly integrity: VersionIntegrity
+  readonly garbage: GarbageCollector
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -81,7 +84,8 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const { db, blobs, clock, random, newId } = deps
   const events = new EventLog(clock)
   const nowMs = clock.wallMs()
-  const artifacts = new ArtifactStore({ db, blobs, clock, events })
+  const swept = new SweptBlobs({ db, blobs, clock })
+  const artifacts = new ArtifactStore({ db, blobs, clock, events, swept })
   const seals = new VersionSeals(artifacts)
   await db.query(
     `INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
@@ -93,6 +97,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const signatures = new VersionSignatures({ db, clock, events, files, trust: deps.signing ?? noSigning })
   const gate = new PromotionGate({ db, events, files, signatures })
   const uses = new VersionUses({ db, clock, isServed: deps.isServed })
+  const traces = new TraceStore({ db, clock, assessments, newId })
   const guarded = { db, clock, events, seals, gate, uses }
   return {
     experiments: new ExperimentStore({ db, clock, events, defaultArtifactLocation: artifactLocation }),
@@ -111,9 +116,10 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     integrity: new VersionIntegrity({ db, blobs, events }),
     artifacts,
     uploads: new UploadStore({ db, clock, artifacts }),
-    traces: new TraceStore({ db, clock, assessments, newId }),
+    traces,
     spans: new SpanStore(db),
     assessments,
+    garbage: new GarbageCollector({ db, blobs, clock, events, traces, swept }),
     datasets: (experimentIds) => datasetSummaries(db, experimentIds),
   }
 }

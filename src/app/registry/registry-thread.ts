@@ -6,7 +6,7 @@ import { migrate } from '../../ports/index.ts'
 import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
-import { openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
+import { GcLoop, openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
 import { openArtifacts } from './open-artifacts.ts'
 import { isRemote, openDatabase } from './open-database.ts'
@@ -15,6 +15,7 @@ import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from 
 
 interface Opened {
   readonly db: Database
+  readonly gc: GcLoop
   readonly routes: readonly Route[]
   readonly methods: ReturnType<typeof artifactMethods>
 }
@@ -22,14 +23,16 @@ interface Opened {
 const newId = (): string => randomUUID().replaceAll('-', '')
 const deps = { clock: systemClock, random: systemRandom }
 
-const open = async ({ database, artifacts, signing }: RegistryThreadData): Promise<Opened> => {
+const open = async ({ database, artifacts, signing, gc: schedule }: RegistryThreadData): Promise<Opened> => {
   const trust = openSigningTrust(signing)
   const db = await openDatabase(database, deps)
   try {
     await migrate(db, registryMigrations, systemClock)
     const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
     const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust })
-    return { db, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
+    const gc = new GcLoop(registry.garbage, schedule, systemClock)
+    gc.start()
+    return { db, gc, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
   } catch (error) {
     await db.close()
     throw error
@@ -61,6 +64,7 @@ class Opening {
 
   async close(): Promise<void> {
     this.#closed = true
+    await this.#opened?.gc.stop()
     await this.#opened?.db.close()
   }
 

@@ -4,6 +4,7 @@ import type { Registry } from '../../../registry/index.ts'
 import { SearchError } from '../../../registry/index.ts'
 import { JsonError, parseJsonQuick } from '../../../tensor/index.ts'
 import { experimentHandlers } from './experiment-handlers.ts'
+import { garbageHandlers } from './garbage-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
 import { promotionHandlers } from './promotion-handlers.ts'
@@ -19,6 +20,7 @@ const handlers: Handlers<string> = {
   ...promotionHandlers,
   ...lineageHandlers,
   ...auditHandlers,
+  ...garbageHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {
