@@ -121,6 +121,10 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
             keys: await pemFiles(config.registry.signingKeys),
             roots: await pemFiles(config.registry.signingRoots),
           },
+          gc: {
+            everyMs: config.registry['gc.everyMs'],
+            olderThanMs: config.registry['gc.olderThanMs'],
+          },
         },
         { logger, clock, random },
       )

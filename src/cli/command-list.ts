@@ -71,6 +71,12 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/runs.ts')).runs,
   },
   {
+    name: 'gc',
+    summary: 'remove for good what was deleted long ago, and files that nothing names',
+    group: 'Registry',
+    load: async () => (await import('./commands/gc.ts')).gc,
+  },
+  {
     name: 'bench',
     summary: 'put load on a model and show how it answers',
     group: 'Tools',

@@ -57,6 +57,7 @@ export class SlipwayClient {
   readonly endpoints: Area<'endpoints'> = this.#area('endpoints')
   readonly lineage: Area<'lineage'> = this.#area('lineage')
   readonly audit: Area<'audit'> = this.#area('audit')
+  readonly garbage: Area<'garbage'> = this.#area('garbage')
   readonly #options: SlipwayClientOptions
 
   constructor(options: SlipwayClientOptions) {

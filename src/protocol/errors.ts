@@ -273,6 +273,19 @@ export const errorTable = {
     hint: 'List the folder above it.',
     category: 'client',
   },
+  artifact_swept: {
+    status: 'unavailable',
+    text: "the bytes of '{path}' were there unused and were removed while they came again",
+    hint: 'Send the file once more.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
+  being_purged: {
+    status: 'conflict',
+    text: '{what} was deleted and is being removed for good',
+    hint: 'What garbage collection has begun to remove can not be used or restored.',
+    category: 'client',
+  },
   invalid_path: {
     status: 'invalid_argument',
     text: 'Invalid path',

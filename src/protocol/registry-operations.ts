@@ -33,6 +33,18 @@ const page = {
   pageToken: { type: 'string', description: 'nextPageToken of the page before' },
 } as const
 
+const span = (description: string): Shape => ({ type: 'integer', minimum: 0, description })
+const ids: Shape = { type: 'array', items: text, maxItems: 1000 }
+const garbage = {
+  olderThanMs: span('how long ago something must have been deleted; 30 days, or none for what is named'),
+  blobAgeMs: span('how long a file must have been stored before it can count as unused; an hour'),
+  runIds: ids,
+  loggedModelIds: ids,
+  experimentIds: ids,
+  limit: { ...limit, maximum: 1000 },
+  pageToken: text,
+} as const
+
 const pathFields = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')
 
 const of =
@@ -54,6 +66,7 @@ const create = of('POST', 'registry.write')
 const put = of('PUT', 'registry.write')
 const change = of('PATCH', 'registry.write')
 const remove = of('DELETE', 'registry.write')
+const purge = of('POST', 'registry.purge')
 
 const experiment = '/experiments/{experimentId}'
 const run = '/runs/{runId}'
@@ -215,6 +228,16 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     limit: { ...limit, maximum: 1000 },
     pageToken: text,
   }),
+  'garbage.plan': query(
+    '/garbage/plan',
+    'What garbage collection would remove for good, and why the rest stays.',
+    garbage,
+  ),
+  'garbage.collect': purge(
+    '/garbage/collect',
+    'Removes for good what was deleted long ago, and files that nothing names; a page at a time.',
+    { ...garbage, reason },
+  ),
   'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
 }
 

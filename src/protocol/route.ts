@@ -8,6 +8,8 @@ export type Permission =
   | 'metrics.read'
   | 'registry.read'
   | 'registry.write'
+  /** Takes away for good what was deleted. */
+  | 'registry.purge'
 
 /** One HTTP request as a route's handler sees it. */
 export interface Exchange {

@@ -40,6 +40,11 @@ export const eventKinds = [
   'endpoint.created',
   'endpoint.changed',
   'endpoint.deleted',
+  'run.purged',
+  'logged_model.purged',
+  'experiment.purged',
+  'upload.purged',
+  'blobs.swept',
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 

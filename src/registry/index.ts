@@ -4,6 +4,7 @@ export type { Endpoint, EndpointTarget, ServedFiles } from './endpoints/endpoint
 export { type MoveGuard, type PlannedMove, type PreparedMoves, unguarded } from './endpoints/move-guard.ts'
 export { type Actor, type EventKind, eventKinds, type RegistryEvent } from './event-log.ts'
 export type { Experiment, Tag, View } from './experiment.ts'
+export { GcLoop, type GcSchedule } from './gc/gc-loop.ts'
 export type { AuditEntry, AuditPage, AuditQuery } from './history/audit-log.ts'
 export type { AuditSubject, AuditSubjectType } from './history/audit-subject.ts'
 export type { AliasChange, AliasState, StageChange, StageState } from './history/model-history.ts'

@@ -1,5 +1,6 @@
 import type { Migration, SqlDialect } from '../ports/index.ts'
 import { byBytes, clustered, double, int, pairs, serial } from './columns.ts'
+import { gcMigration } from './gc/migration.ts'
 import { historyMigration } from './history/migration.ts'
 import { endpointsMigration } from './endpoints/migration.ts'
 import { lineageMigration } from './lineage/migration.ts'
@@ -230,4 +231,5 @@ export const registryMigrations: readonly Migration[] = [
   lineageMigration,
   endpointsMigration,
   searchMigration,
+  gcMigration,
 ]

@@ -10,6 +10,8 @@ import { unguarded } from './endpoints/move-guard.ts'
 import { EventLog } from './event-log.ts'
 import { defaultExperimentId } from './experiment.ts'
 import { ExperimentStore } from './experiment-store.ts'
+import { GarbageCollector } from './gc/garbage-collector.ts'
+import { SweptBlobs } from './gc/swept-blobs.ts'
 import { AuditLog } from './history/audit-log.ts'
 import { ModelHistory } from './history/model-history.ts'
 import { KnownFiles } from './known-files.ts'
@@ -77,6 +79,7 @@ export interface Registry {
   readonly endpoints: EndpointStore
   readonly signatures: VersionSignatures
   readonly integrity: VersionIntegrity
+  readonly garbage: GarbageCollector
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -89,7 +92,8 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const { db, blobs, clock, random, newId } = deps
   const events = new EventLog(clock)
   const nowMs = clock.wallMs()
-  const artifacts = new ArtifactStore({ db, blobs, clock, events })
+  const swept = new SweptBlobs({ db, blobs, clock })
+  const artifacts = new ArtifactStore({ db, blobs, clock, events, swept })
   const seals = new VersionSeals(artifacts)
   await db.query(
     `INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
@@ -105,6 +109,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const guarded = { db, clock, events, seals, gate, uses, endpoints: moves }
   const models = new ModelStore(guarded)
   const modelHistory = new ModelHistory(db)
+  const traces = new TraceStore({ db, clock, assessments, newId })
   return {
     experiments: new ExperimentStore({ db, clock, events, defaultArtifactLocation: artifactLocation }),
     runs: new RunStore({ db, clock, random, events, newId }),
@@ -114,7 +119,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     models,
     versions: new VersionStore({ ...guarded, sources: new SourceResolver(), signatures }),
     modelHistory,
-    endpoints: new EndpointStore({ db, clock, events, moves, models, history: modelHistory, artifacts, uses }),
+    endpoints: new EndpointStore({ db, clock, events, moves, models, history: modelHistory, artifacts, seals, uses }),
     audit: new AuditLog(db),
     promotion: new PromotionStore({ db, clock, events, gate }),
     lineage: new Lineage(db),
@@ -123,9 +128,10 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     integrity: new VersionIntegrity({ db, blobs, events }),
     artifacts,
     uploads: new UploadStore({ db, clock, artifacts }),
-    traces: new TraceStore({ db, clock, assessments, newId }),
+    traces,
     spans: new SpanStore(db),
     assessments,
+    garbage: new GarbageCollector({ db, blobs, clock, events, traces, swept }),
     datasets: (experimentIds) => datasetSummaries(db, experimentIds),
   }
 }

@@ -61,6 +61,9 @@ export const artifactsPath = (uri: string): string => {
   return path === '' ? '' : requireArtifactPath(path)
 }
 
+/** The URI of a path below the artifact root. */
+export const artifactsUri = (path: string): string => `mlflow-artifacts:/${path}`
+
 /**
  * The path below the artifact root of what is at `path` under a run's, version's or logged model's root; '' is the root
  * itself. Fails with `unsupported` for files that another store keeps, and with `invalid_path`.

@@ -4,6 +4,7 @@ import { fail } from '../protocol/index.ts'
 import type { EndpointMoves } from './endpoints/endpoint-moves.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
+import { requireNoneOfPurged } from './gc/require-no-purge.ts'
 import { tellAliasesLost } from './history/tell-aliases-lost.ts'
 import { limits, requireLength } from './limits.ts'
 import { tellCopied } from './lineage/version-copies.ts'
@@ -62,6 +63,9 @@ export class VersionStore {
     return gate.transact(async (tx) => {
       const model = await requireModelRow(tx, version.name)
       const source = await sources.resolve(tx, version, isPrompt)
+      const runId = version.runId || source.runId
+      const modelId = version.modelId || source.modelId
+      await requireNoneOfPurged(tx, { runId, modelId, storageLocation: source.storageLocation })
       const [counted] = await tx.query<{ version_last: number }>(
         'UPDATE registered_models SET version_last = version_last + 1, last_updated_time = ? WHERE model_key = ? RETURNING version_last',
         [clock.wallMs(), model.model_key],
@@ -78,11 +82,11 @@ export class VersionStore {
         current_stage: 'None',
         source: version.source,
         storage_location: source.storageLocation,
-        run_id: version.runId || source.runId,
+        run_id: runId,
         run_link: version.runLink,
         status: 'READY',
         status_message: '',
-        model_id: version.modelId || source.modelId,
+        model_id: modelId,
       }
       const columns = versionColumns
         .split(', ')

@@ -1,12 +1,14 @@
 import { describeRunSearch } from '../../src/testing/contracts/describe-run-search.ts'
 import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
+import { describeGarbage } from '../../src/testing/contracts/describe-garbage.ts'
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
+import type { TestRegistryOptions } from '../../src/testing/open-test-registry.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
-const open = async (): Promise<TestRegistry> => {
+const open = async (options?: TestRegistryOptions): Promise<TestRegistry> => {
   const postgres = await openTestPostgres()
-  const test = await openTestRegistry(postgres.open())
+  const test = await openTestRegistry(postgres.open(), options)
   return {
     ...test,
     async [Symbol.asyncDispose]() {
@@ -16,6 +18,7 @@ const open = async (): Promise<TestRegistry> => {
   }
 }
 
-describeRegistry('Postgres', open)
-describeGuardedModels('Postgres', open)
-describeRunSearch('Postgres', open)
+describeRegistry('Postgres', () => open())
+describeGuardedModels('Postgres', () => open())
+describeGarbage('Postgres', open)
+describeRunSearch('Postgres', () => open())

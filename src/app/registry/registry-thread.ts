@@ -6,7 +6,7 @@ import { migrate } from '../../ports/index.ts'
 import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
-import { openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
+import { GcLoop, openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
 import type { MoveGuard } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
 import { endpointMethods } from './endpoint-methods.ts'
@@ -27,6 +27,7 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>
 
 interface Opened {
   readonly db: Database
+  readonly gc: GcLoop
   readonly routes: readonly Route[]
   readonly methods: ReadonlyMap<string, Method>
 }
@@ -34,7 +35,10 @@ interface Opened {
 const newId = (): string => randomUUID().replaceAll('-', '')
 const deps = { clock: systemClock, random: systemRandom }
 
-const open = async ({ database, artifacts, signing }: RegistryThreadData, guard: MoveGuard): Promise<Opened> => {
+const open = async (
+  { database, artifacts, signing, gc: schedule }: RegistryThreadData,
+  guard: MoveGuard,
+): Promise<Opened> => {
   const trust = openSigningTrust(signing)
   const db = await openDatabase(database, deps)
   try {
@@ -45,7 +49,9 @@ const open = async ({ database, artifacts, signing }: RegistryThreadData, guard:
       ...artifactMethods(artifactIndex(registry)),
       ...(Object.entries(endpointMethods(registry)) as [string, Method][]),
     ])
-    return { db, routes: registryRoutes(registry), methods }
+    const gc = new GcLoop(registry.garbage, schedule, systemClock)
+    gc.start()
+    return { db, gc, routes: registryRoutes(registry), methods }
   } catch (error) {
     await db.close()
     throw error
@@ -79,6 +85,7 @@ class Opening {
 
   async close(): Promise<void> {
     this.#closed = true
+    await this.#opened?.gc.stop()
     await this.#opened?.db.close()
   }
 

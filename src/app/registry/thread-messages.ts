@@ -1,6 +1,6 @@
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
-import type { PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
+import type { GcSchedule, PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
 
 /** What the thread is started with. */
 export interface RegistryThreadData {
@@ -14,6 +14,7 @@ export interface RegistryThreadData {
     readonly keys: readonly PemFile[]
     readonly roots: readonly PemFile[]
   }
+  readonly gc: GcSchedule
 }
 
 /** The headers of a request that cross to the thread. */

@@ -61,7 +61,7 @@ const deployReference = async (
   args: ClientArgs,
   { name, reference }: { readonly name: string; readonly reference: string },
 ): Promise<number> => {
-  const wait = !args.has('no-wait')
+  const wait = !args.isSet('no-wait')
   const endpoint = await args.client.json<EndpointView>({
     method: 'PUT',
     path: `${apiRoot}/endpoints/${encodeURIComponent(name)}`,

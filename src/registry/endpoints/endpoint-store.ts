@@ -10,8 +10,9 @@ import type { VersionRow } from '../model-rows.ts'
 import type { ModelStore } from '../model-store.ts'
 import type { ModelFile } from '../signing/verify-signature.ts'
 import { versionFiles } from '../signing/version-files.ts'
-import { keptPath } from '../source-uri.ts'
+import { artifactsUri, keptPath } from '../source-uri.ts'
 import type { ArtifactStore } from '../artifact-store.ts'
+import type { VersionSeals } from '../version-seals.ts'
 import type { VersionUses } from '../uses/version-uses.ts'
 import type { Endpoint, EndpointTarget, ServedFiles } from './endpoint.ts'
 import { requireEndpointName } from './endpoint.ts'
@@ -32,6 +33,7 @@ export interface EndpointStoreDeps {
   readonly models: ModelStore
   readonly history: ModelHistory
   readonly artifacts: ArtifactStore
+  readonly seals: VersionSeals
   readonly uses: VersionUses
 }
 
@@ -102,9 +104,10 @@ export class EndpointStore {
 
   async delete(name: string, actor: Actor): Promise<void> {
     const { db, events, moves, uses } = this.#deps
-    await this.#row(name)
+    const { folder } = await this.#row(name)
     await db.transact(async (tx) => {
       await tx.query('DELETE FROM endpoints WHERE name = ?', [name])
+      if (folder !== null) await this.#release(tx, folder)
       await uses.replaceWith(tx, ownerOf(name), [])
       await events.append(tx, {
         kind: 'endpoint.deleted',
@@ -187,6 +190,13 @@ export class EndpointStore {
     return { version: 1, folder, digest }
   }
 
+  /** Opens a run's files again that nothing serves any more. */
+  async #release(tx: Queries, folder: string): Promise<void> {
+    const { seals } = this.#deps
+    const others = await tx.query('SELECT 1 AS used FROM endpoints WHERE folder = ? LIMIT 1', [folder])
+    if (others.length === 0) await seals.release(tx, [artifactsUri(folder)])
+  }
+
   async #write(
     tx: Queries,
     name: string,
@@ -194,12 +204,12 @@ export class EndpointStore {
     actor: Actor,
   ): Promise<void> {
     const { clock, events, moves, artifacts, uses } = this.#deps
+    const [earlier] = await tx.query<{ folder: string | null }>('SELECT folder FROM endpoints WHERE name = ?', [name])
     const [count] = await tx.query<{ others: number }>('SELECT COUNT(*) AS others FROM endpoints WHERE name <> ?', [
       name,
     ])
     if ((count?.others ?? 0) >= endpointsMax)
       throw fail('conflict', { reason: `there are ${endpointsMax} endpoints already` })
-    const [before] = await tx.query<{ name: string }>('SELECT name FROM endpoints WHERE name = ?', [name])
     await tx.query(putEndpoint, [
       name,
       reference.kind,
@@ -209,10 +219,11 @@ export class EndpointStore {
       actor.name,
       clock.wallMs(),
     ])
+    if (typeof earlier?.folder === 'string' && earlier.folder !== folder) await this.#release(tx, earlier.folder)
     if (folder !== undefined) await artifacts.seal(tx, folder)
     if (version === undefined) await uses.replaceWith(tx, ownerOf(name), [])
     else await moves.pointAt(tx, name, version)
-    const kind: EventKind = before === undefined ? 'endpoint.created' : 'endpoint.changed'
+    const kind: EventKind = earlier === undefined ? 'endpoint.created' : 'endpoint.changed'
     const details = { name, reference: referenceText(reference), version: version?.version ?? null }
     await events.append(tx, { kind, subject: subjectText('endpoint', name), actor, details })
   }

@@ -5,6 +5,7 @@ import { SearchError } from '../../../registry/index.ts'
 import { JsonError, parseJsonQuick } from '../../../tensor/index.ts'
 import { endpointHandlers } from './endpoint-handlers.ts'
 import { experimentHandlers } from './experiment-handlers.ts'
+import { garbageHandlers } from './garbage-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
 import { promotionHandlers } from './promotion-handlers.ts'
@@ -21,6 +22,7 @@ const handlers: Handlers<string> = {
   ...endpointHandlers,
   ...lineageHandlers,
   ...auditHandlers,
+  ...garbageHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {
