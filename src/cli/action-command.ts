@@ -39,7 +39,7 @@ const wordsOf = (action: Action, given: readonly string[]): readonly string[] =>
 }
 
 /** Calls the server; what it refuses, or that it isn't there, becomes a Refusal. */
-const asking = async <T>(url: URL, ask: () => Promise<T>): Promise<T> => {
+export const asking = async <T>(url: URL, ask: () => Promise<T>): Promise<T> => {
   try {
     return await ask()
   } catch (error) {

@@ -47,6 +47,12 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/runs.ts')).runs,
   },
   {
+    name: 'import',
+    summary: "bring MLflow's mlruns folder or SQLite database here",
+    group: 'Registry',
+    load: async () => (await import('./commands/import.ts')).importCommand,
+  },
+  {
     name: 'bench',
     summary: 'put load on a model and show how it answers',
     group: 'Tools',

@@ -8,6 +8,8 @@ export type Permission =
   | 'metrics.read'
   | 'registry.read'
   | 'registry.write'
+  /** Writing what has its ids and times already. */
+  | 'registry.import'
 
 /** One HTTP request as a route's handler sees it. */
 export interface Exchange {

@@ -1,6 +1,7 @@
 import type { Migration, SqlDialect } from '../ports/index.ts'
 import { byBytes, clustered, double, int, pairs, serial } from './columns.ts'
 import { historyMigration } from './history/migration.ts'
+import { importMigration } from './import/migration.ts'
 import { lineageMigration } from './lineage/migration.ts'
 import { promotionMigration } from './promotion/migration.ts'
 import { signingMigration } from './signing/migration.ts'
@@ -226,4 +227,5 @@ export const registryMigrations: readonly Migration[] = [
   usesMigration,
   signingMigration,
   lineageMigration,
+  importMigration,
 ]

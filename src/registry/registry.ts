@@ -8,6 +8,7 @@ import { defaultExperimentId } from './experiment.ts'
 import { ExperimentStore } from './experiment-store.ts'
 import { AuditLog } from './history/audit-log.ts'
 import { ModelHistory } from './history/model-history.ts'
+import { ImportStore } from './import/import-store.ts'
 import { KnownFiles } from './known-files.ts'
 import { Lineage } from './lineage/lineage.ts'
 import { LoggedModelStore } from './logged-model-store.ts'
@@ -69,6 +70,8 @@ export interface Registry {
   readonly inUse: VersionUses
   readonly signatures: VersionSignatures
   readonly integrity: VersionIntegrity
+  /** What comes from other stores, with its ids and times. */
+  readonly imports: ImportStore
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -93,6 +96,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const signatures = new VersionSignatures({ db, clock, events, files, trust: deps.signing ?? noSigning })
   const gate = new PromotionGate({ db, events, files, signatures })
   const uses = new VersionUses({ db, clock, isServed: deps.isServed })
+  const sources = new SourceResolver()
   const guarded = { db, clock, events, seals, gate, uses }
   return {
     experiments: new ExperimentStore({ db, clock, events, defaultArtifactLocation: artifactLocation }),
@@ -101,7 +105,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     history: new MetricHistory(db),
     loggedModels: new LoggedModelStore({ db, clock, random, events, newId }),
     models: new ModelStore(guarded),
-    versions: new VersionStore({ ...guarded, sources: new SourceResolver(), signatures }),
+    versions: new VersionStore({ ...guarded, sources, signatures }),
     modelHistory: new ModelHistory(db),
     audit: new AuditLog(db),
     promotion: new PromotionStore({ db, clock, events, gate }),
@@ -109,6 +113,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     inUse: uses,
     signatures,
     integrity: new VersionIntegrity({ db, blobs, events }),
+    imports: new ImportStore({ ...guarded, sources, signatures, defaultArtifactLocation: artifactLocation }),
     artifacts,
     uploads: new UploadStore({ db, clock, artifacts }),
     traces: new TraceStore({ db, clock, assessments, newId }),

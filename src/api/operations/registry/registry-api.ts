@@ -5,6 +5,7 @@ import { SearchError } from '../../../registry/index.ts'
 import { JsonError, parseJsonQuick } from '../../../tensor/index.ts'
 import { experimentHandlers } from './experiment-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
+import { importHandlers } from './import-handlers.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
 import { promotionHandlers } from './promotion-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
@@ -19,6 +20,7 @@ const handlers: Handlers<string> = {
   ...promotionHandlers,
   ...lineageHandlers,
   ...auditHandlers,
+  ...importHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {
