@@ -1,5 +1,6 @@
 import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
+import { describeImports } from '../../src/testing/contracts/describe-imports.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
@@ -17,3 +18,4 @@ const open = async (): Promise<TestRegistry> => {
 
 describeRegistry('Postgres', open)
 describeGuardedModels('Postgres', open)
+describeImports('Postgres', open)

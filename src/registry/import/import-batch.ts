@@ -11,6 +11,12 @@ interface Refused {
   readonly reason: string
 }
 
+/** Databases don't agree on characters of code 0 in texts. */
+const holdsNul = (value: unknown): boolean => {
+  if (typeof value === 'string') return value.includes('\0')
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsNul)
+}
+
 /** Thrown out of the transaction by a record that can't be kept. */
 class ItemRefused extends Error {
   readonly index: number
@@ -37,6 +43,8 @@ export const importBatch = async <Item, Outcome>(
   takeIn: TakeIn<Item, Outcome>,
 ): Promise<(Outcome | Refused)[]> => {
   const refused = new Map<number, Refused>()
+  for (const [index, item] of items.entries())
+    if (holdsNul(item)) refused.set(index, { outcome: 'refused', reason: 'it holds a character of code 0' })
   for (;;) {
     try {
       return await gate.transact(async (tx) => {
