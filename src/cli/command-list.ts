@@ -77,6 +77,12 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/gc.ts')).gc,
   },
   {
+    name: 'import',
+    summary: "bring MLflow's mlruns folder or SQLite database here",
+    group: 'Registry',
+    load: async () => (await import('./commands/import.ts')).importCommand,
+  },
+  {
     name: 'bench',
     summary: 'put load on a model and show how it answers',
     group: 'Tools',

@@ -1,21 +1,17 @@
-import type { Permission, Route } from './route.ts'
+import { importOperations } from './import-operations.ts'
+import type { RegistryOperationSpec } from './operation-spec.ts'
+import {
+  operationsOf,
+  runStatusShape as status,
+  stageShape as stage,
+  tagShape as tag,
+  textShape as text,
+  timeShape as time,
+} from './operation-spec.ts'
 import type { RegistryApi, RegistryOperationName } from './registry-types.ts'
-import type { ObjectShape, Shape } from './shape.ts'
+import type { Shape } from './shape.ts'
 
-/** An operation of the registry as data; what runs it is bound to it on the server, what calls it in the client. */
-export interface RegistryOperationSpec {
-  readonly method: Route['method']
-  /** Below /api/slipway/v1; names in braces are fields of the input. */
-  readonly path: string
-  readonly needs: Permission
-  readonly doc: string
-  readonly input: ObjectShape
-}
-
-const text: Shape = { type: 'string' }
-const time: Shape = { type: 'integer', minimum: 0, description: 'Unix ms' }
 const view: Shape = { type: 'string', enum: ['active', 'deleted', 'all'] }
-const tag: ObjectShape = { type: 'object', properties: { key: text, value: text }, required: ['key', 'value'] }
 const tags: Shape = { type: 'array', items: tag, maxItems: 1000 }
 const reason: Shape = { type: 'string', maxLength: 2000, description: 'why; kept in the history' }
 const metric: Shape = {
@@ -23,8 +19,6 @@ const metric: Shape = {
   properties: { key: text, value: { type: 'number' }, timestamp: time, step: { type: 'integer' } },
   required: ['key', 'value', 'timestamp', 'step'],
 }
-const status: Shape = { type: 'string', enum: ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] }
-const stage: Shape = { type: 'string', enum: ['None', 'Staging', 'Production', 'Archived'] }
 const limit: Shape = { type: 'integer', minimum: 1, maximum: 50_000, description: 'items a page' }
 const page = {
   filter: { type: 'string', description: "in MLflow's search language, with OR, NOT and parentheses" },
@@ -45,28 +39,13 @@ const garbage = {
   pageToken: text,
 } as const
 
-const pathFields = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')
-
-const of =
-  (method: Route['method'], needs: Permission) =>
-  (
-    path: string,
-    doc: string,
-    fields: Readonly<Record<string, Shape>> = {},
-    required: readonly string[] = [],
-  ): RegistryOperationSpec => {
-    const inPath = pathFields(path)
-    const properties = { ...Object.fromEntries(inPath.map((field) => [field, text])), ...fields }
-    return { method, needs, path, doc, input: { type: 'object', properties, required: [...inPath, ...required] } }
-  }
-
-const read = of('GET', 'registry.read')
-const query = of('POST', 'registry.read')
-const create = of('POST', 'registry.write')
-const put = of('PUT', 'registry.write')
-const change = of('PATCH', 'registry.write')
-const remove = of('DELETE', 'registry.write')
-const purge = of('POST', 'registry.purge')
+const read = operationsOf('GET', 'registry.read')
+const query = operationsOf('POST', 'registry.read')
+const create = operationsOf('POST', 'registry.write')
+const put = operationsOf('PUT', 'registry.write')
+const change = operationsOf('PATCH', 'registry.write')
+const remove = operationsOf('DELETE', 'registry.write')
+const purge = operationsOf('POST', 'registry.purge')
 
 const experiment = '/experiments/{experimentId}'
 const run = '/runs/{runId}'
@@ -239,6 +218,7 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     { ...garbage, reason },
   ),
   'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
+  ...importOperations,
 }
 
 export type RegistryInput<Name extends RegistryOperationName> = RegistryApi[Name]['input']

@@ -1,5 +1,7 @@
 /** What the registry's operations take and give. Times are Unix ms. */
 
+import type { ImportApi } from './import-types.ts'
+
 export interface KeyValue {
   readonly key: string
   readonly value: string
@@ -247,7 +249,7 @@ interface Reasoned {
 type Done = Readonly<Record<never, never>>
 
 /** Every operation of the registry: what it takes, and what it gives. */
-export interface RegistryApi {
+export interface RegistryApi extends ImportApi {
   'experiments.search': { input: PageQuery & { readonly view?: ViewName }; output: Page<ExperimentView> }
   'experiments.create': {
     input: { readonly name: string; readonly artifactLocation?: string; readonly tags?: readonly KeyValue[] }

@@ -10,6 +10,8 @@ export type Permission =
   | 'registry.write'
   /** Takes away for good what was deleted. */
   | 'registry.purge'
+  /** Writing what has its ids and times already. */
+  | 'registry.import'
 
 /** One HTTP request as a route's handler sees it. */
 export interface Exchange {

@@ -3,6 +3,7 @@ import { byBytes, clustered, double, int, pairs, serial } from './columns.ts'
 import { gcMigration } from './gc/migration.ts'
 import { historyMigration } from './history/migration.ts'
 import { endpointsMigration } from './endpoints/migration.ts'
+import { importMigration } from './import/migration.ts'
 import { lineageMigration } from './lineage/migration.ts'
 import { promotionMigration } from './promotion/migration.ts'
 import { searchMigration } from './search/migration.ts'
@@ -232,4 +233,5 @@ export const registryMigrations: readonly Migration[] = [
   endpointsMigration,
   searchMigration,
   gcMigration,
+  importMigration,
 ]

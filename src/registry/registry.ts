@@ -14,6 +14,7 @@ import { GarbageCollector } from './gc/garbage-collector.ts'
 import { SweptBlobs } from './gc/swept-blobs.ts'
 import { AuditLog } from './history/audit-log.ts'
 import { ModelHistory } from './history/model-history.ts'
+import { ImportStore } from './import/import-store.ts'
 import { KnownFiles } from './known-files.ts'
 import { Lineage } from './lineage/lineage.ts'
 import { LoggedModelStore } from './logged-model-store.ts'
@@ -80,6 +81,8 @@ export interface Registry {
   readonly signatures: VersionSignatures
   readonly integrity: VersionIntegrity
   readonly garbage: GarbageCollector
+  /** What comes from other stores, with its ids and times. */
+  readonly imports: ImportStore
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -110,6 +113,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const models = new ModelStore(guarded)
   const modelHistory = new ModelHistory(db)
   const traces = new TraceStore({ db, clock, assessments, newId })
+  const sources = new SourceResolver()
   return {
     experiments: new ExperimentStore({ db, clock, events, defaultArtifactLocation: artifactLocation }),
     runs: new RunStore({ db, clock, random, events, newId }),
@@ -117,7 +121,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     history: new MetricHistory(db),
     loggedModels: new LoggedModelStore({ db, clock, random, events, newId }),
     models,
-    versions: new VersionStore({ ...guarded, sources: new SourceResolver(), signatures }),
+    versions: new VersionStore({ ...guarded, sources, signatures }),
     modelHistory,
     endpoints: new EndpointStore({ db, clock, events, moves, models, history: modelHistory, artifacts, seals, uses }),
     audit: new AuditLog(db),
@@ -126,6 +130,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     inUse: uses,
     signatures,
     integrity: new VersionIntegrity({ db, blobs, events }),
+    imports: new ImportStore({ ...guarded, sources, signatures, defaultArtifactLocation: artifactLocation }),
     artifacts,
     uploads: new UploadStore({ db, clock, artifacts }),
     traces,

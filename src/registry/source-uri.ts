@@ -117,6 +117,13 @@ export const parseModelSource = (source: string, { isPrompt }: { readonly isProm
   )
 }
 
+/** Checks a URI of a store elsewhere, which clients reach by themselves. */
+export const requireRemoteLocation = (location: string): string => {
+  const checked = requireArtifactLocation(location)
+  if (schemeOf(checked) !== 'mlflow-artifacts') return checked
+  throw refuse(`Invalid artifact location: '${excerpt(location)}'. It must be the URI of a store elsewhere.`)
+}
+
 /** Checks where an experiment's artifacts are to go. Fails for local paths, and for URIs that could be read in two ways. */
 export const requireArtifactLocation = (location: string): string => {
   requireLength('Artifact location', location, limits.artifactLocation)

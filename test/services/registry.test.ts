@@ -2,6 +2,7 @@ import { describeRunSearch } from '../../src/testing/contracts/describe-run-sear
 import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
 import { describeGarbage } from '../../src/testing/contracts/describe-garbage.ts'
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
+import { describeImports } from '../../src/testing/contracts/describe-imports.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
 import type { TestRegistryOptions } from '../../src/testing/open-test-registry.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
@@ -22,3 +23,4 @@ describeRegistry('Postgres', () => open())
 describeGuardedModels('Postgres', () => open())
 describeGarbage('Postgres', open)
 describeRunSearch('Postgres', () => open())
+describeImports('Postgres', () => open())

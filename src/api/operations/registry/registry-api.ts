@@ -7,6 +7,7 @@ import { endpointHandlers } from './endpoint-handlers.ts'
 import { experimentHandlers } from './experiment-handlers.ts'
 import { garbageHandlers } from './garbage-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
+import { importHandlers } from './import-handlers.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
 import { promotionHandlers } from './promotion-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
@@ -23,6 +24,7 @@ const handlers: Handlers<string> = {
   ...lineageHandlers,
   ...auditHandlers,
   ...garbageHandlers,
+  ...importHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {
