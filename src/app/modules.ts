@@ -12,6 +12,7 @@ import {
   openInferenceRoutes,
   Statistics,
 } from '../dialects/open-inference/index.ts'
+import type { Endpoints } from '../delivery/index.ts'
 import type { Predict } from '../gateway/index.ts'
 import { openPredict } from '../gateway/index.ts'
 import { deferToCheckPhase } from '../lib/index.ts'
@@ -34,6 +35,7 @@ import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
 import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
+import { openEndpoints } from './open-endpoints.ts'
 import { diskUploads, tidyUploads } from './uploads.ts'
 
 /** What modules are given besides one another. */
@@ -63,6 +65,7 @@ export interface Parts {
   openInference: OpenInferenceDeps & GrpcMethodsDeps
   blobs: BlobStore
   registry: RegistryThread
+  endpoints: Endpoints
   /** What every door of HTTP serves. */
   routes: readonly Route[]
   http: Door
@@ -79,7 +82,7 @@ export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...doorModules(environment),
 })
 
-type Keeping = 'blobs' | 'registry'
+type Keeping = 'blobs' | 'registry' | 'endpoints'
 type Doors = 'http' | 'mlflow' | 'grpc'
 
 const artifactsPlace = ({ app }: Config): string =>
@@ -117,6 +120,13 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
         { logger, clock, random },
       )
       return { value: registry, stop: () => registry.close() }
+    },
+  },
+  endpoints: {
+    needs: ['blobs', 'registry', 'serving'],
+    open({ blobs, registry, serving }) {
+      const value = openEndpoints(config, { blobs, registry, serving, clock, random, logger })
+      return { value, stop: () => value.stop() }
     },
   },
 })
@@ -163,8 +173,8 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       }),
     },
     openInference: {
-      needs: ['serving', 'statistics', 'predict'],
-      open({ serving, statistics, predict }) {
+      needs: ['serving', 'statistics', 'predict', 'endpoints'],
+      open({ serving, statistics, predict, endpoints }) {
         const threads = new JsonThreads()
         const value = {
           models: serving.models,
@@ -177,7 +187,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
           serverVersion: packageVersion,
           threadBytesMin: config.http.jsonThreadBytes,
           jsonDepthMax: config.http.jsonDepthMax,
-          ready: () => serving.ready && !draining(),
+          ready: () => serving.ready && endpoints.ready && !draining(),
         }
         return { value, stop: () => threads.close() }
       },

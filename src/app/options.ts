@@ -1,6 +1,7 @@
 import type { Option } from '../lib/index.ts'
 import { httpOptions } from '../api/http/config.ts'
 import { grpcOptions } from '../api/grpc/config.ts'
+import { deliveryOptions } from '../delivery/config.ts'
 import { mlflowOptions } from '../dialects/mlflow/config.ts'
 import { registryOptions } from '../registry/config.ts'
 import { servingOptions } from '../serving/config.ts'
@@ -69,6 +70,7 @@ export const optionTables = {
   mlflow: mlflowOptions,
   registry: registryOptions,
   serving: servingOptions,
+  delivery: deliveryOptions,
   log: logOptions,
   tracing: tracingOptions,
 } as const

@@ -91,3 +91,21 @@ export const actionCommand = (
     },
   }
 }
+
+/** A command that does one thing; its name is the first word of the action's form. */
+export const soleActionCommand = (
+  action: Action,
+  { flags, examples }: { readonly flags: readonly Flag[]; readonly examples: readonly string[] },
+): Command => {
+  const all = [...flags, ...commonFlags]
+  const name = nameOf(action)
+  return {
+    usage: action.form.slice(name.length + 1),
+    flags: all,
+    examples,
+    run(context) {
+      const args = clientArgs(context, all)
+      return runAction(context, { ...args, positionals: [name, ...args.positionals] }, [action])
+    },
+  }
+}

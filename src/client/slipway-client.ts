@@ -54,6 +54,7 @@ export class SlipwayClient {
   readonly registeredModels: Area<'registeredModels'> = this.#area('registeredModels')
   readonly modelVersions: Area<'modelVersions'> = this.#area('modelVersions')
   readonly promotion: Area<'promotion'> = this.#area('promotion')
+  readonly endpoints: Area<'endpoints'> = this.#area('endpoints')
   readonly lineage: Area<'lineage'> = this.#area('lineage')
   readonly audit: Area<'audit'> = this.#area('audit')
   readonly #options: SlipwayClientOptions

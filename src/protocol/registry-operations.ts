@@ -59,6 +59,7 @@ const experiment = '/experiments/{experimentId}'
 const run = '/runs/{runId}'
 const model = '/registered-models/{name}'
 const version = `${model}/versions/{version}`
+const endpoint = '/endpoints/{name}'
 
 /** The registry's operations. Routes, the OpenAPI document and the client are made of this table. */
 export const registryOperations: Readonly<Record<RegistryOperationName, RegistryOperationSpec>> = {
@@ -172,6 +173,25 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     alias: text,
     stage,
   }),
+  'endpoints.list': read('/endpoints', 'Every endpoint with what it follows.'),
+  'endpoints.get': read(endpoint, 'One endpoint.'),
+  'endpoints.put': put(
+    endpoint,
+    'Makes an endpoint that follows a model of the registry, or has one follow another; it is loaded and checked first.',
+    {
+      reference: { type: 'string', description: 'for example models:/fraud@champion' },
+      wait: { type: 'boolean', description: 'false: made at once and loaded afterwards' },
+      reason,
+    },
+    ['reference'],
+  ),
+  'endpoints.delete': remove(endpoint, 'Deletes an endpoint; its model stays registered.', { reason }),
+  'endpoints.rollback': create(
+    `${endpoint}/rollback`,
+    'Moves the alias that an endpoint follows back to the version before, or to the one named.',
+    { version: text, reason },
+  ),
+  'endpoints.history': read(`${endpoint}/history`, 'Moves of the alias that an endpoint follows: when, who and why.'),
   'lineage.graph': read(
     '/lineage',
     'Data sets, runs, models, versions, aliases and endpoints that something came of, or led to.',

@@ -109,6 +109,8 @@ export interface AliasChangeView {
   /** Absent when the alias went. */
   readonly version?: number | undefined
   readonly versionBefore?: number | undefined
+  /** What brought it about where it wasn't done for itself: `rollback`, or the event that took the alias along. */
+  readonly cause?: string | undefined
 }
 
 export interface StageChangeView {
@@ -147,6 +149,19 @@ export interface PromotionPolicyView {
   readonly document: object
   readonly updatedBy: string
   readonly updatedTime: number
+}
+
+/** A name that clients call, and what it follows. */
+export interface EndpointView {
+  readonly name: string
+  /** `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/NAME/latest`, `models:/NAME/STAGE` or `runs:/RUN/PATH`. */
+  readonly reference: string
+  /** The registered model; absent for files of a run. */
+  readonly model?: string
+  /** The version that it stands for. */
+  readonly version?: number
+  readonly createdBy: string
+  readonly createdTime: number
 }
 
 /** Whether a version's files are what was registered. */
@@ -314,6 +329,16 @@ export interface RegistryApi {
     input: OfVersion & { readonly alias?: string; readonly stage?: StageName }
     output: VerdictView
   }
+  'endpoints.list': { input: Done; output: { readonly items: readonly EndpointView[] } }
+  'endpoints.get': { input: OfModel; output: EndpointView }
+  'endpoints.put': {
+    /** Without `wait` (the default is true) it is made at once and loaded afterwards. */
+    input: OfModel & Reasoned & { readonly reference: string; readonly wait?: boolean }
+    output: EndpointView
+  }
+  'endpoints.delete': { input: OfModel & Reasoned; output: Done }
+  'endpoints.rollback': { input: OfModel & Reasoned & { readonly version?: string }; output: EndpointView }
+  'endpoints.history': { input: OfModel; output: { readonly items: readonly AliasChangeView[] } }
   'lineage.graph': {
     input: {
       readonly kind: LineageKindName

@@ -37,6 +37,9 @@ export const eventKinds = [
   'logged_model.finalized',
   'logged_model.deleted',
   'artifact.deleted',
+  'endpoint.created',
+  'endpoint.changed',
+  'endpoint.deleted',
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 
@@ -44,6 +47,8 @@ export type EventKind = (typeof eventKinds)[number]
 export interface Actor {
   readonly name: string
   readonly reason?: string | undefined
+  /** What brings it about, where it isn't done for itself, for example `rollback`. */
+  readonly cause?: string | undefined
 }
 
 /** Who does something when nobody says who asks. */
@@ -97,7 +102,8 @@ export class EventLog {
   }
 
   #row({ kind, subject, actor, details }: NewEvent): SqlValue[] {
-    const told = actor.reason === undefined ? details : { ...details, reason: actor.reason }
+    const { reason, cause } = actor
+    const told = { ...details, ...(reason !== undefined && { reason }), ...(cause !== undefined && { cause }) }
     return [this.#clock.wallMs(), actor.name, kind, subject, JSON.stringify(told)]
   }
 }

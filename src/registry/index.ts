@@ -1,5 +1,7 @@
 export { requireArtifactPath } from './artifact-path.ts'
 export { type Artifact, type ArtifactEntry } from './artifact-store.ts'
+export type { Endpoint, EndpointTarget, ServedFiles } from './endpoints/endpoint.ts'
+export { type MoveGuard, type PlannedMove, type PreparedMoves, unguarded } from './endpoints/move-guard.ts'
 export { type Actor, type EventKind, eventKinds, type RegistryEvent } from './event-log.ts'
 export type { Experiment, Tag, View } from './experiment.ts'
 export type { AuditEntry, AuditPage, AuditQuery } from './history/audit-log.ts'
@@ -23,7 +25,7 @@ export type { ArtifactUpload } from './uploads/upload-store.ts'
 export { openSigningTrust, type PemFile, type SigningMode, type SigningTrust } from './signing/signing-trust.ts'
 export type { DigestReport, FileProblem } from './signing/version-integrity.ts'
 export type { SignatureView } from './signing/version-signatures.ts'
-export type { SignatureFinding } from './signing/verify-signature.ts'
+export type { ModelFile, SignatureFinding } from './signing/verify-signature.ts'
 export { artifactsPath, keptPath } from './source-uri.ts'
 export {
   type Assessment,

@@ -3,6 +3,10 @@ import type { BlobStore, Database } from '../ports/index.ts'
 import type { DatasetSummary } from './dataset-summaries.ts'
 import { datasetSummaries } from './dataset-summaries.ts'
 import { ArtifactStore } from './artifact-store.ts'
+import { EndpointMoves } from './endpoints/endpoint-moves.ts'
+import { EndpointStore } from './endpoints/endpoint-store.ts'
+import type { MoveGuard } from './endpoints/move-guard.ts'
+import { unguarded } from './endpoints/move-guard.ts'
 import { EventLog } from './event-log.ts'
 import { defaultExperimentId } from './experiment.ts'
 import { ExperimentStore } from './experiment-store.ts'
@@ -44,6 +48,8 @@ export interface RegistryDeps {
   readonly signing?: SigningTrust | undefined
   /** Says why a version can't be deleted, beside the uses that are kept in `inUse`. */
   readonly isServed?: IsServed | undefined
+  /** Those who serve endpoints; without, nothing is served here. */
+  readonly guard?: MoveGuard | undefined
 }
 
 /** Experiments, runs and models: everything that is tracked and registered. */
@@ -67,6 +73,8 @@ export interface Registry {
   readonly lineage: Lineage
   /** Who uses which version; those can't be deleted. */
   readonly inUse: VersionUses
+  /** Names under which models are called. */
+  readonly endpoints: EndpointStore
   readonly signatures: VersionSignatures
   readonly integrity: VersionIntegrity
   /** The datasets that runs of up to 20 experiments read. */
@@ -93,16 +101,20 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const signatures = new VersionSignatures({ db, clock, events, files, trust: deps.signing ?? noSigning })
   const gate = new PromotionGate({ db, events, files, signatures })
   const uses = new VersionUses({ db, clock, isServed: deps.isServed })
-  const guarded = { db, clock, events, seals, gate, uses }
+  const moves = new EndpointMoves({ db, clock, events, seals, uses, guard: deps.guard ?? unguarded })
+  const guarded = { db, clock, events, seals, gate, uses, endpoints: moves }
+  const models = new ModelStore(guarded)
+  const modelHistory = new ModelHistory(db)
   return {
     experiments: new ExperimentStore({ db, clock, events, defaultArtifactLocation: artifactLocation }),
     runs: new RunStore({ db, clock, random, events, newId }),
     log: new RunLog({ db, events }),
     history: new MetricHistory(db),
     loggedModels: new LoggedModelStore({ db, clock, random, events, newId }),
-    models: new ModelStore(guarded),
+    models,
     versions: new VersionStore({ ...guarded, sources: new SourceResolver(), signatures }),
-    modelHistory: new ModelHistory(db),
+    modelHistory,
+    endpoints: new EndpointStore({ db, clock, events, moves, models, history: modelHistory, artifacts, uses }),
     audit: new AuditLog(db),
     promotion: new PromotionStore({ db, clock, events, gate }),
     lineage: new Lineage(db),

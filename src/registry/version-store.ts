@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { EndpointMoves } from './endpoints/endpoint-moves.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { tellAliasesLost } from './history/tell-aliases-lost.ts'
@@ -31,6 +32,7 @@ export interface VersionStoreDeps {
   readonly gate: PromotionGate
   readonly signatures: VersionSignatures
   readonly uses: VersionUses
+  readonly endpoints: EndpointMoves
 }
 
 export interface NewVersion {
@@ -110,6 +112,7 @@ export class VersionStore {
         },
       })
       await signatures.atRegistration(tx, row, actor)
+      await this.#deps.endpoints.follow(tx, row.model_key)
       return read(tx, row)
     })
   }
@@ -150,7 +153,7 @@ export class VersionStore {
 
   /**
    * Moves a version to a stage; with `archiveExisting` the ones that are there go to Archived in the same step. Fails
-   * with `promotion_refused` when the policy doesn't let it.
+   * with `promotion_refused` when the policy doesn't let it, or an endpoint follows and can't serve the version.
    */
   async transition(
     name: string,
@@ -164,9 +167,13 @@ export class VersionStore {
       throw fail('invalid_parameter', {
         reason: `Model version transition cannot archive existing model versions because '${target}' is not an Active stage. Valid stages are Staging, Production`,
       })
-    return this.#change(name, version, async (tx, row) => {
-      if (row.current_stage !== target)
-        await this.#deps.gate.requireMove(tx, row, { kind: 'stage', stage: target }, actor)
+    const moveTo = { kind: 'stage', stage: target } as const
+    const { gate, endpoints } = this.#deps
+    const requireMove = async (tx: Queries, row: VersionRow): Promise<void> => {
+      if (row.current_stage !== target) await gate.requireMove(tx, row, moveTo, actor)
+    }
+    const commit = async (tx: Queries, row: VersionRow): Promise<VersionRow> => {
+      await requireMove(tx, row)
       if (archiveExisting) await this.#archiveOthers(tx, row, target, actor)
       await tx.query('UPDATE model_versions SET current_stage = ? WHERE model_key = ? AND version = ?', [
         target,
@@ -181,7 +188,12 @@ export class VersionStore {
           archiveExisting,
         },
       })
+      await endpoints.follow(tx, row.model_key)
       return { ...row, current_stage: target }
+    }
+    return endpoints.around({ model: name, version, target: moveTo, archiveExisting }, actor, {
+      check: () => gate.transact(async (tx) => requireMove(tx, await requireVersionRow(tx, name, version))),
+      commit: () => this.#change(name, version, commit),
     })
   }
 

@@ -204,6 +204,13 @@ export class ServedVersion {
         }
       })
     }
+    await this.end(reason)
+  }
+
+  /** Ends the hosts at once, and with them what is inside. */
+  async end(reason: string): Promise<void> {
+    this.unavailable ??= reason
+    this.#idle?.()
     this.#scheduler?.failWaiting(fail('model_not_ready', { model: this.model, reason }))
     await this.#closeInstances()
   }

@@ -1,5 +1,6 @@
 export { decodeStrings, encodeBytes, encodeStrings } from './bytes-elements.ts'
 export { type DataType, datatypeBytes, datatypes, isDataType } from './datatype.ts'
+export { fromBfloatBits, fromHalfBits } from './float16.ts'
 export { JsonError, type JsonLimits, type JsonValue, parseJson, parseJsonQuick } from './json-reader.ts'
 export { decodeJsonTensor, type JsonTensor, LostDigits } from './json-tensor.ts'
 export { encodeJsonData } from './json-writer.ts'

@@ -1,3 +1,4 @@
+import { describeRunSearch } from '../../src/testing/contracts/describe-run-search.ts'
 import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
@@ -17,3 +18,4 @@ const open = async (): Promise<TestRegistry> => {
 
 describeRegistry('Postgres', open)
 describeGuardedModels('Postgres', open)
+describeRunSearch('Postgres', open)

@@ -7,29 +7,45 @@ import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
 import { openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
+import type { MoveGuard } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
+import { endpointMethods } from './endpoint-methods.ts'
+import { GuardLink } from './guard-link.ts'
 import { openArtifacts } from './open-artifacts.ts'
 import { isRemote, openDatabase } from './open-database.ts'
 import { registryRoutes } from './registry-routes.ts'
-import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from './thread-messages.ts'
+import type {
+  GuardAnswer,
+  GuardQuestion,
+  RegistryThreadData,
+  SentExchange,
+  ThreadAnswer,
+  ThreadCall,
+} from './thread-messages.ts'
+
+type Method = (...args: readonly unknown[]) => Promise<unknown>
 
 interface Opened {
   readonly db: Database
   readonly routes: readonly Route[]
-  readonly methods: ReturnType<typeof artifactMethods>
+  readonly methods: ReadonlyMap<string, Method>
 }
 
 const newId = (): string => randomUUID().replaceAll('-', '')
 const deps = { clock: systemClock, random: systemRandom }
 
-const open = async ({ database, artifacts, signing }: RegistryThreadData): Promise<Opened> => {
+const open = async ({ database, artifacts, signing }: RegistryThreadData, guard: MoveGuard): Promise<Opened> => {
   const trust = openSigningTrust(signing)
   const db = await openDatabase(database, deps)
   try {
     await migrate(db, registryMigrations, systemClock)
     const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
-    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust })
-    return { db, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
+    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, guard })
+    const methods = new Map([
+      ...artifactMethods(artifactIndex(registry)),
+      ...(Object.entries(endpointMethods(registry)) as [string, Method][]),
+    ])
+    return { db, routes: registryRoutes(registry), methods }
   } catch (error) {
     await db.close()
     throw error
@@ -41,16 +57,18 @@ const retry = { firstMs: 250, maxMs: 5000 }
 /** Opens the registry; while a database elsewhere is away, tries on and says so to whoever asks. */
 class Opening {
   readonly #data: RegistryThreadData
+  readonly #guard: MoveGuard
   #opened: Opened | undefined
   #closed = false
 
-  constructor(data: RegistryThreadData) {
+  constructor(data: RegistryThreadData, guard: MoveGuard) {
     this.#data = data
+    this.#guard = guard
   }
 
   async start(): Promise<void> {
     if (isRemote(this.#data.database)) void this.#keepTrying(0)
-    else this.#opened = await open(this.#data)
+    else this.#opened = await open(this.#data, this.#guard)
   }
 
   /** Fails with `database_unavailable` as long as it isn't open. */
@@ -66,7 +84,7 @@ class Opening {
 
   async #keepTrying(attempt: number): Promise<void> {
     try {
-      this.#opened = await open(this.#data)
+      this.#opened = await open(this.#data, this.#guard)
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       if (!this.#closed)
@@ -79,7 +97,8 @@ class Opening {
 const serve = async (): Promise<void> => {
   const port = parentPort
   assert(port !== null, 'this runs on a thread')
-  const opening = new Opening(workerData as RegistryThreadData)
+  const guard = new GuardLink((question) => port.postMessage(question satisfies GuardQuestion))
+  const opening = new Opening(workerData as RegistryThreadData, guard)
   await opening.start()
 
   const answer = async (call: ThreadCall): Promise<ThreadAnswer> => {
@@ -89,7 +108,7 @@ const serve = async (): Promise<void> => {
       return { id, kind: 'value', value: undefined }
     }
     const { routes, methods } = opening.opened
-    if (call.kind === 'artifacts') {
+    if (call.kind === 'method') {
       const method = methods.get(call.method)
       assert(method !== undefined, `the thread has no method ${call.method}`)
       return { id, kind: 'value', value: await method(...call.args) }
@@ -98,7 +117,11 @@ const serve = async (): Promise<void> => {
     assert(route !== undefined, `the thread has no route ${call.route}`)
     return { id, kind: 'reply', reply: await route.handle(receivedExchange(call.exchange)) }
   }
-  port.on('message', (call: ThreadCall) => {
+  port.on('message', (call: ThreadCall | GuardAnswer) => {
+    if (call.kind === 'guard') {
+      guard.receive(call)
+      return
+    }
     answer(call).then(
       (done) => port.postMessage(done),
       (error: unknown) => port.postMessage(failure(call.id, error)),

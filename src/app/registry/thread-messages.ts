@@ -1,6 +1,6 @@
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
-import type { PemFile, SigningMode } from '../../registry/index.ts'
+import type { PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
 
 /** What the thread is started with. */
 export interface RegistryThreadData {
@@ -31,8 +31,22 @@ export interface SentExchange {
 
 export type ThreadCall =
   | { readonly id: number; readonly kind: 'route'; readonly route: number; readonly exchange: SentExchange }
-  | { readonly id: number; readonly kind: 'artifacts'; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly id: number; readonly kind: 'method'; readonly method: string; readonly args: readonly unknown[] }
   | { readonly id: number; readonly kind: 'close' }
+
+/** What the thread asks of those who serve endpoints. */
+export type GuardQuestion =
+  | { readonly ask: number; readonly kind: 'prepare'; readonly moves: readonly PlannedMove[] }
+  /** Of what was prepared by the ask of this number. */
+  | { readonly ask: number; readonly kind: 'settle'; readonly prepared: number; readonly isCommitted: boolean }
+  | { readonly ask: number; readonly kind: 'changed' }
+
+/** The answer to a question of the thread's. */
+export interface GuardAnswer {
+  readonly kind: 'guard'
+  readonly ask: number
+  readonly refused?: { readonly code: ErrorCode; readonly details: Readonly<Record<string, string | number>> }
+}
 
 export type ThreadAnswer =
   | { readonly id: number; readonly kind: 'reply'; readonly reply: Reply }

@@ -3,6 +3,7 @@ import type { Exchange, ObjectShape, Operation, RegistryOperationName } from '..
 import type { Registry } from '../../../registry/index.ts'
 import { SearchError } from '../../../registry/index.ts'
 import { JsonError, parseJsonQuick } from '../../../tensor/index.ts'
+import { endpointHandlers } from './endpoint-handlers.ts'
 import { experimentHandlers } from './experiment-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
@@ -17,6 +18,7 @@ const handlers: Handlers<string> = {
   ...registeredModelHandlers,
   ...versionHandlers,
   ...promotionHandlers,
+  ...endpointHandlers,
   ...lineageHandlers,
   ...auditHandlers,
 }
