@@ -1,7 +1,7 @@
 import { fail } from '../protocol/index.ts'
-import { nullsName } from '../serving/index.ts'
 import type { InferTask, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
 
 export interface AdmitLimits {
@@ -34,7 +34,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     })
   }
   return {
-    inputs: withNulls(call),
+    inputs: call.nulls === undefined ? call.inputs : [...call.inputs, ...nullMarks(call, served)],
     wanted: call.outputs,
     priority: call.priority,
     queueTimeoutMs: call.queueTimeoutMs,
@@ -43,13 +43,21 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
   }
 }
 
-/** The inputs with those that tell which of their values are missing; the dialect has made both alike. */
-const withNulls = ({ inputs, nulls = [] }: InferCall): InferCall['inputs'] =>
-  nulls.length === 0 ? inputs : [...inputs, ...nulls.map((tensor) => ({ ...tensor, name: nullsName(tensor.name) }))]
-
 /** When the caller stops waiting, on the monotonic clock. */
 export const deadlineOf = (call: InferCall, limits: AdmitLimits): number =>
   call.receivedAtMs + Math.min(call.timeoutMs ?? limits.deadlineDefaultMs, limits.deadlineMaxMs)
+
+/** Marks of nulls as inputs of their own, for engines that know them; no client can name one so. */
+const nullMarks = (call: InferCall, served: ServedVersion): Tensor[] => {
+  const marks: Tensor[] = []
+  for (const [name, data] of call.nulls ?? []) {
+    const input = call.inputs.find((candidate) => candidate.name === name)
+    if (served.facts.signature.open !== true || input === undefined)
+      throw fail('invalid_tensor', { tensor: name, reason: `model '${call.model}' takes no nulls` })
+    marks.push({ name: `${name}\0null`, datatype: 'BOOL', shape: input.shape, data })
+  }
+  return marks
+}
 
 const checkRows = (call: InferCall, rowsMax: number): void => {
   const [first] = call.inputs

@@ -10,7 +10,6 @@ import { engineOptions } from './engine-options.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import { autoComplete } from './model-config/auto-complete.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
-import { takesNulls } from './missing-values.ts'
 import { findModelFile } from './model-file.ts'
 import { ModelInstance } from './model-instance.ts'
 import type { PythonEnvironments } from './python-environments.ts'
@@ -70,8 +69,6 @@ export interface VersionFacts {
   readonly engine: string
   readonly config: ModelConfig
   readonly refuseAboveMaxBatch: boolean
-  /** Whether missing values of a type that has none come beside the input, as BOOL under `nullsName`. */
-  readonly takesNulls: boolean
   /** Shapes with the batch dimension, as requests send them. */
   readonly signature: Signature
   readonly metadata: Readonly<Record<string, string>>
@@ -179,7 +176,6 @@ export class ServedVersion {
         engine: file.engine,
         config,
         refuseAboveMaxBatch,
-        takesNulls: takesNulls(file.engine),
         signature,
         metadata: report.metadata,
         runtime: report.runtime,
