@@ -36,7 +36,7 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
   let stopped = false
 
   const look = async (version: ServedVersion, instance: ModelInstance): Promise<void> => {
-    const bytes = instance.pid === undefined ? undefined : await residentBytes(instance.pid)
+    const bytes = await sumOfResidents(instance.pids)
     if (bytes === undefined) return
     measured.set(instance, bytes)
     if (bytes > options.bytesMax) {
@@ -87,6 +87,12 @@ const residentsOf = (versions: readonly ServedVersion[], bytesOf: (instance: Mod
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024)
+
+const sumOfResidents = async (pids: readonly number[]): Promise<number | undefined> => {
+  const each = await Promise.all(pids.map(residentBytes))
+  const known = each.filter((bytes) => bytes !== undefined)
+  return known.length === 0 ? undefined : known.reduce((sum, bytes) => sum + bytes, 0)
+}
 
 /** Second field of /proc/PID/statm (proc(5)): resident pages. */
 const residentBytes = async (pid: number): Promise<number | undefined> => {
