@@ -23,6 +23,12 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/deploy.ts')).deploy,
   },
   {
+    name: 'convert',
+    summary: 'turn a trained Python model into ONNX, proved equal',
+    group: 'Models',
+    load: async () => (await import('./commands/convert.ts')).convert,
+  },
+  {
     name: 'models',
     summary: 'served models and registered ones: list, load, register, alias',
     group: 'Models',
