@@ -24,7 +24,7 @@ import { openTracing } from '../monitoring/index.ts'
 import type { Tracing } from '../monitoring/index.ts'
 import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
-import { artifactRoutes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
+import { artifactRoutes, errorShapes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
 import type { BlobStore } from '../ports/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
@@ -260,7 +260,7 @@ const routesModule = ({ config }: Environment): Pick<ModuleTable<Parts>, 'routes
 })
 
 const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Doors> => {
-  const doors = { clock, logger, newRequestId: randomUUID }
+  const doors = { clock, logger, newRequestId: randomUUID, errorShapes }
   const options = { ...config.http, bytesMax: config.http.bodyBytesMax }
   const closing = { idleMs: config.app.shutdownIdleMs, limitMs: config.app.shutdownTimeoutMs }
   return {

@@ -172,7 +172,7 @@ interface Published {
 
 const publish = async (context: CommandContext, args: ClientArgs, published: Published): Promise<void> => {
   const { name, kept, converted, given, say } = published
-  if (args.has('deploy')) {
+  if (args.isSet('deploy')) {
     const model = await uploadModel(context, args, { name, path: kept.path, file: 'model.onnx' })
     say(uploadedText(name, model).trimEnd())
   }
