@@ -24,6 +24,7 @@ import { artifactRoutes, multipartRoutes, serverRoutes } from '../dialects/mlflo
 import type { BlobStore } from '../ports/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
+import { parseAllowed } from '../registry/index.ts'
 import type { PemFile } from '../registry/index.ts'
 import { apiRoutes } from './api-routes.ts'
 import type { Config } from './config/load-config.ts'
@@ -34,6 +35,8 @@ import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
 import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
+import type { RegistryThreadData } from './registry/thread-messages.ts'
+import { openWebhookKey } from './registry/webhook-key.ts'
 import { diskUploads, tidyUploads } from './uploads.ts'
 
 /** What modules are given besides one another. */
@@ -113,6 +116,7 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
             keys: await pemFiles(config.registry.signingKeys),
             roots: await pemFiles(config.registry.signingRoots),
           },
+          webhooks: webhooksOf(config),
         },
         { logger, clock, random },
       )
@@ -187,6 +191,17 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
 
 const pemFiles = (paths: readonly string[]): Promise<PemFile[]> =>
   Promise.all(paths.map(async (name) => ({ name, pem: await readFile(name, 'utf8') })))
+
+/** Throws what is wrong with the options here, where it stops the start. */
+const webhooksOf = ({ app, registry }: Config): RegistryThreadData['webhooks'] => {
+  const given = registry['webhooks.keyFile']
+  const file = given === '' ? join(app.dataDir, 'webhooks.key') : given
+  const key = { key: registry['webhooks.key'], file, isMade: given === '' }
+  const allow = registry['webhooks.allow']
+  parseAllowed(allow)
+  openWebhookKey(key, newId)
+  return { allow, key }
+}
 
 const mlflowPort = (text: string): number | undefined => {
   if (text === 'off') return undefined

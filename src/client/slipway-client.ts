@@ -56,6 +56,7 @@ export class SlipwayClient {
   readonly promotion: Area<'promotion'> = this.#area('promotion')
   readonly lineage: Area<'lineage'> = this.#area('lineage')
   readonly audit: Area<'audit'> = this.#area('audit')
+  readonly webhooks: Area<'webhooks'> = this.#area('webhooks')
   readonly #options: SlipwayClientOptions
 
   constructor(options: SlipwayClientOptions) {

@@ -7,6 +7,7 @@ import { signingMigration } from './signing/migration.ts'
 import { tracesMigration } from './traces/migration.ts'
 import { uploadsMigration } from './uploads/migration.ts'
 import { usesMigration } from './uses/migration.ts'
+import { webhooksMigration } from './webhooks/migration.ts'
 
 const tracking = (dialect: SqlDialect): string[] => {
   const integer = int(dialect)
@@ -226,4 +227,5 @@ export const registryMigrations: readonly Migration[] = [
   usesMigration,
   signingMigration,
   lineageMigration,
+  webhooksMigration,
 ]

@@ -25,7 +25,7 @@ const newId = (): string => randomUUID().replaceAll('-', '')
 /** Opens it over an in-memory SQLite, or over the database given, which it closes in the end. */
 export const openTestRegistry = async (
   given?: Database,
-  options: Pick<RegistryDeps, 'signing' | 'isServed'> = {},
+  options: Pick<RegistryDeps, 'signing' | 'isServed' | 'webhooks'> = {},
 ): Promise<TestRegistry> => {
   const clock = new VirtualClock()
   const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))

@@ -1,11 +1,13 @@
+import type { RegistryDeps } from '../../src/registry/index.ts'
 import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
+import { describeWebhooks } from '../../src/testing/contracts/describe-webhooks.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
-const open = async (): Promise<TestRegistry> => {
+const open = async (options?: Pick<RegistryDeps, 'webhooks'>): Promise<TestRegistry> => {
   const postgres = await openTestPostgres()
-  const test = await openTestRegistry(postgres.open())
+  const test = await openTestRegistry(postgres.open(), options)
   return {
     ...test,
     async [Symbol.asyncDispose]() {
@@ -15,5 +17,6 @@ const open = async (): Promise<TestRegistry> => {
   }
 }
 
-describeRegistry('Postgres', open)
-describeGuardedModels('Postgres', open)
+describeRegistry('Postgres', () => open())
+describeGuardedModels('Postgres', () => open())
+describeWebhooks('Postgres', open)

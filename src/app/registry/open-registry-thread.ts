@@ -7,7 +7,7 @@ import type { Exchange, Reply, Route } from '../../protocol/index.ts'
 import type { Registry } from '../../registry/index.ts'
 import { artifactProxy } from './artifact-methods.ts'
 import { registryRoutes } from './registry-routes.ts'
-import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from './thread-messages.ts'
+import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall, ThreadLogLine } from './thread-messages.ts'
 import { sentHeaders } from './thread-messages.ts'
 
 /** The registry as the rest of the process sees it. */
@@ -54,7 +54,11 @@ class ThreadLink {
     })
     let failure: Error | undefined
     worker.on('error', (error: Error) => (failure = error))
-    worker.on('message', (answer: ThreadAnswer) => {
+    worker.on('message', (answer: ThreadAnswer | ThreadLogLine) => {
+      if (answer.kind === 'log') {
+        this.#deps.logger[answer.level](answer.event, answer.fields)
+        return
+      }
       this.#asked.get(answer.id)?.resolve(answer)
       this.#asked.delete(answer.id)
     })

@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { openOutbound } from '../../adapters/outbound/index.ts'
 import { artifactIndex } from '../../dialects/mlflow/index.ts'
 import { assert, backoffMs, systemClock, systemRandom } from '../../lib/index.ts'
+import type { LogFields, Logger } from '../../lib/index.ts'
 import { migrate } from '../../ports/index.ts'
 import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
 import { openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
+import type { Registry, WebhookWays } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
 import { openArtifacts } from './open-artifacts.ts'
 import { isRemote, openDatabase } from './open-database.ts'
 import { registryRoutes } from './registry-routes.ts'
-import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from './thread-messages.ts'
+import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall, ThreadLogLine } from './thread-messages.ts'
+import { openWebhookKey } from './webhook-key.ts'
 
 interface Opened {
+  readonly registry: Registry
   readonly db: Database
   readonly routes: readonly Route[]
   readonly methods: ReturnType<typeof artifactMethods>
@@ -22,14 +27,35 @@ interface Opened {
 const newId = (): string => randomUUID().replaceAll('-', '')
 const deps = { clock: systemClock, random: systemRandom }
 
-const open = async ({ database, artifacts, signing }: RegistryThreadData): Promise<Opened> => {
+const logLine =
+  (level: keyof Logger) =>
+  (event: string, fields: LogFields = {}): void => {
+    parentPort?.postMessage({ kind: 'log', level, event, fields } satisfies ThreadLogLine)
+  }
+const logger: Logger = {
+  debug: logLine('debug'),
+  info: logLine('info'),
+  warn: logLine('warn'),
+  error: logLine('error'),
+}
+
+const webhookWays = ({ allow, key }: RegistryThreadData['webhooks']): WebhookWays => ({
+  allow,
+  outbound: openOutbound(deps),
+  key: openWebhookKey(key, newId),
+  logger,
+})
+
+const open = async ({ database, artifacts, signing, webhooks }: RegistryThreadData): Promise<Opened> => {
   const trust = openSigningTrust(signing)
+  const ways = webhookWays(webhooks)
   const db = await openDatabase(database, deps)
   try {
     await migrate(db, registryMigrations, systemClock)
     const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
-    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust })
-    return { db, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
+    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, webhooks: ways })
+    registry.deliveryLoop.start()
+    return { registry, db, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
   } catch (error) {
     await db.close()
     throw error
@@ -61,6 +87,7 @@ class Opening {
 
   async close(): Promise<void> {
     this.#closed = true
+    await this.#opened?.registry.deliveryLoop.stop()
     await this.#opened?.db.close()
   }
 

@@ -1,6 +1,8 @@
+import type { LogFields, Logger } from '../../lib/index.ts'
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
 import type { PemFile, SigningMode } from '../../registry/index.ts'
+import type { WebhookKeySource } from './webhook-key.ts'
 
 /** What the thread is started with. */
 export interface RegistryThreadData {
@@ -13,6 +15,11 @@ export interface RegistryThreadData {
     readonly mode: SigningMode
     readonly keys: readonly PemFile[]
     readonly roots: readonly PemFile[]
+  }
+  readonly webhooks: {
+    /** Receivers that needn't be public. */
+    readonly allow: readonly string[]
+    readonly key: WebhookKeySource
   }
 }
 
@@ -33,6 +40,14 @@ export type ThreadCall =
   | { readonly id: number; readonly kind: 'route'; readonly route: number; readonly exchange: SentExchange }
   | { readonly id: number; readonly kind: 'artifacts'; readonly method: string; readonly args: readonly unknown[] }
   | { readonly id: number; readonly kind: 'close' }
+
+/** A line of the log, which the thread asks its owner to write. */
+export interface ThreadLogLine {
+  readonly kind: 'log'
+  readonly level: keyof Logger
+  readonly event: string
+  readonly fields: LogFields
+}
 
 export type ThreadAnswer =
   | { readonly id: number; readonly kind: 'reply'; readonly reply: Reply }

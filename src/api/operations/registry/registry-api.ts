@@ -10,6 +10,7 @@ import { promotionHandlers } from './promotion-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
 import { runHandlers } from './run-handlers.ts'
 import { versionHandlers } from './version-handlers.ts'
+import { webhookHandlers } from './webhook-handlers.ts'
 
 const handlers: Handlers<string> = {
   ...experimentHandlers,
@@ -19,6 +20,7 @@ const handlers: Handlers<string> = {
   ...promotionHandlers,
   ...lineageHandlers,
   ...auditHandlers,
+  ...webhookHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {
