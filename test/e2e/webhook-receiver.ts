@@ -13,6 +13,8 @@ export interface WebhookReceiver extends AsyncDisposable {
   readonly url: string
   readonly received: Received[]
   answer: (response: ServerResponse, received: Received) => void
+  /** Ends every connection. */
+  cut(): void
 }
 
 export const openReceiver = async (): Promise<WebhookReceiver> => {
@@ -33,8 +35,11 @@ export const openReceiver = async (): Promise<WebhookReceiver> => {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
     received,
     answer: (response) => response.end('thanks'),
-    async [Symbol.asyncDispose]() {
+    cut() {
       for (const socket of sockets) socket.destroy()
+    },
+    async [Symbol.asyncDispose]() {
+      receiver.cut()
       await new Promise((resolve) => server.close(resolve))
     },
   }

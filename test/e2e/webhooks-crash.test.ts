@@ -1,41 +1,15 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { SlipwayClient } from '../../src/client/index.ts'
 import { eventually } from '../../src/testing/index.ts'
+import { startServer } from './start-server.ts'
 import { openReceiver } from './webhook-receiver.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-webhooks-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const start = async (): Promise<{ client: SlipwayClient; kill: () => Promise<void> }> => {
-  const ready = join(folder, 'ready.json')
-  rmSync(ready, { force: true })
-  const flags = {
-    '--port': '0',
-    '--grpc-port': '0',
-    '--mlflow-port': 'off',
-    '--data-dir': join(folder, 'data'),
-    '--ready-file': ready,
-    '--registry.webhooks.allow': '127.0.0.1',
-  }
-  const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...Object.entries(flags).flat()], {
-    stdio: 'ignore',
-  })
-  const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
-  const { http } = await eventually('the server is ready', () =>
-    existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined,
-  )
-  return {
-    client: new SlipwayClient({ url: http }),
-    async kill() {
-      server.kill('SIGKILL')
-      await exited
-    },
-  }
-}
+const start = () => startServer(folder, { '--registry.webhooks.allow': '127.0.0.1' })
 
 describe('a server that is killed while it writes and sends', () => {
   it('tells its webhooks of everything that it acknowledged, under the ids that it used before', async () => {

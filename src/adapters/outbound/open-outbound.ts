@@ -83,7 +83,7 @@ class Outbound implements OutboundHttp {
     }
     const options: RequestOptions = {
       method: 'POST',
-      headers: { ...headers, 'content-length': body.length },
+      headers: { ...headers, 'Content-Length': body.length },
       lookup,
       // Why: a connection of an earlier request was checked for that one.
       agent: false,

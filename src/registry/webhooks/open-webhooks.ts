@@ -1,3 +1,4 @@
+import { silentLogger } from '../../lib/index.ts'
 import type { Clock, Logger, Random } from '../../lib/index.ts'
 import type { Database, OutboundHttp } from '../../ports/index.ts'
 import type { EventLog } from '../event-log.ts'
@@ -30,7 +31,7 @@ export const noWebhooks: WebhookWays = {
   },
   allow: [],
   key: { require: () => Promise.reject(new Error(closed)) },
-  logger: { debug() {}, info() {}, warn() {}, error() {} },
+  logger: silentLogger,
 }
 
 export interface WebhookDeps {

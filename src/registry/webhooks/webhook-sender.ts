@@ -43,8 +43,8 @@ export class WebhookSender {
   async send(request: WebhookRequest): Promise<Attempt> {
     const { clock, outbound, allowed } = this.#deps
     const headers: Record<string, string> = {
-      'content-type': 'application/json',
-      'user-agent': 'slipway-webhooks',
+      'Content-Type': 'application/json',
+      'User-Agent': 'slipway-webhooks',
       'X-MLflow-Delivery-Id': request.deliveryId,
       'X-MLflow-Timestamp': String(Math.floor(clock.wallMs() / 1000)),
     }
@@ -66,7 +66,7 @@ export class WebhookSender {
       mayConnect: mayConnect(destination, allowed),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     })
-    if ('status' in outcome) return judgeReply(outcome)
+    if ('status' in outcome) return judgeReply(outcome, clock.wallMs())
     if (outcome.kind === 'aborted') return { error: outcome.reason, mayRetry: true, isAborted: true }
     return { error: outcome.reason, mayRetry: outcome.kind !== 'refused' }
   }
@@ -79,17 +79,20 @@ export class WebhookSender {
 
 const mayRetry = (status: number): boolean => status === 408 || status === 429 || status >= 500
 
-const judgeReply = ({ status, headers, body }: OutboundReply): Attempt => {
+const judgeReply = ({ status, headers, body }: OutboundReply, nowMs: number): Attempt => {
   const reply = { responseStatus: status, responseBody: textOf(body) }
   if (status < 300) return { ...reply, mayRetry: false }
   const error =
     status < 400 ? `the receiver redirects (${status}), which is not followed` : `the receiver answered ${status}`
-  return { ...reply, error, mayRetry: mayRetry(status), retryAfterMs: retryAfterMs(headers['retry-after']) }
+  return { ...reply, error, mayRetry: mayRetry(status), retryAfterMs: retryAfterMs(headers['retry-after'], nowMs) }
 }
 
-/** In seconds; dates are left out, since clocks differ. */
-const retryAfterMs = (value: string | undefined): number | undefined =>
-  value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined
+/** In seconds, or a date. */
+const retryAfterMs = (value: string | undefined, nowMs: number): number | undefined => {
+  if (value === undefined) return undefined
+  const waitMs = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs
+  return Number.isFinite(waitMs) ? waitMs : undefined
+}
 
 /** Databases take no NUL in texts. */
 const textOf = (body: Uint8Array): string => new TextDecoder().decode(body).replaceAll('\0', '\ufffd')

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { silentLogger } from '../../lib/logger.ts'
+import { silentLogger } from '../../lib/index.ts'
 import type { Registry, RegistryDeps, Webhook, WebhookWays } from '../../registry/index.ts'
 import { openRegistry, webhookEvents } from '../../registry/index.ts'
 import { eventually } from '../eventually.ts'
@@ -68,6 +68,8 @@ const describeEvents = (open: Open): void => {
     await registry.versions.deleteTag('fraud', '1', 'team', actor)
     await registry.models.setAlias('fraud', 'champion', '1', actor)
     await registry.models.deleteAlias('fraud', 'champion', actor)
+    await registry.models.setAlias('fraud', 'other', '1', actor)
+    await registry.versions.delete('fraud', '1', actor)
     // Nobody asked to hear of these.
     await registry.models.setTag('fraud', { key: 'team', value: 'risk' }, actor)
     await registry.models.describe('fraud', 'other', actor)
@@ -93,6 +95,9 @@ const describeEvents = (open: Open): void => {
       ['model_version_tag', 'deleted', { name: 'fraud', version: '1', key: 'team' }],
       ['model_version_alias', 'created', { name: 'fraud', alias: 'champion', version: '1' }],
       ['model_version_alias', 'deleted', { name: 'fraud', alias: 'champion' }],
+      ['model_version_alias', 'created', { name: 'fraud', alias: 'other', version: '1' }],
+      // It went with its version.
+      ['model_version_alias', 'deleted', { name: 'fraud', alias: 'other' }],
     ])
     expect(outbound.sent[0]?.json['timestamp']).toBe(new Date(1_700_000_000_000).toISOString().replace('Z', '+00:00'))
   })
@@ -185,7 +190,13 @@ const describeSending = (open: Open): void => {
   })
 
   it('waits as long as the receiver asks, and gives up at once on what can not be mended', async () => {
-    const outcomes = [reply(429, { 'retry-after': '120' }), reply(200), reply(404, {}, 'who?\0'), reply(302)]
+    const outcomes = [
+      reply(429, { 'retry-after': '120' }),
+      reply(503, { 'retry-after': new Date(1_700_000_000_000 + 300_000).toUTCString() }),
+      reply(200),
+      reply(404, {}, 'who?\0'),
+      reply(302),
+    ]
     const outbound = new ScriptedOutbound(() => outcomes.shift() ?? reply(500))
     await using test = await open({ webhooks: ways(outbound) })
     const { registry, clock } = test
@@ -201,14 +212,15 @@ const describeSending = (open: Open): void => {
     await clock.advance(100_000)
     expect(outbound.sent).toHaveLength(1)
     await settled(test, [made])
+    expect(clock.wallMs()).toBeGreaterThanOrEqual(startMs + 300_000)
     await registry.models.create('b', {}, actor)
     await settled(test, [made])
     await registry.models.create('c', {}, actor)
     await settled(test, [made])
     await registry.deliveryLoop.stop()
-    expect(outbound.sent).toHaveLength(4)
+    expect(outbound.sent).toHaveLength(5)
     const [c, b, a] = await deliveriesOf(registry, made)
-    expect(a).toMatchObject({ status: 'delivered', attempts: 2 })
+    expect(a).toMatchObject({ status: 'delivered', attempts: 3 })
     expect(b).toMatchObject({ status: 'failed', attempts: 1, responseStatus: 404, responseBody: 'who?\ufffd' })
     expect(c).toMatchObject({ status: 'failed', attempts: 1, error: expect.stringContaining('redirects') })
   })
