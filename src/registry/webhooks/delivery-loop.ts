@@ -37,6 +37,8 @@ export class DeliveryLoop {
   #round: Promise<void> | undefined
   #again = false
   #isStopped = true
+  /** The database is away; it is told once. */
+  #isAway = false
 
   constructor(deps: DeliveryLoopDeps) {
     this.#deps = deps
@@ -74,7 +76,8 @@ export class DeliveryLoop {
     do {
       this.#again = false
       waitMs = await this.#lookAround().catch((error: unknown) => {
-        this.#deps.logger.warn('webhooks.outbox_unavailable', { error })
+        if (!this.#isAway) this.#deps.logger.warn('webhooks.outbox_unavailable', { error })
+        this.#isAway = true
         return lookAgainMs
       })
     } while (this.#again && !this.#isStopped)
@@ -86,6 +89,7 @@ export class DeliveryLoop {
   async #lookAround(): Promise<number> {
     const { deliveries, clock } = this.#deps
     const heads = await deliveries.heads()
+    this.#isAway = false
     const nowMs = clock.wallMs()
     const idle = heads.filter(({ webhookKey }) => !this.#sending.has(webhookKey))
     const round = planRound(idle, { nowMs, room: sendingMax - this.#sending.size })
