@@ -28,6 +28,7 @@ import { artifactRoutes, errorShapes, multipartRoutes, serverRoutes } from '../d
 import type { BlobStore } from '../ports/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
+import { parseAllowed } from '../registry/index.ts'
 import type { PemFile } from '../registry/index.ts'
 import { apiRoutes } from './api-routes.ts'
 import type { Config } from './config/load-config.ts'
@@ -39,6 +40,8 @@ import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
 import { openEndpoints } from './open-endpoints.ts'
+import type { RegistryThreadData } from './registry/thread-messages.ts'
+import { openWebhookKey } from './registry/webhook-key.ts'
 import { diskUploads, tidyUploads } from './uploads.ts'
 
 /** What modules are given besides one another. */
@@ -125,6 +128,7 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
             everyMs: config.registry['gc.everyMs'],
             olderThanMs: config.registry['gc.olderThanMs'],
           },
+          webhooks: webhooksOf(config),
         },
         { logger, clock, random },
       )
@@ -226,6 +230,17 @@ const scoringModule = ({ config, draining }: Environment): Pick<ModuleTable<Part
 
 const pemFiles = (paths: readonly string[]): Promise<PemFile[]> =>
   Promise.all(paths.map(async (name) => ({ name, pem: await readFile(name, 'utf8') })))
+
+/** Throws what is wrong with the options here, where it stops the start. */
+const webhooksOf = ({ app, registry }: Config): RegistryThreadData['webhooks'] => {
+  const given = registry['webhooks.keyFile']
+  const file = given === '' ? join(app.dataDir, 'webhooks.key') : given
+  const key = { key: registry['webhooks.key'], file, isMade: given === '' }
+  const allow = registry['webhooks.allow']
+  parseAllowed(allow)
+  openWebhookKey(key, newId)
+  return { allow, key }
+}
 
 const mlflowPort = (text: string): number | undefined => {
   if (text === 'off') return undefined

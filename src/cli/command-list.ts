@@ -89,6 +89,12 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/import.ts')).importCommand,
   },
   {
+    name: 'webhooks',
+    summary: 'who is told of changes to models: list, create, test; deliveries and their replay',
+    group: 'Registry',
+    load: async () => (await import('./commands/webhooks.ts')).webhooks,
+  },
+  {
     name: 'bench',
     summary: 'put load on a model and show how it answers',
     group: 'Tools',

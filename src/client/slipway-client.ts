@@ -61,6 +61,7 @@ export class SlipwayClient {
   readonly audit: Area<'audit'> = this.#area('audit')
   readonly garbage: Area<'garbage'> = this.#area('garbage')
   readonly import: Area<'import'> = this.#area('import')
+  readonly webhooks: Area<'webhooks'> = this.#area('webhooks')
   readonly #options: SlipwayClientOptions
 
   constructor(options: SlipwayClientOptions) {

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { openOutbound } from '../../adapters/outbound/index.ts'
 import { artifactIndex } from '../../dialects/mlflow/index.ts'
 import { assert, backoffMs, systemClock, systemRandom } from '../../lib/index.ts'
+import type { LogFields, Logger } from '../../lib/index.ts'
 import { migrate } from '../../ports/index.ts'
 import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
 import { GcLoop, openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
-import type { MoveGuard } from '../../registry/index.ts'
+import type { MoveGuard, Registry, WebhookWays } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
 import { endpointMethods } from './endpoint-methods.ts'
 import { GuardLink } from './guard-link.ts'
@@ -21,11 +23,14 @@ import type {
   SentExchange,
   ThreadAnswer,
   ThreadCall,
+  ThreadLogLine,
 } from './thread-messages.ts'
+import { openWebhookKey } from './webhook-key.ts'
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>
 
 interface Opened {
+  readonly registry: Registry
   readonly db: Database
   readonly gc: GcLoop
   readonly routes: readonly Route[]
@@ -35,23 +40,44 @@ interface Opened {
 const newId = (): string => randomUUID().replaceAll('-', '')
 const deps = { clock: systemClock, random: systemRandom }
 
+const logLine =
+  (level: keyof Logger) =>
+  (event: string, fields: LogFields = {}): void => {
+    parentPort?.postMessage({ kind: 'log', level, event, fields } satisfies ThreadLogLine)
+  }
+const logger: Logger = {
+  debug: logLine('debug'),
+  info: logLine('info'),
+  warn: logLine('warn'),
+  error: logLine('error'),
+}
+
+const webhookWays = ({ allow, key }: RegistryThreadData['webhooks']): WebhookWays => ({
+  allow,
+  outbound: openOutbound(deps),
+  key: openWebhookKey(key, newId),
+  logger,
+})
+
 const open = async (
-  { database, artifacts, signing, gc: schedule }: RegistryThreadData,
+  { database, artifacts, signing, gc: schedule, webhooks }: RegistryThreadData,
   guard: MoveGuard,
 ): Promise<Opened> => {
   const trust = openSigningTrust(signing)
+  const ways = webhookWays(webhooks)
   const db = await openDatabase(database, deps)
   try {
     await migrate(db, registryMigrations, systemClock)
     const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
-    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, guard })
+    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, guard, webhooks: ways })
     const methods = new Map([
       ...artifactMethods(artifactIndex(registry)),
       ...(Object.entries(endpointMethods(registry)) as [string, Method][]),
     ])
     const gc = new GcLoop(registry.garbage, schedule, systemClock)
     gc.start()
-    return { db, gc, routes: registryRoutes(registry), methods }
+    registry.deliveryLoop.start()
+    return { registry, db, gc, routes: registryRoutes(registry), methods }
   } catch (error) {
     await db.close()
     throw error
@@ -86,6 +112,7 @@ class Opening {
   async close(): Promise<void> {
     this.#closed = true
     await this.#opened?.gc.stop()
+    await this.#opened?.registry.deliveryLoop.stop()
     await this.#opened?.db.close()
   }
 

@@ -30,8 +30,15 @@ const objects: readonly (readonly [metadata: string, columns: Readonly<Record<st
 ]
 
 const columns = [
-  ...['experiment_id', 'timestamp_ms', 'execution_time_ms', 'status', 'client_request_id'],
-  ...['request_preview', 'response_preview', 'trace_name', sessionColumn],
+  'experiment_id',
+  'timestamp_ms',
+  'execution_time_ms',
+  'status',
+  'client_request_id',
+  'request_preview',
+  'response_preview',
+  'trace_name',
+  sessionColumn,
   ...objects.flatMap(([, fields]) => Object.values(fields)),
 ]
 

@@ -16,6 +16,7 @@ import { runArtifactEndpoints } from './run-artifact-endpoints.ts'
 import { runEndpoints } from './run-endpoints.ts'
 import { traceArtifactRoutes } from './trace-artifact-routes.ts'
 import { traceEndpoints } from './trace-endpoints.ts'
+import { webhookEndpoints } from './webhook-endpoints.ts'
 
 export { artifactIndex, type ArtifactIndex } from './artifact-index.ts'
 export { mlflowError } from './mlflow-error.ts'
@@ -35,6 +36,7 @@ export const mlflowRoutes = (deps: EndpointDeps): Route[] => [
       ...datasetEndpoints,
       ...traceEndpoints,
       ...assessmentEndpoints,
+      ...webhookEndpoints,
     ],
     deps,
   ),
