@@ -55,6 +55,7 @@ class ThreadLink {
     let failure: Error | undefined
     worker.on('error', (error: Error) => (failure = error))
     worker.on('message', (answer: ThreadAnswer) => {
+      if (answer.kind === 'gc-failed') this.#deps.logger.warn('registry.gc_failed', { reason: answer.reason })
       this.#asked.get(answer.id)?.resolve(answer)
       this.#asked.delete(answer.id)
     })

@@ -30,7 +30,7 @@ const open = async ({ database, artifacts, signing, gc: schedule }: RegistryThre
     await migrate(db, registryMigrations, systemClock)
     const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
     const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust })
-    const gc = new GcLoop(registry.garbage, schedule, systemClock)
+    const gc = new GcLoop(schedule, { collector: registry.garbage, clock: systemClock, failed: tellGcFailed })
     gc.start()
     return { db, gc, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
   } catch (error) {
@@ -38,6 +38,11 @@ const open = async ({ database, artifacts, signing, gc: schedule }: RegistryThre
     throw error
   }
 }
+
+const tellGcFailed = (error: unknown): void =>
+  parentPort?.postMessage({ id: -1, kind: 'gc-failed', reason: reasonOf(error) } satisfies ThreadAnswer)
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
 
 const retry = { firstMs: 250, maxMs: 5000 }
 
@@ -114,7 +119,7 @@ const serve = async (): Promise<void> => {
 const failure = (id: number, error: unknown): ThreadAnswer =>
   error instanceof AppError
     ? { id, kind: 'refused', code: error.code, details: error.details }
-    : { id, kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    : { id, kind: 'failed', reason: reasonOf(error) }
 
 const receivedExchange = (sent: SentExchange): Exchange => ({
   method: sent.method,

@@ -47,3 +47,5 @@ export type ThreadAnswer =
   | { readonly id: number; readonly kind: 'failed'; readonly reason: string }
   /** The database is open. */
   | { readonly id: 0; readonly kind: 'ready' }
+  /** Nobody asked: a round of garbage collection ended early. */
+  | { readonly id: -1; readonly kind: 'gc-failed'; readonly reason: string }
