@@ -143,7 +143,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       async open({ observer }) {
         // Why: beside another server of the folder, an upload that looks left behind may be under way.
         if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
-        const pythons = openPythonEnvironments(pythonOptionsOf(config, variables))
+        const pythons = openPythonEnvironments(pythonOptionsOf(config, variables), { clock, logger })
         const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events, pythons }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
         return { value: serving, stop: () => serving.close() }

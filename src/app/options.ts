@@ -31,7 +31,20 @@ const appOptions = {
     type: 'string',
     default: '',
     flag: 'python',
-    doc: 'The interpreter of Python models; empty for `python3` on the path.',
+    doc: 'The interpreter of Python models, or the one that their environments are made of; empty for `python3` on the path.',
+  },
+  pythonEnv: {
+    type: 'enum',
+    default: 'auto',
+    values: ['auto', 'path', 'venv'],
+    flag: 'python-env',
+    doc: 'path: every Python model runs in the interpreter of `--python`. venv: each runs in a virtual environment with what its folder requires, made when it is first loaded and kept. auto: path when `--python` is given, else venv.',
+  },
+  pythonWheels: {
+    type: 'string',
+    default: '',
+    flag: 'python-wheels',
+    doc: 'Folder of wheels that environments are installed from, and from nowhere else; empty for the index that pip is set up with.',
   },
   example: {
     type: 'enum',

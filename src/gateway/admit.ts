@@ -3,6 +3,7 @@ import type { InferTask, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
+import { modelParameters } from './model-parameters.ts'
 
 export interface AdmitLimits {
   readonly deadlineDefaultMs: number
@@ -35,6 +36,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
   }
   return {
     inputs: call.nulls === undefined ? call.inputs : [...call.inputs, ...nullMarks(call, served)],
+    parameters: modelParameters(call.parameters, signature.parameters),
     wanted: call.outputs,
     priority: call.priority,
     queueTimeoutMs: call.queueTimeoutMs,

@@ -135,7 +135,13 @@ export class Serving {
       })
     // Why: libraries of Python write what they like below HOME; each host gets one that ends with it.
     const directory = mkdtempSync(join(this.#hostDirectory, 'python-'))
-    const environment = { ...hostEnvironment, ...pythonThreads(instances), HOME: directory }
+    const environment = {
+      ...hostEnvironment,
+      ...pythonThreads(instances),
+      HOME: directory,
+      // Why: MLflow then refuses as well what has been overlooked.
+      ...(this.#options.limits.pickle === 'refuse' ? { MLFLOW_ALLOW_PICKLE_DESERIALIZATION: 'false' } : {}),
+    }
     const host = new HostProcess({ program, directory, environment, niceness, logger })
     void host.exited.then(() => rm(directory, { recursive: true, force: true }))
     return host

@@ -18,6 +18,7 @@ import type { PythonEnvironments } from './python-environments.ts'
 import type { FoundVersion, ModelFile } from './model-source.ts'
 import type { RestartOptions, RestartStep } from './restart-policy.ts'
 import { afterCrash } from './restart-policy.ts'
+import { refusePickle } from './refuse-pickle.ts'
 import { fullSignature } from './full-signature.ts'
 import type { Reshaping } from './reshaping.ts'
 import { ReshapeError, reshaping } from './reshaping.ts'
@@ -38,6 +39,8 @@ export interface VersionLimits {
   readonly drainTimeoutMs: number
   readonly instances: number
   readonly restart: RestartOptions
+  /** Whether Python models may have files that run code when they are read. */
+  readonly pickle: 'allow' | 'refuse'
   /** Options of the engine that the model's own parameters override. */
   readonly engineDefaults: Readonly<Record<string, string>>
 }
@@ -97,6 +100,7 @@ export class ServedVersion {
   #file: ModelFile | undefined
   #program: HostProgram = nodeHost
   #steps: readonly Step[] = []
+  #prepared: Promise<unknown> | undefined
   readonly #preparing = new AbortController()
   #reshaping: Reshaping | undefined
   #crashes: readonly number[] = []
@@ -140,11 +144,18 @@ export class ServedVersion {
    * Finds the model's file and, for a Python model, its interpreter, which may first have to be made: `progress` is
    * told. Throws load_failed, also when the version is drained meanwhile.
    */
-  async prepare(progress: (text: string) => void): Promise<ModelFile> {
+  prepare(progress: (text: string) => void): Promise<ModelFile> {
+    const prepared = this.#prepare(progress)
+    this.#prepared = prepared
+    return prepared
+  }
+
+  async #prepare(progress: (text: string) => void): Promise<ModelFile> {
     const { model } = this
     const folder = this.#order.found.directory
     try {
       const file = await findModelFile(model, folder, this.#order.config)
+      if (file.engine === 'python' && this.#deps.limits.pickle === 'refuse') await refusePickle(model, folder)
       const programOf = async (engine: EngineName): Promise<HostProgram> => {
         if (engine !== 'python') return nodeHost
         const { python } = await this.#deps.pythons.require({ model, folder }, progress, this.#preparing.signal)
@@ -236,6 +247,7 @@ export class ServedVersion {
   async drain(reason: string): Promise<void> {
     this.unavailable ??= reason
     this.#preparing.abort(new Error(reason))
+    await this.#prepared?.catch(() => undefined)
     const { clock, limits } = this.#deps
     if (this.#outstanding > 0) {
       await new Promise<void>((resolve) => {

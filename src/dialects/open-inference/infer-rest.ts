@@ -40,6 +40,7 @@ export const inferRest =
       version,
       id: request.id,
       inputs: request.inputs,
+      parameters: request.parameters,
       outputs: request.outputs.map((output) => output.name),
       priority: options.priority,
       queueTimeoutMs: options.queueTimeoutMs,

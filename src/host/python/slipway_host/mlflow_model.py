@@ -41,7 +41,7 @@ class MlflowModel:
         self._model = mlflow.pyfunc.load_model(os.path.dirname(order["path"]))
         meta = self._model.metadata
         self._schema = meta.get_input_schema()
-        loader = self._model.loader_module
+        loader = meta.flavors[mlflow.pyfunc.FLAVOR_NAME]["loader_module"]
         self._row_wise = loader in _ROW_WISE
         self.batched = self._row_wise
         declared = output_specs(meta.get_output_schema())
@@ -98,7 +98,8 @@ class MlflowModel:
         schema = self._schema
         if schema is None or schema.is_tensor_spec() or not schema.has_input_names() or not self._row_wise:
             return None
-        if self._takes_parameters or self._model.metadata._is_type_hint_from_example():
+        from_example = getattr(self._model.metadata, "_is_type_hint_from_example", lambda: False)
+        if self._takes_parameters or from_example():
             return None
         numeric = (DataType.boolean, DataType.integer, DataType.long, DataType.float, DataType.double)
         if not all(spec.required and spec.type in numeric for spec in schema.inputs):
@@ -128,7 +129,7 @@ def _facts(meta, loader):
         "loader_module": loader,
         "mlflow_version": meta.mlflow_version,
         "run_id": meta.run_id,
-        "model_id": meta.model_id,
+        "model_id": getattr(meta, "model_id", None),
         "mlflow_signature": None if signature is None else json.dumps(signature.to_dict()),
     }
     return {name: str(value) for name, value in facts.items() if value}
