@@ -26,6 +26,7 @@ import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
 import { artifactRoutes, errorShapes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
 import type { BlobStore } from '../ports/index.ts'
+import { verifyPackage } from '../packaging/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
 import { parseAllowed } from '../registry/index.ts'
@@ -163,6 +164,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
         // Why: beside another server of the folder, an upload that looks left behind may be under way.
         if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
         const pythons = openPythonEnvironments(pythonOptionsOf(config, variables), { clock, logger })
+        await Promise.all(config.app.package.map(verifyPackage))
         const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events, pythons }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
         return { value: serving, stop: () => serving.close() }

@@ -29,6 +29,12 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/convert.ts')).convert,
   },
   {
+    name: 'package',
+    summary: 'make a self-contained package or image of a model',
+    group: 'Models',
+    load: async () => (await import('./commands/package.ts')).packageModel,
+  },
+  {
     name: 'models',
     summary: 'served models and registered ones: list, load, register, alias',
     group: 'Models',
