@@ -71,6 +71,7 @@ const convertInto = async (context: CommandContext, args: ClientArgs, order: Ord
     given: args.text('python') ?? context.environment['SLIPWAY_PYTHON'],
     dataDir: args.text('data-dir'),
     environment: context.environment,
+    work: join(work, 'environment'),
     say,
   })
   const folder = join(work, 'child')
@@ -172,7 +173,7 @@ interface Published {
 
 const publish = async (context: CommandContext, args: ClientArgs, published: Published): Promise<void> => {
   const { name, kept, converted, given, say } = published
-  if (args.has('deploy')) {
+  if (args.isSet('deploy')) {
     const model = await uploadModel(context, args, { name, path: kept.path, file: 'model.onnx' })
     say(uploadedText(name, model).trimEnd())
   }
