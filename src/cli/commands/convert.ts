@@ -71,6 +71,7 @@ const convertInto = async (context: CommandContext, args: ClientArgs, order: Ord
     given: args.text('python') ?? context.environment['SLIPWAY_PYTHON'],
     dataDir: args.text('data-dir'),
     environment: context.environment,
+    work: join(work, 'environment'),
     say,
   })
   const folder = join(work, 'child')
