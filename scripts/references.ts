@@ -1,5 +1,6 @@
 import { grpcHealth, reflection } from '../src/api/grpc/index.ts'
 import { GrpcMessages, openInferenceMethods, openInferenceRoutes } from '../src/dialects/open-inference/index.ts'
+import { scoringRoutes } from '../src/dialects/scoring/index.ts'
 import { modelOperations } from '../src/api/index.ts'
 import { configReference } from '../src/app/config/show-config.ts'
 import { probeRoutes } from '../src/app/probes.ts'
@@ -43,6 +44,7 @@ const nothing = new Proxy({}, { get: () => undefined }) as never
 const paths = (): string => {
   const routes: Route[] = [
     ...openInferenceRoutes(nothing),
+    ...scoringRoutes(nothing),
     ...modelOperations(nothing).map(operationRoute),
     ...probeRoutes(() => true),
     { method: 'GET', path: '/metrics', needs: 'metrics.read', doc: 'Metrics.', handle: () => ({ status: 200 }) },

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { isProcessAlive, startOfProcess } from '../lib/index.ts'
 import type { Clock } from '../lib/index.ts'
 
 /** Names the servers that use the data folder, as JSON. */
@@ -34,7 +35,7 @@ export const takeDataLock = (
   folder: string,
   { clock, shared }: { readonly clock: Clock; readonly shared: boolean },
 ): DataLock => {
-  const own: Holder = { pid: process.pid, started: startOf(process.pid)?.started ?? '', shared }
+  const own: Holder = { pid: process.pid, started: startOfProcess(process.pid), shared }
   change({ folder, clock }, (holders) => {
     const other = holders.find((holder) => !shared || !holder.shared)
     if (other === undefined) return [...holders, own]
@@ -86,7 +87,7 @@ const changeAtOnce = (path: string, next: string, replace: (living: Holder[]) =>
   const file = openSync(next, 'wx')
   let renamed = false
   try {
-    const holders = replace(readHolders(path).filter(isAlive))
+    const holders = replace(readHolders(path).filter(isProcessAlive))
     if (holders.length === 0) {
       rmSync(path, { force: true })
     } else {
@@ -116,27 +117,4 @@ const isHolder = (value: unknown): value is Holder => {
   const { pid, started } = (value ?? {}) as Partial<Record<keyof Holder, unknown>>
   // Why: a signal to 0 or below goes to groups of processes, not to one.
   return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof started === 'string'
-}
-
-const isAlive = ({ pid, started }: Holder): boolean => {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    // EPERM: it lives, as another user.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
-  }
-  const now = startOf(pid)
-  return now === undefined || (now.state !== 'Z' && (started === '' || started === now.started))
-}
-
-/** State and start of a process, fields 3 and 22 of proc_pid_stat(5); undefined where the system doesn't tell. */
-const startOf = (pid: number): { readonly state: string; readonly started: string } | undefined => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name in parentheses before these may hold spaces and parentheses of its own.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return { state: fields[0] ?? '', started: fields[19] ?? '' }
-  } catch {
-    return undefined
-  }
 }

@@ -12,7 +12,11 @@ import {
   openInferenceRoutes,
   Statistics,
 } from '../dialects/open-inference/index.ts'
+import type { Endpoints } from '../delivery/index.ts'
+import { ScoringTables, scoringRoutes } from '../dialects/scoring/index.ts'
+import type { ScoringDeps } from '../dialects/scoring/index.ts'
 import type { Predict } from '../gateway/index.ts'
+import { openPythonEnvironments } from '../adapters/python-env/index.ts'
 import { openPredict } from '../gateway/index.ts'
 import { deferToCheckPhase } from '../lib/index.ts'
 import type { Clock, Logger, ModuleTable, Random } from '../lib/index.ts'
@@ -31,12 +35,13 @@ import type { Config } from './config/load-config.ts'
 import { Observer } from './observe.ts'
 import { packageRoot, packageVersion } from './package-info.ts'
 import { probeRoutes } from './probes.ts'
-import { servingOptionsOf, uploadsRoot } from './serving-options.ts'
+import { pythonOptionsOf, servingOptionsOf, uploadsRoot } from './serving-options.ts'
 import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
 import type { RegistryThreadData } from './registry/thread-messages.ts'
 import { openWebhookKey } from './registry/webhook-key.ts'
+import { openEndpoints } from './open-endpoints.ts'
 import { diskUploads, tidyUploads } from './uploads.ts'
 
 /** What modules are given besides one another. */
@@ -64,8 +69,10 @@ export interface Parts {
   statistics: Statistics
   predict: Predict
   openInference: OpenInferenceDeps & GrpcMethodsDeps
+  scoring: ScoringDeps
   blobs: BlobStore
   registry: RegistryThread
+  endpoints: Endpoints
   /** What every door of HTTP serves. */
   routes: readonly Route[]
   http: Door
@@ -78,11 +85,12 @@ export interface Parts {
 export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...coreModules(environment),
   ...keepingModules(environment),
+  ...scoringModule(environment),
   ...routesModule(environment),
   ...doorModules(environment),
 })
 
-type Keeping = 'blobs' | 'registry'
+type Keeping = 'blobs' | 'registry' | 'endpoints'
 type Doors = 'http' | 'mlflow' | 'grpc'
 
 const artifactsPlace = ({ app }: Config): string =>
@@ -117,15 +125,27 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
             roots: await pemFiles(config.registry.signingRoots),
           },
           webhooks: webhooksOf(config),
+          gc: {
+            everyMs: config.registry['gc.everyMs'],
+            olderThanMs: config.registry['gc.olderThanMs'],
+          },
         },
         { logger, clock, random },
       )
       return { value: registry, stop: () => registry.close() }
     },
   },
+  endpoints: {
+    needs: ['blobs', 'registry', 'serving', 'scoring'],
+    open({ blobs, registry, serving, scoring }) {
+      const { tables } = scoring
+      const value = openEndpoints(config, { blobs, registry, serving, tables, clock, random, logger })
+      return { value, stop: () => value.stop() }
+    },
+  },
 })
 
-const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'routes' | Doors> => {
+const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'scoring' | 'routes' | Doors> => {
   const { config, clock, random, logger, variables, draining } = environment
   return {
     tracing: {
@@ -142,7 +162,8 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       async open({ observer }) {
         // Why: beside another server of the folder, an upload that looks left behind may be under way.
         if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
-        const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events }
+        const pythons = openPythonEnvironments(pythonOptionsOf(config, variables), { clock, logger })
+        const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events, pythons }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
         return { value: serving, stop: () => serving.close() }
       },
@@ -167,8 +188,8 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       }),
     },
     openInference: {
-      needs: ['serving', 'statistics', 'predict'],
-      open({ serving, statistics, predict }) {
+      needs: ['serving', 'statistics', 'predict', 'endpoints'],
+      open({ serving, statistics, predict, endpoints }) {
         const threads = new JsonThreads()
         const value = {
           models: serving.models,
@@ -181,13 +202,31 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
           serverVersion: packageVersion,
           threadBytesMin: config.http.jsonThreadBytes,
           jsonDepthMax: config.http.jsonDepthMax,
-          ready: () => serving.ready && !draining(),
+          ready: () => serving.ready && endpoints.ready && !draining(),
         }
         return { value, stop: () => threads.close() }
       },
     },
   }
 }
+
+const scoringModule = ({ config, draining }: Environment): Pick<ModuleTable<Parts>, 'scoring'> => ({
+  scoring: {
+    needs: ['serving', 'predict'],
+    open({ serving, predict }) {
+      const { jsonThreadBytes, jsonDepthMax } = config.http
+      const tables = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonDepthMax })
+      const value = {
+        models: serving.models,
+        predict,
+        tables,
+        defaultModel: config.serving.defaultModel,
+        ready: () => serving.ready && !draining(),
+      }
+      return { value, stop: () => tables.close() }
+    },
+  },
+})
 
 const pemFiles = (paths: readonly string[]): Promise<PemFile[]> =>
   Promise.all(paths.map(async (name) => ({ name, pem: await readFile(name, 'utf8') })))
@@ -215,12 +254,13 @@ const newId = (): string => randomUUID().replaceAll('-', '')
 /** What the doors of HTTP serve, as one table. */
 const routesModule = ({ config }: Environment): Pick<ModuleTable<Parts>, 'routes'> => ({
   routes: {
-    needs: ['openInference', 'serving', 'observer', 'registry', 'blobs'],
-    open({ openInference, serving, observer, registry, blobs }) {
+    needs: ['openInference', 'scoring', 'serving', 'observer', 'registry', 'blobs'],
+    open({ openInference, scoring, serving, observer, registry, blobs }) {
       const { uploadBytesMax } = config.http
       const kept = { artifacts: registry.artifacts, blobs, uploadBytesMax }
       const value = [
         ...openInferenceRoutes(openInference),
+        ...scoringRoutes(scoring),
         ...apiRoutes(config, serving),
         ...probeRoutes(openInference.ready),
         ...serverRoutes({ presignsDownloads: blobs.presignRead !== undefined }),

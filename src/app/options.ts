@@ -1,6 +1,7 @@
 import type { Option } from '../lib/index.ts'
 import { httpOptions } from '../api/http/config.ts'
 import { grpcOptions } from '../api/grpc/config.ts'
+import { deliveryOptions } from '../delivery/config.ts'
 import { mlflowOptions } from '../dialects/mlflow/config.ts'
 import { registryOptions } from '../registry/config.ts'
 import { servingOptions } from '../serving/config.ts'
@@ -26,6 +27,25 @@ const appOptions = {
     default: '',
     flag: 'artifacts',
     doc: 'Where the files of the registry are: a folder, or `s3://BUCKET/PREFIX`, with `?endpoint=URL` for a store that speaks like S3, `region=`, `path-style=` and, where clients can not reach the store, `presigned=false`; empty for `artifacts` in the data folder. Credentials are found as tools of AWS find them.',
+  },
+  python: {
+    type: 'string',
+    default: '',
+    flag: 'python',
+    doc: 'The interpreter of Python models, or the one that their environments are made of; empty for `python3` on the path.',
+  },
+  pythonEnv: {
+    type: 'enum',
+    default: 'auto',
+    values: ['auto', 'path', 'venv'],
+    flag: 'python-env',
+    doc: 'path: every Python model runs in the interpreter of `--python`. venv: each runs in a virtual environment with what its folder requires, made when it is first loaded and kept. auto: path when `--python` is given, else venv.',
+  },
+  pythonWheels: {
+    type: 'string',
+    default: '',
+    flag: 'python-wheels',
+    doc: 'Folder of wheels that environments are installed from, and from nowhere else; empty for the index that pip is set up with.',
   },
   example: {
     type: 'enum',
@@ -69,6 +89,7 @@ export const optionTables = {
   mlflow: mlflowOptions,
   registry: registryOptions,
   serving: servingOptions,
+  delivery: deliveryOptions,
   log: logOptions,
   tracing: tracingOptions,
 } as const

@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import type { PythonEnvOptions } from '../adapters/python-env/index.ts'
 import type { ServingOptions } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
 import { packageRoot } from './package-info.ts'
@@ -34,6 +35,29 @@ export const exampleRoots = (config: Config): string[] =>
 
 export const uploadsRoot = (config: Config): string => join(config.app.dataDir, 'models')
 
+/** The environment of what installs packages: how it reaches an index is set up in variables and in files below HOME. */
+const installerEnvironment = (environment: Readonly<Record<string, string | undefined>>): Record<string, string> => {
+  const passed = hostEnvironment(environment)
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && /^(PIP_\w+|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE)$/i.test(name))
+      passed[name] = value
+  }
+  return passed
+}
+
+export const pythonOptionsOf = (
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+): PythonEnvOptions => ({
+  python: config.app.python,
+  mode: config.app.pythonEnv,
+  root: resolve(config.app.dataDir, 'python-envs'),
+  wheels: config.app.pythonWheels === '' ? '' : resolve(config.app.pythonWheels),
+  buildTimeoutMs: config.serving['python.buildTimeoutMs'],
+  environmentsMax: config.serving['python.environmentsMax'],
+  environment: installerEnvironment(environment),
+})
+
 export const servingOptionsOf = (
   config: Config,
   environment: Readonly<Record<string, string | undefined>>,
@@ -65,6 +89,7 @@ export const servingOptionsOf = (
         backoffFirstMs: serving['host.backoffFirstMs'],
         backoffMaxMs: serving['host.backoffMaxMs'],
       },
+      pickle: serving['python.pickle'],
       engineDefaults: {
         intra_op_thread_count: String(serving['onnx.intraOpThreads']),
         inter_op_thread_count: String(serving['onnx.interOpThreads']),

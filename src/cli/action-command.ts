@@ -39,7 +39,7 @@ const wordsOf = (action: Action, given: readonly string[]): readonly string[] =>
 }
 
 /** Calls the server; what it refuses, or that it isn't there, becomes a Refusal. */
-const asking = async <T>(url: URL, ask: () => Promise<T>): Promise<T> => {
+export const asking = async <T>(url: URL, ask: () => Promise<T>): Promise<T> => {
   try {
     return await ask()
   } catch (error) {
@@ -88,6 +88,24 @@ export const actionCommand = (
       const [first] = actions
       const positionals = args.positionals.length === 0 && first !== undefined ? [nameOf(first)] : args.positionals
       return runAction(context, { ...args, positionals }, actions)
+    },
+  }
+}
+
+/** A command that does one thing; its name is the first word of the action's form. */
+export const soleActionCommand = (
+  action: Action,
+  { flags, examples }: { readonly flags: readonly Flag[]; readonly examples: readonly string[] },
+): Command => {
+  const all = [...flags, ...commonFlags]
+  const name = nameOf(action)
+  return {
+    usage: action.form.slice(name.length + 1),
+    flags: all,
+    examples,
+    run(context) {
+      const args = clientArgs(context, all)
+      return runAction(context, { ...args, positionals: [name, ...args.positionals] }, [action])
     },
   }
 }

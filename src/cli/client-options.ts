@@ -18,6 +18,8 @@ export interface ClientArgs {
   readonly positionals: readonly string[]
   /** Value of one of the command's own flags; undefined when absent. */
   text(name: string): string | undefined
+  /** Whether a switch was given. */
+  isSet(name: string): boolean
 }
 
 /** Reads the arguments of a client command by its flags, the common ones among them. Throws UsageError. */
@@ -35,6 +37,7 @@ export const clientArgs = (context: CommandContext, flags: readonly Flag[]): Cli
     json: values.has('json'),
     positionals: words,
     text,
+    isSet: (name) => values.has(name),
   }
 }
 

@@ -18,7 +18,7 @@ export const commandList: readonly ListedCommand[] = [
   },
   {
     name: 'deploy',
-    summary: 'add a model file as the next version of a model',
+    summary: 'serve a model file as the next version of a model, or a registered model',
     group: 'Models',
     load: async () => (await import('./commands/deploy.ts')).deploy,
   },
@@ -27,6 +27,30 @@ export const commandList: readonly ListedCommand[] = [
     summary: 'served models and registered ones: list, load, register, alias',
     group: 'Models',
     load: async () => (await import('./commands/models.ts')).models,
+  },
+  {
+    name: 'promote',
+    summary: 'move an alias to a version, and with it the endpoints that follow it',
+    group: 'Models',
+    load: async () => (await import('./commands/promote.ts')).promote,
+  },
+  {
+    name: 'rollback',
+    summary: 'take the newest move of an endpoint back',
+    group: 'Models',
+    load: async () => (await import('./commands/rollback.ts')).rollback,
+  },
+  {
+    name: 'history',
+    summary: 'what an endpoint served when, who changed it and why',
+    group: 'Models',
+    load: async () => (await import('./commands/history.ts')).history,
+  },
+  {
+    name: 'endpoints',
+    summary: 'list and remove the endpoints of registered models',
+    group: 'Models',
+    load: async () => (await import('./commands/endpoints.ts')).endpoints,
   },
   {
     name: 'predict',
@@ -51,6 +75,18 @@ export const commandList: readonly ListedCommand[] = [
     summary: 'who is told of changes to models: list, create, test; deliveries and their replay',
     group: 'Registry',
     load: async () => (await import('./commands/webhooks.ts')).webhooks,
+  },
+  {
+    name: 'gc',
+    summary: 'remove for good what was deleted long ago, and files that nothing names',
+    group: 'Registry',
+    load: async () => (await import('./commands/gc.ts')).gc,
+  },
+  {
+    name: 'import',
+    summary: "bring MLflow's mlruns folder or SQLite database here",
+    group: 'Registry',
+    load: async () => (await import('./commands/import.ts')).importCommand,
   },
   {
     name: 'bench',

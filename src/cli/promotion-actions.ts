@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Action, Shown } from './action-command.ts'
+import { aliasChangesText } from './alias-changes.ts'
 import { Refusal } from './command.ts'
-import { timeText } from './listing.ts'
 import { table } from './table.ts'
 
 export const reasonOf = (reason: string | undefined): { reason?: string } => (reason === undefined ? {} : { reason })
-
-const nowhere = '(none)'
 
 const decided =
   (decision: 'approve' | 'reject'): Action['run'] =>
@@ -22,14 +20,7 @@ export const promotionActions: readonly Action[] = [
     doc: 'every move of an alias: when, from which version to which, who and why',
     async run({ api, words: [name = '', alias = ''] }) {
       const { items } = await api.registeredModels.aliasHistory({ name, alias })
-      const rows = items.map((change) => [
-        timeText(change.time),
-        String(change.versionBefore ?? nowhere),
-        String(change.version ?? nowhere),
-        change.actor,
-        change.reason ?? '',
-      ])
-      return { value: items, text: table(['time', 'from', 'to', 'who', 'why'], rows) }
+      return { value: items, text: aliasChangesText(items) }
     },
   },
   {

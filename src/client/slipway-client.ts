@@ -43,6 +43,8 @@ export type PagedOperation = {
 export type ItemOf<Name extends PagedOperation> = RegistryApi[Name]['output'] extends Page<infer Item> ? Item : never
 
 const artifactsRoot = '/api/2.0/mlflow-artifacts/artifacts'
+const artifactAddress = (path: string): string =>
+  `${artifactsRoot}/${path.split('/').map(encodeURIComponent).join('/')}`
 
 /**
  * Tracking and registry of a Slipway server. Every operation of its API is a method of its area, with what it takes and
@@ -54,9 +56,12 @@ export class SlipwayClient {
   readonly registeredModels: Area<'registeredModels'> = this.#area('registeredModels')
   readonly modelVersions: Area<'modelVersions'> = this.#area('modelVersions')
   readonly promotion: Area<'promotion'> = this.#area('promotion')
+  readonly endpoints: Area<'endpoints'> = this.#area('endpoints')
   readonly lineage: Area<'lineage'> = this.#area('lineage')
   readonly audit: Area<'audit'> = this.#area('audit')
   readonly webhooks: Area<'webhooks'> = this.#area('webhooks')
+  readonly garbage: Area<'garbage'> = this.#area('garbage')
+  readonly import: Area<'import'> = this.#area('import')
   readonly #options: SlipwayClientOptions
 
   constructor(options: SlipwayClientOptions) {
@@ -108,6 +113,11 @@ export class SlipwayClient {
     return response.body ?? new Blob([]).stream()
   }
 
+  /** Uploads a file to a path below the artifact root, which the server told. */
+  async putArtifact(path: string, body: string | Uint8Array<ArrayBuffer> | Blob): Promise<void> {
+    await this.#send(artifactAddress(path), { method: 'PUT', body })
+  }
+
   async #artifactPath(runId: string, path: string): Promise<string> {
     const { artifactUri } = await this.call('runs.get', { runId })
     const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/*(.*)$/.exec(artifactUri)?.[1]
@@ -116,8 +126,7 @@ export class SlipwayClient {
         code: 'unsupported',
         status: 501,
       })
-    const segments = `${folder}/${path}`.split('/').map(encodeURIComponent)
-    return `${artifactsRoot}/${segments.join('/')}`
+    return artifactAddress(`${folder}/${path}`)
   }
 
   #area<Name extends string>(area: Name): Area<Name> {

@@ -1,7 +1,9 @@
 import { fail } from '../protocol/index.ts'
+import { nullsName } from '../serving/index.ts'
 import type { InferTask, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
+import { modelParameters } from './model-parameters.ts'
 
 export interface AdmitLimits {
   readonly deadlineDefaultMs: number
@@ -20,7 +22,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
   }
   if (config.maxBatchSize > 0) checkRows(call, refuseAboveMaxBatch ? config.maxBatchSize : Infinity)
   for (const name of call.outputs) {
-    if (!signature.outputs.some((output) => output.name === name)) {
+    if (signature.open !== true && !signature.outputs.some((output) => output.name === name)) {
       throw fail('invalid_request', { reason: `unexpected inference output '${name}' for model '${call.model}'` })
     }
   }
@@ -33,7 +35,8 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     })
   }
   return {
-    inputs: call.inputs,
+    inputs: withNulls(call),
+    parameters: modelParameters(call.parameters, signature.parameters),
     wanted: call.outputs,
     priority: call.priority,
     queueTimeoutMs: call.queueTimeoutMs,
@@ -41,6 +44,10 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     cancellation: call.cancellation,
   }
 }
+
+/** The inputs with those that tell which of their values are missing; the dialect has made both alike. */
+const withNulls = ({ inputs, nulls = [] }: InferCall): InferCall['inputs'] =>
+  nulls.length === 0 ? inputs : [...inputs, ...nulls.map((tensor) => ({ ...tensor, name: nullsName(tensor.name) }))]
 
 /** When the caller stops waiting, on the monotonic clock. */
 export const deadlineOf = (call: InferCall, limits: AdmitLimits): number =>

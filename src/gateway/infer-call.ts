@@ -5,6 +5,9 @@ import type { InferTiming } from '../serving/index.ts'
 /** Values that requests and replies carry beside tensors. */
 export type ParameterValue = string | number | boolean | bigint
 
+/** Request parameters as the caller sent them. */
+export type Parameters = ReadonlyMap<string, ParameterValue | readonly ParameterValue[]>
+
 /** One prediction request, whatever protocol brought it. */
 export interface InferCall {
   readonly model: string
@@ -13,6 +16,10 @@ export interface InferCall {
   /** Chosen by the client, echoed. */
   readonly id: string
   readonly inputs: readonly Tensor[]
+  /** Which values of inputs are missing, as BOOL of the same name and shape, for a model that takes missing values. */
+  readonly nulls?: readonly Tensor[]
+  /** Those that the model declares reach it; the others are none of its business. */
+  readonly parameters?: Parameters
   /** Names of the outputs to answer with; empty for all. */
   readonly outputs: readonly string[]
   readonly priority: number

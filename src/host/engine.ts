@@ -12,7 +12,7 @@ export interface LoadOrder {
   readonly options: Readonly<Record<string, string>>
 }
 
-export type EngineName = 'onnx' | 'js' | 'echo'
+export type EngineName = 'onnx' | 'js' | 'python' | 'echo'
 
 /** What a host reports once a model is loaded. */
 export interface LoadReport {

@@ -85,11 +85,15 @@ describe('frames', () => {
     expect(splitAt(empty, [])).toEqual([{ kind: frameKinds.hello, id: 5, payload: new Uint8Array() }])
   })
 
-  it('are not joined: the pieces of a tensor are sent as they lie', () => {
-    const piece = Uint8Array.of(1, 2, 3, 4)
-    const tensor = { name: 'x', datatype: 'UINT8' as const, shape: [8], pieces: [piece, piece] }
-    const sent = tensorFrame(frameKinds.run, 1, { number: 0, wanted: [], tensors: [tensor] })
+  it('with much in them are not joined: the pieces of a tensor are sent as they lie', () => {
+    const sentOf = (bytes: number): { sent: readonly Uint8Array[]; piece: Uint8Array } => {
+      const piece = new Uint8Array(bytes)
+      const tensor = { name: 'x', datatype: 'UINT8' as const, shape: [2 * bytes], pieces: [piece, piece] }
+      return { sent: tensorFrame(frameKinds.run, 1, { number: 0, wanted: [], tensors: [tensor] }), piece }
+    }
+    const { sent, piece } = sentOf(16 * 1024)
     expect(sent.filter((part) => part === piece)).toHaveLength(2)
+    expect(sentOf(64).sent).toHaveLength(1)
   })
 })
 

@@ -47,6 +47,9 @@ export interface ScatteredTensor {
   readonly pieces: readonly Uint8Array[]
 }
 
+/** Frames up to this size are sent in one piece: copying costs less than a write of several. */
+const copyBytesMax = 16 * 1024
+
 const padding = new Uint8Array(8)
 const pad8 = (bytes: number): number => (8 - (bytes % 8)) % 8
 
@@ -96,7 +99,8 @@ export const tensorFrame = (
   head.set(metadata, frameHeaderBytes + 4)
   head.fill(0, frameHeaderBytes + 4 + metadata.length)
   pieces.unshift(head)
-  return pieces
+  const frameBytes = frameHeaderBytes + payloadBytes
+  return frameBytes <= copyBytesMax ? [Buffer.concat(pieces, frameBytes)] : pieces
 }
 
 const scatteredBytes = (tensor: ScatteredTensor): number => {

@@ -42,8 +42,8 @@ export interface BlobStore {
   read(digest: string, range?: ByteRange): AsyncIterable<Uint8Array>
   /** Deleting what isn't there is allowed. */
   delete(digest: string): Promise<void>
-  /** Every blob with the time it was stored, Unix ms. */
-  list(): AsyncIterable<Blob & { readonly storedAtMs: number }>
+  /** Every blob with the time it was stored, Unix ms, in the order of the digests; those after `after` when it is given. */
+  list(after?: string): AsyncIterable<Blob & { readonly storedAtMs: number }>
   /** Gives the upload's id, a segment of a URL; every other method fails with `resource_missing` for one it doesn't know. */
   startUpload(): Promise<string>
   /** Parts come in any order, and again when they failed; the last one counts. Gives the part's etag. */

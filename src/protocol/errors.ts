@@ -34,8 +34,8 @@ export const errorTable = {
   },
   request_timeout: {
     status: 'request_timeout',
-    text: 'the request did not arrive within {limitMs} ms',
-    hint: 'Send faster, or raise http.requestTimeoutMs.',
+    text: 'the request did not arrive within {limitMs} ms, the limit of {option}',
+    hint: 'Send faster, or raise the option that the sentence names: each door has its own.',
     category: 'client',
   },
   payload_too_large: {
@@ -189,13 +189,6 @@ export const errorTable = {
     retryAfterMs: 1000,
     category: 'infrastructure',
   },
-  too_many_connections: {
-    status: 'overloaded',
-    text: 'the server has {limit} open connections, its limit',
-    hint: 'Reuse connections, or raise http.connectionsMax.',
-    retryAfterMs: 1000,
-    category: 'infrastructure',
-  },
   unsupported: {
     status: 'unimplemented',
     text: '{what} is not supported',
@@ -244,6 +237,18 @@ export const errorTable = {
     hint: "Meet what the sentence names, or change the model's promotion policy; a dry run tells the same beforehand.",
     category: 'client',
   },
+  candidate_failed: {
+    status: 'conflict',
+    text: "version {version} can't take over '{model}': {reason}",
+    hint: 'Mend the model and register it as the next version; the version that serves goes on.',
+    category: 'model',
+  },
+  not_servable: {
+    status: 'conflict',
+    text: "{what} can't be served: {reason}",
+    hint: 'Register the model with its files in the artifacts of this server (the default of mlflow), then deploy that version.',
+    category: 'client',
+  },
   signature_refused: {
     status: 'conflict',
     text: "registering '{model}' is refused: {reason}",
@@ -266,6 +271,19 @@ export const errorTable = {
     status: 'not_found',
     text: "there is no artifact '{path}'",
     hint: 'List the folder above it.',
+    category: 'client',
+  },
+  artifact_swept: {
+    status: 'unavailable',
+    text: "the bytes of '{path}' were there unused and were removed while they came again",
+    hint: 'Send the file once more.',
+    retryAfterMs: 1000,
+    category: 'infrastructure',
+  },
+  being_purged: {
+    status: 'conflict',
+    text: '{what} was deleted and is being removed for good',
+    hint: 'What garbage collection has begun to remove can not be used or restored.',
     category: 'client',
   },
   invalid_path: {

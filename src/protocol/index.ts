@@ -9,12 +9,10 @@ export {
   type Route,
 } from './route.ts'
 export { apiRoot, openApi, type Operation, operationRoute, type Schema } from './operation.ts'
-export {
-  type RegistryInput,
-  type RegistryOperationSpec,
-  registryOperations,
-  type RegistryOutput,
-} from './registry-operations.ts'
+export { importItemsMax, importPointsMax } from './import-operations.ts'
+export type * from './import-types.ts'
+export type { RegistryOperationSpec } from './operation-spec.ts'
+export { type RegistryInput, registryOperations, type RegistryOutput } from './registry-operations.ts'
 export type * from './registry-types.ts'
 export { jsonNumber, type ObjectShape, readShape, type Shape } from './shape.ts'
 export { type Status, statusTable } from './status.ts'

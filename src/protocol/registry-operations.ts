@@ -1,21 +1,17 @@
-import type { Permission, Route } from './route.ts'
+import { importOperations } from './import-operations.ts'
+import type { RegistryOperationSpec } from './operation-spec.ts'
+import {
+  operationsOf,
+  runStatusShape as status,
+  stageShape as stage,
+  tagShape as tag,
+  textShape as text,
+  timeShape as time,
+} from './operation-spec.ts'
 import type { RegistryApi, RegistryOperationName } from './registry-types.ts'
-import type { ObjectShape, Shape } from './shape.ts'
+import type { Shape } from './shape.ts'
 
-/** An operation of the registry as data; what runs it is bound to it on the server, what calls it in the client. */
-export interface RegistryOperationSpec {
-  readonly method: Route['method']
-  /** Below /api/slipway/v1; names in braces are fields of the input. */
-  readonly path: string
-  readonly needs: Permission
-  readonly doc: string
-  readonly input: ObjectShape
-}
-
-const text: Shape = { type: 'string' }
-const time: Shape = { type: 'integer', minimum: 0, description: 'Unix ms' }
 const view: Shape = { type: 'string', enum: ['active', 'deleted', 'all'] }
-const tag: ObjectShape = { type: 'object', properties: { key: text, value: text }, required: ['key', 'value'] }
 const tags: Shape = { type: 'array', items: tag, maxItems: 1000 }
 const reason: Shape = { type: 'string', maxLength: 2000, description: 'why; kept in the history' }
 const metric: Shape = {
@@ -23,8 +19,6 @@ const metric: Shape = {
   properties: { key: text, value: { type: 'number' }, timestamp: time, step: { type: 'integer' } },
   required: ['key', 'value', 'timestamp', 'step'],
 }
-const status: Shape = { type: 'string', enum: ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] }
-const stage: Shape = { type: 'string', enum: ['None', 'Staging', 'Production', 'Archived'] }
 const limit: Shape = { type: 'integer', minimum: 1, maximum: 50_000, description: 'items a page' }
 const page = {
   filter: { type: 'string', description: "in MLflow's search language, with OR, NOT and parentheses" },
@@ -33,27 +27,25 @@ const page = {
   pageToken: { type: 'string', description: 'nextPageToken of the page before' },
 } as const
 
-const pathFields = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')
+const span = (description: string): Shape => ({ type: 'integer', minimum: 0, description })
+const ids: Shape = { type: 'array', items: text, maxItems: 1000 }
+const garbage = {
+  olderThanMs: span('how long ago something must have been deleted; 30 days, or none for what is named'),
+  blobAgeMs: span('how long a file must have been stored before it can count as unused; an hour'),
+  runIds: ids,
+  loggedModelIds: ids,
+  experimentIds: ids,
+  limit: { ...limit, maximum: 1000 },
+  pageToken: text,
+} as const
 
-const of =
-  (method: Route['method'], needs: Permission) =>
-  (
-    path: string,
-    doc: string,
-    fields: Readonly<Record<string, Shape>> = {},
-    required: readonly string[] = [],
-  ): RegistryOperationSpec => {
-    const inPath = pathFields(path)
-    const properties = { ...Object.fromEntries(inPath.map((field) => [field, text])), ...fields }
-    return { method, needs, path, doc, input: { type: 'object', properties, required: [...inPath, ...required] } }
-  }
-
-const read = of('GET', 'registry.read')
-const query = of('POST', 'registry.read')
-const create = of('POST', 'registry.write')
-const put = of('PUT', 'registry.write')
-const change = of('PATCH', 'registry.write')
-const remove = of('DELETE', 'registry.write')
+const read = operationsOf('GET', 'registry.read')
+const query = operationsOf('POST', 'registry.read')
+const create = operationsOf('POST', 'registry.write')
+const put = operationsOf('PUT', 'registry.write')
+const change = operationsOf('PATCH', 'registry.write')
+const remove = operationsOf('DELETE', 'registry.write')
+const purge = operationsOf('POST', 'registry.purge')
 
 const experiment = '/experiments/{experimentId}'
 const run = '/runs/{runId}'
@@ -69,6 +61,7 @@ const webhookFields: Readonly<Record<string, Shape>> = {
   secret: { type: 'string', description: 'signs what is sent; never given out' },
   status: { type: 'string', enum: ['ACTIVE', 'DISABLED'] },
 }
+const endpoint = '/endpoints/{name}'
 
 /** The registry's operations. Routes, the OpenAPI document and the client are made of this table. */
 export const registryOperations: Readonly<Record<RegistryOperationName, RegistryOperationSpec>> = {
@@ -182,6 +175,25 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     alias: text,
     stage,
   }),
+  'endpoints.list': read('/endpoints', 'Every endpoint with what it follows.'),
+  'endpoints.get': read(endpoint, 'One endpoint.'),
+  'endpoints.put': put(
+    endpoint,
+    'Makes an endpoint that follows a model of the registry, or has one follow another; it is loaded and checked first.',
+    {
+      reference: { type: 'string', description: 'for example models:/fraud@champion' },
+      wait: { type: 'boolean', description: 'false: made at once and loaded afterwards' },
+      reason,
+    },
+    ['reference'],
+  ),
+  'endpoints.delete': remove(endpoint, 'Deletes an endpoint; its model stays registered.', { reason }),
+  'endpoints.rollback': create(
+    `${endpoint}/rollback`,
+    'Moves the alias that an endpoint follows back to the version before, or to the one named.',
+    { version: text, reason },
+  ),
+  'endpoints.history': read(`${endpoint}/history`, 'Moves of the alias that an endpoint follows: when, who and why.'),
   'lineage.graph': read(
     '/lineage',
     'Data sets, runs, models, versions, aliases and endpoints that something came of, or led to.',
@@ -224,7 +236,18 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     },
   ),
   'webhooks.replay': create(`${webhook}/deliveries/{deliveryId}/replay`, 'Sends a delivery again, under the same id.'),
+  'garbage.plan': query(
+    '/garbage/plan',
+    'What garbage collection would remove for good, and why the rest stays.',
+    garbage,
+  ),
+  'garbage.collect': purge(
+    '/garbage/collect',
+    'Removes for good what was deleted long ago, and files that nothing names; a page at a time.',
+    { ...garbage, reason },
+  ),
   'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
+  ...importOperations,
 }
 
 export type RegistryInput<Name extends RegistryOperationName> = RegistryApi[Name]['input']

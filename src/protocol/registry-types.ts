@@ -1,5 +1,7 @@
 /** What the registry's operations take and give. Times are Unix ms. */
 
+import type { ImportApi } from './import-types.ts'
+
 export interface KeyValue {
   readonly key: string
   readonly value: string
@@ -109,6 +111,8 @@ export interface AliasChangeView {
   /** Absent when the alias went. */
   readonly version?: number | undefined
   readonly versionBefore?: number | undefined
+  /** What brought it about where it wasn't done for itself: `rollback`, or the event that took the alias along. */
+  readonly cause?: string | undefined
 }
 
 export interface StageChangeView {
@@ -147,6 +151,19 @@ export interface PromotionPolicyView {
   readonly document: object
   readonly updatedBy: string
   readonly updatedTime: number
+}
+
+/** A name that clients call, and what it follows. */
+export interface EndpointView {
+  readonly name: string
+  /** `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/NAME/latest`, `models:/NAME/STAGE` or `runs:/RUN/PATH`. */
+  readonly reference: string
+  /** The registered model; absent for files of a run. */
+  readonly model?: string
+  /** The version that it stands for. */
+  readonly version?: number
+  readonly createdBy: string
+  readonly createdTime: number
 }
 
 /** Whether a version's files are what was registered. */
@@ -235,6 +252,39 @@ interface WebhookFields {
 interface OfWebhook {
   readonly webhookId: string
 }
+/** What is removed for good, and what stays. */
+export interface GarbageItemView {
+  readonly kind: 'upload' | 'run' | 'logged_model' | 'experiment' | 'blob'
+  readonly id: string
+  readonly name: string
+  /** `goes` where nothing was removed yet, `gone` where it was. */
+  readonly verdict: 'goes' | 'gone' | 'kept'
+  readonly reason: string
+  /** Files that it names, and their bytes. */
+  readonly files: number
+  readonly bytes: number
+  /** Of those the bytes that nothing else names; they are freed when their blobs go. */
+  readonly bytesAlone: number
+}
+
+export interface GarbagePageView extends Page<GarbageItemView> {
+  /** Blobs that something names, as far as this page looked. */
+  readonly blobsInUse: number
+}
+
+interface GarbageInput {
+  /** How long ago something must have been deleted; 30 days, or no time at all for what is named. */
+  readonly olderThanMs?: number
+  /** How long a file must have been stored before it can count as unused; an hour. */
+  readonly blobAgeMs?: number
+  readonly runIds?: readonly string[]
+  readonly loggedModelIds?: readonly string[]
+  /** With their runs. */
+  readonly experimentIds?: readonly string[]
+  readonly limit?: number
+  readonly pageToken?: string
+}
+
 interface OfExperiment {
   readonly experimentId: string
 }
@@ -254,7 +304,7 @@ interface Reasoned {
 type Done = Readonly<Record<never, never>>
 
 /** Every operation of the registry: what it takes, and what it gives. */
-export interface RegistryApi {
+export interface RegistryApi extends ImportApi {
   'experiments.search': { input: PageQuery & { readonly view?: ViewName }; output: Page<ExperimentView> }
   'experiments.create': {
     input: { readonly name: string; readonly artifactLocation?: string; readonly tags?: readonly KeyValue[] }
@@ -369,6 +419,16 @@ export interface RegistryApi {
     input: OfVersion & { readonly alias?: string; readonly stage?: StageName }
     output: VerdictView
   }
+  'endpoints.list': { input: Done; output: { readonly items: readonly EndpointView[] } }
+  'endpoints.get': { input: OfModel; output: EndpointView }
+  'endpoints.put': {
+    /** Without `wait` (the default is true) it is made at once and loaded afterwards. */
+    input: OfModel & Reasoned & { readonly reference: string; readonly wait?: boolean }
+    output: EndpointView
+  }
+  'endpoints.delete': { input: OfModel & Reasoned; output: Done }
+  'endpoints.rollback': { input: OfModel & Reasoned & { readonly version?: string }; output: EndpointView }
+  'endpoints.history': { input: OfModel; output: { readonly items: readonly AliasChangeView[] } }
   'lineage.graph': {
     input: {
       readonly kind: LineageKindName
@@ -405,6 +465,8 @@ export interface RegistryApi {
     output: Page<DeliveryView>
   }
   'webhooks.replay': { input: OfWebhook & { readonly deliveryId: string }; output: DeliveryView }
+  'garbage.plan': { input: GarbageInput; output: GarbagePageView }
+  'garbage.collect': { input: GarbageInput & Reasoned; output: GarbagePageView }
   'modelVersions.deleteTag': { input: OfVersion & { readonly key: string }; output: Done }
 }
 

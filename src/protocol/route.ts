@@ -8,6 +8,10 @@ export type Permission =
   | 'metrics.read'
   | 'registry.read'
   | 'registry.write'
+  /** Takes away for good what was deleted. */
+  | 'registry.purge'
+  /** Writing what has its ids and times already. */
+  | 'registry.import'
 
 /** One HTTP request as a route's handler sees it. */
 export interface Exchange {

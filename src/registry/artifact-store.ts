@@ -4,6 +4,7 @@ import type { Blob, BlobStore, Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { Actor, EventLog } from './event-log.ts'
 import { anonymous } from './event-log.ts'
+import type { SweptBlobs } from './gc/swept-blobs.ts'
 import { subjectText } from './history/audit-subject.ts'
 
 export interface Artifact {
@@ -32,6 +33,7 @@ export interface ArtifactStoreDeps {
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly events: EventLog
+  readonly swept: SweptBlobs
 }
 
 /** Most entries of one listing, and most files that one deletion takes. */
@@ -46,8 +48,10 @@ export class ArtifactStore {
   readonly #blobs: BlobStore
   readonly #clock: Clock
   readonly #events: EventLog
+  readonly #swept: SweptBlobs
 
-  constructor({ db, blobs, clock, events }: ArtifactStoreDeps) {
+  constructor({ db, blobs, clock, events, swept }: ArtifactStoreDeps) {
+    this.#swept = swept
     this.#db = db
     this.#blobs = blobs
     this.#clock = clock
@@ -88,12 +92,23 @@ export class ArtifactStore {
       throw fail('invalid_parameter', { reason: `'${file.path}' is a file, so that nothing can be below it` })
   }
 
+  /** Puts bytes that are stored under a path. Fails with `artifact_swept` when they were removed meanwhile. */
   put(path: string, blob: Blob): Promise<void> {
-    return this.#db.transact((tx) => this.place(tx, path, blob))
+    return this.placing(path, blob, () => Promise.resolve())
   }
 
-  /** Puts bytes that are stored under a path, as a part of what `tx` does. */
-  async place(tx: Queries, path: string, blob: Blob): Promise<void> {
+  /** The same, as a part of a transaction that begins with `before`. */
+  placing(path: string, blob: Blob, before: (tx: Queries) => Promise<void>): Promise<void> {
+    return this.#swept.naming(blob.digest, path, () =>
+      this.#db.transact(async (tx) => {
+        await before(tx)
+        await this.#place(tx, path, blob)
+      }),
+    )
+  }
+
+  async #place(tx: Queries, path: string, blob: Blob): Promise<void> {
+    await this.#swept.requireThere(tx, blob.digest)
     await this.requireOpen(path, tx)
     const below = await tx.query('SELECT path FROM artifacts WHERE path >= ? AND path < ? LIMIT 1', within(path))
     if (below.length > 0) throw fail('invalid_parameter', { reason: `'${path}' is a folder` })

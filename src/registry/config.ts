@@ -32,4 +32,17 @@ export const registryOptions = {
     default: '',
     doc: 'File with that key; empty for `webhooks.key` in the data folder, which is made when it is first needed.',
   },
+  'gc.everyMs': {
+    type: 'duration',
+    default: 0,
+    min: 0,
+    max: 2_000_000_000,
+    doc: 'How often what was deleted long ago, and files that nothing names, are removed for good, as `slipway gc --delete` does; 0 for never.',
+  },
+  'gc.olderThanMs': {
+    type: 'duration',
+    default: 2_592_000_000,
+    min: 0,
+    doc: 'How long ago something must have been deleted for it to be removed by that.',
+  },
 } as const

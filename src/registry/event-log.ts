@@ -41,6 +41,14 @@ export const eventKinds = [
   'webhook.created',
   'webhook.updated',
   'webhook.deleted',
+  'endpoint.created',
+  'endpoint.changed',
+  'endpoint.deleted',
+  'run.purged',
+  'logged_model.purged',
+  'experiment.purged',
+  'upload.purged',
+  'blobs.swept',
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 
@@ -48,6 +56,8 @@ export type EventKind = (typeof eventKinds)[number]
 export interface Actor {
   readonly name: string
   readonly reason?: string | undefined
+  /** What brings it about, where it isn't done for itself, for example `rollback`. */
+  readonly cause?: string | undefined
 }
 
 /** Who does something when nobody says who asks. */
@@ -130,7 +140,8 @@ export class EventLog {
   }
 
   #row({ kind, subject, actor, details }: NewEvent): SqlValue[] {
-    const told = actor.reason === undefined ? details : { ...details, reason: actor.reason }
+    const { reason, cause } = actor
+    const told = { ...details, ...(reason !== undefined && { reason }), ...(cause !== undefined && { cause }) }
     return [this.#clock.wallMs(), actor.name, kind, subject, JSON.stringify(told)]
   }
 }

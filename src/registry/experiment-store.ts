@@ -4,6 +4,7 @@ import { fail } from '../protocol/index.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import { anonymous } from './event-log.ts'
 import type { Experiment, LifecycleStage, Tag, View } from './experiment.ts'
+import { requireNoPurge } from './gc/require-no-purge.ts'
 import { subjectText } from './history/audit-subject.ts'
 import { limits, requireKey, requireLength } from './limits.ts'
 import { experimentsGrammar } from './search/grammar-experiments.ts'
@@ -185,8 +186,10 @@ export class ExperimentStore {
         const state = from === 'active' ? '' : 'deleted '
         throw fail('resource_missing', { reason: `No ${state}Experiment with id=${experimentId} exists` })
       }
+      if (to === 'active') await requireNoPurge(tx, 'experiment', String(experiment.experiment_id))
       await tx.query(
-        'UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE experiment_id = ? AND lifecycle_stage = ?',
+        `UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE experiment_id = ? AND lifecycle_stage = ?
+         AND run_id NOT IN (SELECT id FROM purges WHERE kind = 'run')`,
         [to, to === 'deleted' ? nowMs : null, experiment.experiment_id, from],
       )
       const kind = to === 'deleted' ? 'experiment.deleted' : 'experiment.restored'

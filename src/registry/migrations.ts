@@ -1,8 +1,12 @@
 import type { Migration, SqlDialect } from '../ports/index.ts'
 import { byBytes, clustered, double, int, pairs, serial } from './columns.ts'
+import { gcMigration } from './gc/migration.ts'
 import { historyMigration } from './history/migration.ts'
+import { endpointsMigration } from './endpoints/migration.ts'
+import { importMigration } from './import/migration.ts'
 import { lineageMigration } from './lineage/migration.ts'
 import { promotionMigration } from './promotion/migration.ts'
+import { searchMigration } from './search/migration.ts'
 import { signingMigration } from './signing/migration.ts'
 import { tracesMigration } from './traces/migration.ts'
 import { uploadsMigration } from './uploads/migration.ts'
@@ -228,4 +232,8 @@ export const registryMigrations: readonly Migration[] = [
   signingMigration,
   lineageMigration,
   webhooksMigration,
+  endpointsMigration,
+  searchMigration,
+  gcMigration,
+  importMigration,
 ]

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { EndpointMoves } from './endpoints/endpoint-moves.ts'
 import type { Actor, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { giveUpName, takeName } from './history/model-names.ts'
@@ -34,6 +35,12 @@ export interface ModelStoreDeps {
   readonly seals: VersionSeals
   readonly gate: PromotionGate
   readonly uses: VersionUses
+  readonly endpoints: EndpointMoves
+}
+
+interface AllowedMove {
+  readonly target: VersionRow
+  readonly versionBefore: number | null
 }
 
 /** Registered models: their names, tags and aliases. Versions are in VersionStore. */
@@ -215,17 +222,24 @@ export class ModelStore {
     })
   }
 
-  /** Points an alias at a version; one that exists moves. Fails with `promotion_refused` when the policy doesn't let it. */
+  /**
+   * Points an alias at a version; one that exists moves. Fails with `promotion_refused` when the policy doesn't let it,
+   * or when an endpoint follows the alias and can't serve the version.
+   */
   async setAlias(name: string, alias: string, version: string, actor: Actor): Promise<void> {
     requireAlias(alias)
-    const { gate } = this.#deps
-    await this.#change(name, async (tx, row) => {
+    const { gate, endpoints } = this.#deps
+    const allowed = async (tx: Queries, row: ModelRow): Promise<AllowedMove> => {
       const target = await requireVersionRow(tx, name, version)
       const before = await tx.query<{ version: number }>(
         'SELECT version FROM model_aliases WHERE model_key = ? AND alias = ?',
         [row.model_key, alias],
       )
       if (before[0]?.version !== target.version) await gate.requireMove(tx, target, { kind: 'alias', alias }, actor)
+      return { target, versionBefore: before[0]?.version ?? null }
+    }
+    const commit = async (tx: Queries, row: ModelRow): Promise<void> => {
+      const { target, versionBefore } = await allowed(tx, row)
       await tx.query(
         'INSERT INTO model_aliases (model_key, alias, version) VALUES (?, ?, ?) ON CONFLICT (model_key, alias) DO UPDATE SET version = excluded.version',
         [row.model_key, alias, target.version],
@@ -234,8 +248,13 @@ export class ModelStore {
         kind: 'model_version_alias.created',
         subject: String(row.model_key),
         actor,
-        details: { name, alias, version: target.version, versionBefore: before[0]?.version ?? null },
+        details: { name, alias, version: target.version, versionBefore },
       })
+      await endpoints.follow(tx, row.model_key)
+    }
+    await endpoints.around({ model: name, version, target: { kind: 'alias', alias } }, actor, {
+      check: () => gate.transact(async (tx) => void (await allowed(tx, await requireModelRow(tx, name)))),
+      commit: () => this.#change(name, commit),
     })
   }
 

@@ -3,11 +3,18 @@ import type { BlobStore, Database } from '../ports/index.ts'
 import type { DatasetSummary } from './dataset-summaries.ts'
 import { datasetSummaries } from './dataset-summaries.ts'
 import { ArtifactStore } from './artifact-store.ts'
+import { EndpointMoves } from './endpoints/endpoint-moves.ts'
+import { EndpointStore } from './endpoints/endpoint-store.ts'
+import type { MoveGuard } from './endpoints/move-guard.ts'
+import { unguarded } from './endpoints/move-guard.ts'
 import { EventLog } from './event-log.ts'
 import { defaultExperimentId } from './experiment.ts'
 import { ExperimentStore } from './experiment-store.ts'
+import { GarbageCollector } from './gc/garbage-collector.ts'
+import { SweptBlobs } from './gc/swept-blobs.ts'
 import { AuditLog } from './history/audit-log.ts'
 import { ModelHistory } from './history/model-history.ts'
+import { ImportStore } from './import/import-store.ts'
 import { KnownFiles } from './known-files.ts'
 import { Lineage } from './lineage/lineage.ts'
 import { LoggedModelStore } from './logged-model-store.ts'
@@ -52,6 +59,8 @@ export interface RegistryDeps {
   readonly isServed?: IsServed | undefined
   /** How webhooks are sent; without it none can be made. */
   readonly webhooks?: WebhookWays | undefined
+  /** Those who serve endpoints; without, nothing is served here. */
+  readonly guard?: MoveGuard | undefined
 }
 
 /** Experiments, runs and models: everything that is tracked and registered. */
@@ -75,12 +84,17 @@ export interface Registry {
   readonly lineage: Lineage
   /** Who uses which version; those can't be deleted. */
   readonly inUse: VersionUses
+  /** Names under which models are called. */
+  readonly endpoints: EndpointStore
   readonly signatures: VersionSignatures
   readonly integrity: VersionIntegrity
   readonly webhooks: WebhookStore
   readonly deliveries: DeliveryStore
   /** Sends what webhooks are to be told, from its start to its stop. */
   readonly deliveryLoop: DeliveryLoop
+  readonly garbage: GarbageCollector
+  /** What comes from other stores, with its ids and times. */
+  readonly imports: ImportStore
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -95,7 +109,8 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const db = outbox.watch(deps.db)
   const events = new EventLog(clock, outbox)
   const nowMs = clock.wallMs()
-  const artifacts = new ArtifactStore({ db, blobs, clock, events })
+  const swept = new SweptBlobs({ db, blobs, clock })
+  const artifacts = new ArtifactStore({ db, blobs, clock, events, swept })
   const seals = new VersionSeals(artifacts)
   await db.query(
     `INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)
@@ -107,28 +122,36 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
   const signatures = new VersionSignatures({ db, clock, events, files, trust: deps.signing ?? noSigning })
   const gate = new PromotionGate({ db, events, files, signatures })
   const uses = new VersionUses({ db, clock, isServed: deps.isServed })
-  const guarded = { db, clock, events, seals, gate, uses }
+  const moves = new EndpointMoves({ db, clock, events, seals, uses, guard: deps.guard ?? unguarded })
+  const guarded = { db, clock, events, seals, gate, uses, endpoints: moves }
+  const models = new ModelStore(guarded)
+  const modelHistory = new ModelHistory(db)
+  const traces = new TraceStore({ db, clock, assessments, newId })
+  const sources = new SourceResolver()
   return {
     experiments: new ExperimentStore({ db, clock, events, defaultArtifactLocation: artifactLocation }),
     runs: new RunStore({ db, clock, random, events, newId }),
     log: new RunLog({ db, events }),
     history: new MetricHistory(db),
     loggedModels: new LoggedModelStore({ db, clock, random, events, newId }),
-    models: new ModelStore(guarded),
-    versions: new VersionStore({ ...guarded, sources: new SourceResolver(), signatures }),
-    modelHistory: new ModelHistory(db),
+    models,
+    versions: new VersionStore({ ...guarded, sources, signatures }),
+    modelHistory,
+    endpoints: new EndpointStore({ db, clock, events, moves, models, history: modelHistory, artifacts, seals, uses }),
     audit: new AuditLog(db),
     promotion: new PromotionStore({ db, clock, events, gate }),
     lineage: new Lineage(db),
     inUse: uses,
     signatures,
     integrity: new VersionIntegrity({ db, blobs, events }),
+    imports: new ImportStore({ ...guarded, sources, signatures, defaultArtifactLocation: artifactLocation }),
     artifacts,
     uploads: new UploadStore({ db, clock, artifacts }),
-    traces: new TraceStore({ db, clock, assessments, newId }),
+    traces,
     spans: new SpanStore(db),
     assessments,
     ...openWebhooks({ db, clock, random, events, outbox, newId }, deps.webhooks ?? noWebhooks),
+    garbage: new GarbageCollector({ db, blobs, clock, events, traces, swept }),
     datasets: (experimentIds) => datasetSummaries(db, experimentIds),
   }
 }

@@ -101,7 +101,7 @@ const historyTag = 'mlflow.log-model.history'
 /** Some hundred models of one run. */
 const historyCharactersMax = 1_000_000
 
-const putModel =
+export const putModel =
   'INSERT INTO run_models (run_id, model_id, direction, step) VALUES (?, ?, ?, ?) ON CONFLICT (run_id, model_id, direction) DO UPDATE SET step = excluded.step'
 
 const requireCounts = (metrics: number, params: number, tags: number): void => {
@@ -117,7 +117,7 @@ const requireCounts = (metrics: number, params: number, tags: number): void => {
   if (all > batchMax.entities) refuse('metrics, params, and tags', batchMax.entities, all)
 }
 
-const requireMetric = (metric: LoggedMetric): void => {
+export const requireMetric = (metric: LoggedMetric): void => {
   requireKey('Metric', metric.key)
   requireInteger('timestamp', metric.timestamp, 0)
   requireInteger('step', metric.step, Number.MIN_SAFE_INTEGER)
@@ -203,9 +203,12 @@ const latestOf = (row: SeriesRow): Metric => ({
   step: row.latest_step,
 })
 
-/** Appends points and moves each metric's newest value. */
-const putMetrics = async (tx: Queries, runId: string, metrics: readonly Metric[]): Promise<void> => {
-  if (metrics.length === 0) return
+/** Makes the series of metrics and moves each one's newest value; gives their ids by key. */
+export const touchSeries = async (
+  tx: Queries,
+  runId: string,
+  metrics: readonly Metric[],
+): Promise<ReadonlyMap<string, number>> => {
   const newest = newestByKey(metrics)
   let series = await readSeries(tx, runId, [...newest.keys()])
   const missing = [...newest.values()].filter(({ key }) => !series.has(key))
@@ -225,10 +228,17 @@ const putMetrics = async (tx: Queries, runId: string, metrics: readonly Metric[]
     'UPDATE metric_series SET latest_value = ?, latest_is_nan = ?, latest_step = ?, latest_timestamp = ? WHERE series_id = ?',
     moved,
   )
+  return new Map([...series].map(([key, row]) => [key, row.series_id]))
+}
+
+/** Appends points and moves each metric's newest value. */
+const putMetrics = async (tx: Queries, runId: string, metrics: readonly Metric[]): Promise<void> => {
+  if (metrics.length === 0) return
+  const series = await touchSeries(tx, runId, metrics)
   await tx.executeMany(
     'INSERT INTO metric_points (series_id, step, timestamp, value, is_nan) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     metrics.map(({ key, step, timestamp, value }) => [
-      series.get(key)?.series_id ?? null,
+      series.get(key) ?? null,
       step,
       timestamp,
       storedValue(value),
@@ -286,7 +296,7 @@ const putModelMetrics = async (tx: Queries, runId: string, metrics: readonly Log
 
 const contextTag = 'mlflow.data.context'
 
-const putInput = async (
+export const putInput = async (
   tx: Queries,
   runId: string,
   experimentId: number,

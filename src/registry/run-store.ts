@@ -5,6 +5,7 @@ import type { Actor, EventKind, EventLog } from './event-log.ts'
 import { anonymous } from './event-log.ts'
 import type { LifecycleStage, Tag, View } from './experiment.ts'
 import { numberOf, requireActive, viewCondition } from './experiment-store.ts'
+import { requireNoPurge } from './gc/require-no-purge.ts'
 import { subjectText } from './history/audit-subject.ts'
 import { limits, requireInteger, requireKey, truncated } from './limits.ts'
 import { requireRunId } from './run-id.ts'
@@ -191,6 +192,7 @@ export class RunStore {
       const [row] = await tx.query<RunRow>(`SELECT ${columns} FROM runs WHERE run_id = ?`, [runId])
       if (row === undefined) return noRun(runId)
       if (row.lifecycle_stage === to) return
+      if (to === 'active') await requireNoPurge(tx, 'run', runId)
       await tx.query('UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_id = ?', [
         to,
         to === 'deleted' ? this.#deps.clock.wallMs() : null,

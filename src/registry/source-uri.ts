@@ -61,6 +61,9 @@ export const artifactsPath = (uri: string): string => {
   return path === '' ? '' : requireArtifactPath(path)
 }
 
+/** The URI of a path below the artifact root. */
+export const artifactsUri = (path: string): string => `mlflow-artifacts:/${path}`
+
 /**
  * The path below the artifact root of what is at `path` under a run's, version's or logged model's root; '' is the root
  * itself. Fails with `unsupported` for files that another store keeps, and with `invalid_path`.
@@ -112,6 +115,13 @@ export const parseModelSource = (source: string, { isPrompt }: { readonly isProm
   throw refuse(
     `Invalid model version source: '${excerpt(source)}'. To use a local path as a model version source, the run_id request parameter has to be specified and the local path has to be contained within the artifact directory of the run specified by the run_id; this server keeps no artifacts at paths that clients name. Upload the files, and use mlflow-artifacts:, runs:/ or models:/.`,
   )
+}
+
+/** Checks a URI of a store elsewhere, which clients reach by themselves. */
+export const requireRemoteLocation = (location: string): string => {
+  const checked = requireArtifactLocation(location)
+  if (schemeOf(checked) !== 'mlflow-artifacts') return checked
+  throw refuse(`Invalid artifact location: '${excerpt(location)}'. It must be the URI of a store elsewhere.`)
 }
 
 /** Checks where an experiment's artifacts are to go. Fails for local paths, and for URIs that could be read in two ways. */

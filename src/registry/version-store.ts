@@ -1,8 +1,10 @@
 import type { Clock } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { EndpointMoves } from './endpoints/endpoint-moves.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
+import { requireNoneOfPurged } from './gc/require-no-purge.ts'
 import { tellAliasesLost } from './history/tell-aliases-lost.ts'
 import { limits, requireLength } from './limits.ts'
 import { tellCopied } from './lineage/version-copies.ts'
@@ -31,6 +33,7 @@ export interface VersionStoreDeps {
   readonly gate: PromotionGate
   readonly signatures: VersionSignatures
   readonly uses: VersionUses
+  readonly endpoints: EndpointMoves
 }
 
 export interface NewVersion {
@@ -60,6 +63,9 @@ export class VersionStore {
     return gate.transact(async (tx) => {
       const model = await requireModelRow(tx, version.name)
       const source = await sources.resolve(tx, version, isPrompt)
+      const runId = version.runId || source.runId
+      const modelId = version.modelId || source.modelId
+      await requireNoneOfPurged(tx, { runId, modelId, storageLocation: source.storageLocation })
       const [counted] = await tx.query<{ version_last: number }>(
         'UPDATE registered_models SET version_last = version_last + 1, last_updated_time = ? WHERE model_key = ? RETURNING version_last',
         [clock.wallMs(), model.model_key],
@@ -76,11 +82,11 @@ export class VersionStore {
         current_stage: 'None',
         source: version.source,
         storage_location: source.storageLocation,
-        run_id: version.runId || source.runId,
+        run_id: runId,
         run_link: version.runLink,
         status: 'READY',
         status_message: '',
-        model_id: version.modelId || source.modelId,
+        model_id: modelId,
       }
       const columns = versionColumns
         .split(', ')
@@ -110,6 +116,7 @@ export class VersionStore {
         },
       })
       await signatures.atRegistration(tx, row, actor)
+      await this.#deps.endpoints.follow(tx, row.model_key)
       return read(tx, row)
     })
   }
@@ -150,7 +157,7 @@ export class VersionStore {
 
   /**
    * Moves a version to a stage; with `archiveExisting` the ones that are there go to Archived in the same step. Fails
-   * with `promotion_refused` when the policy doesn't let it.
+   * with `promotion_refused` when the policy doesn't let it, or an endpoint follows and can't serve the version.
    */
   async transition(
     name: string,
@@ -164,9 +171,13 @@ export class VersionStore {
       throw fail('invalid_parameter', {
         reason: `Model version transition cannot archive existing model versions because '${target}' is not an Active stage. Valid stages are Staging, Production`,
       })
-    return this.#change(name, version, async (tx, row) => {
-      if (row.current_stage !== target)
-        await this.#deps.gate.requireMove(tx, row, { kind: 'stage', stage: target }, actor)
+    const moveTo = { kind: 'stage', stage: target } as const
+    const { gate, endpoints } = this.#deps
+    const requireMove = async (tx: Queries, row: VersionRow): Promise<void> => {
+      if (row.current_stage !== target) await gate.requireMove(tx, row, moveTo, actor)
+    }
+    const commit = async (tx: Queries, row: VersionRow): Promise<VersionRow> => {
+      await requireMove(tx, row)
       if (archiveExisting) await this.#archiveOthers(tx, row, target, actor)
       await tx.query('UPDATE model_versions SET current_stage = ? WHERE model_key = ? AND version = ?', [
         target,
@@ -181,7 +192,12 @@ export class VersionStore {
           archiveExisting,
         },
       })
+      await endpoints.follow(tx, row.model_key)
       return { ...row, current_stage: target }
+    }
+    return endpoints.around({ model: name, version, target: moveTo, archiveExisting }, actor, {
+      check: () => gate.transact(async (tx) => requireMove(tx, await requireVersionRow(tx, name, version))),
+      commit: () => this.#change(name, version, commit),
     })
   }
 

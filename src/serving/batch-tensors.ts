@@ -1,5 +1,5 @@
 import type { ScatteredTensor } from '../host/index.ts'
-import { splitRows } from '../tensor/index.ts'
+import { encodeStrings, splitRows } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { InferTask } from './infer-task.ts'
 
@@ -14,10 +14,11 @@ export const batchShape = (task: InferTask, joinsRows: boolean): { readonly rows
   if (!joinsRows || first === undefined) return { rows: 1, key: '' }
   let key = ''
   for (const input of task.inputs) {
-    key += input.name
+    key += `${input.name},${input.datatype}`
     for (let i = 1; i < input.shape.length; i++) key += `,${input.shape[i]}`
     key += ';'
   }
+  if (task.parameters) key += task.parameters
   return { rows: Math.max(1, first.shape[0] ?? 1), key }
 }
 
@@ -39,8 +40,17 @@ export const batchInputs = (
     const shape = tasks.length === 1 ? input.shape : [rows, ...input.shape.slice(1)]
     return { name: input.name, datatype: input.datatype, shape, pieces }
   })
+  if (first.parameters) tensors.push(parametersTensor(first.parameters))
   return { tensors, wanted: commonOutputs(tasks) }
 }
+
+/** The last input of a run with parameters; no client can send an input of this name. */
+const parametersTensor = (json: string): ScatteredTensor => ({
+  name: '\0parameters',
+  datatype: 'BYTES',
+  shape: [],
+  pieces: [encodeStrings([json])],
+})
 
 /** Requests that want different outputs share a run that computes all. */
 const commonOutputs = (tasks: readonly InferTask[]): readonly string[] => {

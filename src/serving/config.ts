@@ -13,6 +13,12 @@ export const servingOptions = {
     flag: 'model-control',
     doc: 'none: load every model at start. poll: also follow changes of the folders. explicit: load what is asked for.',
   },
+  defaultModel: {
+    type: 'string',
+    default: '',
+    flag: 'default-model',
+    doc: 'The model that answers /invocations and /predict, whose paths name none; empty for the only one that is served.',
+  },
   pollIntervalMs: {
     type: 'duration',
     default: 15_000,
@@ -118,6 +124,25 @@ export const servingOptions = {
     default: 0,
     min: 0,
     doc: "Memory of all hosts; idle models are unloaded to stay below, and load again on demand. 0 for half of the machine's.",
+  },
+  'python.pickle': {
+    type: 'enum',
+    default: 'allow',
+    values: ['allow', 'refuse'],
+    doc: 'refuse: a Python model with a file that is a pickle, or looks like one, is not loaded, since reading it runs whatever code its author put in it.',
+  },
+  'python.buildTimeoutMs': {
+    type: 'duration',
+    default: 900_000,
+    min: 1000,
+    doc: 'Longest time to install the packages of a Python model.',
+  },
+  'python.environmentsMax': {
+    type: 'integer',
+    default: 20,
+    min: 1,
+    max: 1000,
+    doc: 'Virtual environments of Python models that are kept; the least recently used of those that no model needs go first.',
   },
   'onnx.intraOpThreads': {
     type: 'integer',

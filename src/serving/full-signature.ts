@@ -5,6 +5,8 @@ import type { ModelConfig, TensorConfig } from './model-config/model-config.ts'
 export const fullSignature = (config: ModelConfig, model: Signature): Signature => ({
   inputs: specs(config.inputs, model.inputs, config.maxBatchSize > 0),
   outputs: specs(config.outputs, model.outputs, config.maxBatchSize > 0),
+  ...(model.open === undefined ? {} : { open: model.open }),
+  ...(model.parameters === undefined ? {} : { parameters: model.parameters }),
 })
 
 const specs = (configured: readonly TensorConfig[], model: readonly TensorSpec[], batched: boolean): TensorSpec[] => {

@@ -40,5 +40,9 @@ export class HostOutput {
   }
 }
 
-/** The frames of a stack trace and the runtime's banner follow the line that says what went wrong. */
-const telling = (text: string): boolean => text.trim() !== '' && !/^\s+at |^Node\.js v|^\s*\^+\s*$|^[{}]$/.test(text)
+/** The frames of a stack trace and the runtime's banner, Node's and Python's, follow the line that says what went wrong. */
+const telling = (text: string): boolean =>
+  text.trim() !== '' &&
+  !/^\s+at |^Node\.js v|^\s*\^+\s*$|^[{}]$|^\s+File "|^(Current t|T)hread 0x|^Extension modules:|^\s+<no Python frame>/.test(
+    text,
+  )

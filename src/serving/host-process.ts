@@ -2,17 +2,16 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { constants, setPriority } from 'node:os'
 import type { Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import type { Frame, HostFailure, LoadOrder, LoadReport, ScatteredTensor, TensorPayload } from '../host/index.ts'
-import {
-  FrameSplitter,
-  frameKinds,
-  hostEntry,
-  jsonFrame,
-  readJsonPayload,
-  readTensorPayload,
-  tensorFrame,
+import type {
+  Frame,
+  HostFailure,
+  HostProgram,
+  LoadOrder,
+  LoadReport,
+  ScatteredTensor,
+  TensorPayload,
 } from '../host/index.ts'
+import { FrameSplitter, frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from '../host/index.ts'
 import type { Logger } from '../lib/index.ts'
 import { HostOutput } from './host-output.ts'
 
@@ -33,6 +32,7 @@ export class HostRefusal extends Error {
 }
 
 export interface HostProcessOptions {
+  readonly program: HostProgram
   /** Working directory, empty and private: relative paths in a model find nothing there. */
   readonly directory: string
   /** The whole environment of the process: the server's own secrets stay out. */
@@ -61,7 +61,7 @@ export class HostProcess {
   #gone: string | undefined
 
   constructor(options: HostProcessOptions) {
-    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(hostEntry)], {
+    this.#child = spawn(options.program.command, options.program.args, {
       cwd: options.directory,
       env: options.environment,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

@@ -5,6 +5,8 @@ import type { BatchReason } from './batcher/batch-queue.ts'
 /** One request as the batcher sees it. Inputs are already checked against the signature. */
 export interface InferTask {
   readonly inputs: readonly Tensor[]
+  /** Parameters for the model as a JSON object; empty for none. Requests with different ones don't share a run. */
+  readonly parameters?: string
   /** Outputs to answer with, in order; empty for all. */
   readonly wanted: readonly string[]
   /** 1 is the most urgent, 0 asks for the model's default level. */

@@ -112,13 +112,14 @@ export class ModelEntry {
   queueDepthMax: number | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #newest: ServedVersion | undefined
+  #preferred: number | undefined
 
   constructor(name: string) {
     this.name = name
     this.waits = new LoadWaits(name)
   }
 
-  /** The version that answers when none is named: the highest that serves. */
+  /** The version that answers when none is named: the preferred one, else the highest that serves. */
   get newest(): ServedVersion | undefined {
     if (this.#newest?.unavailable === undefined) return this.#newest
     return highest(this.serving().filter((version) => version.unavailable === undefined)) ?? this.#newest
@@ -174,7 +175,18 @@ export class ModelEntry {
   /** Puts a version in a slot, or takes it out; requests see the change at once. */
   point(slot: VersionSlot, version: ServedVersion | undefined): void {
     slot.current = version
-    this.#newest = highest(this.serving())
+    this.#choose()
+  }
+
+  /** Has a version answer when none is named; undefined for the highest. Requests see the change at once. */
+  prefer(version: number | undefined): void {
+    this.#preferred = version
+    this.#choose()
+  }
+
+  #choose(): void {
+    const preferred = this.#preferred === undefined ? undefined : this.versions.get(this.#preferred)?.current
+    this.#newest = preferred ?? highest(this.serving())
   }
 
   /** Changes to a model happen one after another. */

@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import type { EngineName } from '../host/index.ts'
 import { fail } from '../protocol/index.ts'
+import { readMlmodel } from './mlmodel.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import type { ModelFile } from './model-source.ts'
 
 /** File names by engine, in the order in which they are looked for. */
 const engineFiles: readonly { readonly engine: EngineName; readonly names: readonly string[] }[] = [
+  { engine: 'python', names: ['MLmodel'] },
   { engine: 'onnx', names: ['model.onnx'] },
   { engine: 'js', names: ['model.ts', 'model.mjs', 'model.js'] },
+  { engine: 'python', names: ['model.py'] },
   { engine: 'echo', names: ['model.echo.json'] },
 ]
 
@@ -18,6 +21,8 @@ const engineOfBackend: Readonly<Record<string, EngineName>> = {
   onnxruntime_onnx: 'onnx',
   onnx: 'onnx',
   js: 'js',
+  python: 'python',
+  mlflow: 'python',
   echo: 'echo',
 }
 
@@ -33,6 +38,10 @@ export const findModelFile = async (
     const known = Object.keys(engineOfBackend).join(', ')
     throw fail('load_failed', { model, reason: `there is no engine for backend '${named}'; known are ${known}` })
   }
+  if (engine !== 'python') {
+    const path = await onnxOfMlflow(directory)
+    if (path !== undefined) return { engine: 'onnx', path }
+  }
   const candidates = engineFiles
     .filter((row) => engine === undefined || row.engine === engine)
     .flatMap((row) => fileNames(row.names, config).map((name) => ({ engine: row.engine, name })))
@@ -45,6 +54,15 @@ export const findModelFile = async (
   }
   const looked = [...new Set(candidates.map((candidate) => candidate.name))].join(', ')
   throw fail('load_failed', { model, reason: `its version folder has none of ${looked}` })
+}
+
+/** The ONNX file of a folder that MLflow saved, when its python_function does nothing but run that file. */
+const onnxOfMlflow = async (directory: string): Promise<string | undefined> => {
+  const { onnxFile, loader } = (await readMlmodel(directory)) ?? {}
+  if (onnxFile === undefined || loader !== 'mlflow.onnx') return undefined
+  const path = resolve(directory, onnxFile)
+  if (!path.startsWith(directory + sep)) return undefined
+  return (await stat(path).catch(() => undefined))?.isFile() === true ? path : undefined
 }
 
 const fileNames = (names: readonly string[], config: ModelConfig | undefined): readonly string[] =>

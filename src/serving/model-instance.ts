@@ -31,6 +31,7 @@ export class ModelInstance {
   #idle: (() => void) | undefined
   /** A host that is loading, not yet in use. */
   #loading: HostProcess | undefined
+  #ended: Promise<void> = Promise.resolve()
   state: InstanceState = 'starting'
   /** As the host reported after its load. */
   memoryBytes = 0
@@ -109,14 +110,17 @@ export class ModelInstance {
     await this.#end(old)
   }
 
-  /** Ends the host; runs under way should have ended. */
-  async close(): Promise<void> {
+  /** Ends the host, also in the middle of a run; settles once it is gone. */
+  close(): Promise<void> {
     this.state = 'closed'
     this.#restartTimer?.cancel()
     const host = this.#host
     this.#host = undefined
     this.#loading?.kill('no longer needed')
-    if (host !== undefined) await this.#end(host)
+    // Why: a run that computes without a pause keeps its host from ending by itself.
+    if (this.#pending > 0) host?.kill('its version was taken out of service')
+    if (host !== undefined) this.#ended = this.#end(host)
+    return this.#ended
   }
 
   async #end(host: HostProcess): Promise<void> {

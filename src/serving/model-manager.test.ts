@@ -19,6 +19,8 @@ class FakeVersion {
   readonly outstanding = 0
   unavailable: string | undefined
   state: 'new' | 'serving' | 'ended' = 'new'
+  /** What it still has to answer. */
+  inside: Promise<void> = Promise.resolve()
   readonly #load: () => Promise<void>
 
   constructor(order: VersionOrder, load: () => Promise<void>) {
@@ -28,6 +30,8 @@ class FakeVersion {
     this.#load = load
   }
 
+  async prepare(): Promise<void> {}
+
   async start(): Promise<void> {
     await this.#load()
     if (this.state === 'ended') throw new Error('ended while loading')
@@ -35,6 +39,12 @@ class FakeVersion {
   }
 
   async drain(reason: string): Promise<void> {
+    this.unavailable ??= reason
+    await this.inside
+    this.state = 'ended'
+  }
+
+  async end(reason: string): Promise<void> {
     this.unavailable ??= reason
     this.state = 'ended'
   }
@@ -115,6 +125,24 @@ describe('a load that waits for its turn', () => {
     expect(opened.map((version) => version.state)).toEqual(['serving'])
     await expect(manager.load('nothing')).rejects.toThrow(/no model repository has a folder of this name/)
     expect(manager.statusOf('nothing')).toBeUndefined()
+  })
+})
+
+describe('closing', () => {
+  it('ends also what was taken out of service and has requests inside', async () => {
+    const folders = new Map([['m', 'first']])
+    const { manager, opened } = open(folders, async () => {})
+    await manager.load('m')
+    const [first] = opened
+    if (first !== undefined) first.inside = new Promise(() => {})
+    folders.set('m', 'second')
+    await manager.load('m')
+    const second = opened[1]
+    if (second !== undefined) second.inside = new Promise(() => {})
+    await manager.unload('m')
+    expect(opened.map((version) => version.state)).toEqual(['serving', 'serving'])
+    await manager.close()
+    expect(opened.map((version) => version.state)).toEqual(['ended', 'ended'])
   })
 })
 

@@ -9,25 +9,13 @@ import { ModelEntry } from './model-entry.ts'
 import type { EntryBefore, Patience, VersionSlot } from './model-entry.ts'
 import { modelStatus } from './model-status.ts'
 import type { ModelStatus } from './model-status.ts'
-import type { FoundModel, FoundVersion } from './model-source.ts'
+import type { FoundModel, FoundVersion, ModelSource } from './model-source.ts'
+import { joinSources } from './model-source.ts'
 import type { ServedVersion, VersionOrder } from './served-version.ts'
 import type { ServingEvents } from './serving-events.ts'
+import type { StagedChange, StagedModel } from './staged-change.ts'
+import { changeOfFiles } from './staged-change.ts'
 import { wantedVersions } from './version-policy.ts'
-
-export interface ModelSource {
-  list(): Promise<FoundModel[]>
-  find(name: string): Promise<FoundModel | undefined>
-}
-
-/** Files that came with a load, in a folder of their own. */
-export interface StagedModel {
-  /** A model repository that holds only this model. */
-  readonly root: string
-  /** The repository that the model belongs to. */
-  readonly home: string
-  /** Puts the model into its repository in place of what is there, whole or not at all. */
-  keep(): Promise<void>
-}
 
 export interface ManagerOptions {
   /** Model repositories; the first that has a name wins. */
@@ -56,7 +44,7 @@ interface LoadedModel {
 interface LoadManner {
   /** Whether other models may be unloaded to make room; if not, a model without room is left to be loaded on demand. */
   readonly unloads: boolean
-  readonly staged?: StagedModel | undefined
+  readonly staged?: StagedChange | undefined
 }
 
 /** A version that could serve, but doesn't yet. */
@@ -76,12 +64,12 @@ const patient: Patience = { deadlineMs: Infinity }
  */
 export class ModelManager {
   readonly #options: ManagerOptions
-  readonly #source: ModelSource
+  #source: ModelSource
   readonly #entries = new Map<string, ModelEntry>()
   /** What each folder was when it was last brought in line. */
   readonly #polled = new Map<string, string>()
-  /** Versions whose start is under way. */
-  readonly #starting = new Set<ServedVersion>()
+  /** Every version that has hosts: being started, serving, or still with requests inside. */
+  readonly #living = new Set<ServedVersion>()
   #closing = false
 
   constructor(options: ManagerOptions) {
@@ -154,6 +142,11 @@ export class ModelManager {
     }
   }
 
+  /** Has models of another source served as well; names that are there already hide those of the new one. */
+  addSource(source: ModelSource): void {
+    this.#source = joinSources([this.#source, source])
+  }
+
   /**
    * Loads or reloads a model; what served goes on serving when that fails. `staged` files are put into their
    * repository once every version that is due has loaded from them, and change nothing otherwise.
@@ -164,14 +157,35 @@ export class ModelManager {
       entry.override = override
       try {
         if (staged !== undefined) await this.#refuseHidden(name, staged)
-        await this.#want(entry, { unloads: true, staged })
+        await this.#want(entry, {
+          unloads: true,
+          staged: staged && changeOfFiles(name, staged, this.#options.openSource),
+        })
       } catch (error) {
         entry.override = before.override
         if (staged !== undefined) await this.#takeBack(entry, before)
-        if (!entry.known && this.#entries.get(name) === entry) this.#entries.delete(name)
+        this.#forgetUnknown(entry)
         throw error
       }
     })
+  }
+
+  /** Loads what a change finds beside what serves, and switches to it at once when the change is kept. */
+  async change(name: string, staged: StagedChange): Promise<void> {
+    await this.#change(name, async (entry) => {
+      const before = entry.remember()
+      try {
+        await this.#want(entry, { unloads: true, staged })
+      } catch (error) {
+        await this.#takeBack(entry, before)
+        this.#forgetUnknown(entry)
+        throw error
+      }
+    })
+  }
+
+  #forgetUnknown(entry: ModelEntry): void {
+    if (!entry.known && this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name)
   }
 
   /** Files that another repository hides would be lost from sight with the next load. */
@@ -232,6 +246,14 @@ export class ModelManager {
     return [...this.#entries.values()].map(modelStatus).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  /** Names of every model that is known, in order. */
+  names(): string[] {
+    return [...this.#entries.values()]
+      .filter((entry) => entry.known)
+      .map((entry) => entry.name)
+      .sort()
+  }
+
   statusOf(name: string): ModelStatus | undefined {
     const entry = this.#entries.get(name)
     return entry === undefined ? undefined : modelStatus(entry)
@@ -242,11 +264,10 @@ export class ModelManager {
     return [...this.#entries.values()].flatMap((entry) => entry.serving())
   }
 
+  /** Ends every version at once: whoever closes the server lets requests finish before. */
   async close(): Promise<void> {
     this.#closing = true
-    // A version that is about to change from one to the other is in both or either.
-    const versions = new Set([...this.serving(), ...this.#starting])
-    await Promise.all([...versions].map((version) => version.drain('the server is shutting down')))
+    await Promise.all([...this.#living].map((version) => version.end('the server is shutting down')))
   }
 
   #entry(name: string): ModelEntry {
@@ -278,8 +299,7 @@ export class ModelManager {
 
   /** Loads what is on disk, or staged, now: read in the model's turn, so that no earlier change is missed. */
   async #want(entry: ModelEntry, manner: LoadManner = { unloads: true }): Promise<void> {
-    const source = manner.staged === undefined ? this.#source : this.#options.openSource([manner.staged.root])
-    const found = await source.find(entry.name)
+    const found = await (manner.staged === undefined ? this.#source.find(entry.name) : manner.staged.find())
     if (found === undefined)
       throw fail('load_failed', { model: entry.name, reason: 'no model repository has a folder of this name' })
     await this.#reconcile(entry, found, manner)
@@ -292,7 +312,8 @@ export class ModelManager {
     for (const warning of found.warnings) this.#options.logger.warn('model.config', { model: entry.name, warning })
     entry.queueDepthMax = Math.min(this.#options.queueDepthMax, queueDepthOf(config))
     const numbers = found.versions.map((version) => version.version)
-    entry.policyVersions = wantedVersions(numbers, config?.versionPolicy ?? { kind: 'latest', numVersions: 1 })
+    entry.policyVersions =
+      found.serve?.versions ?? wantedVersions(numbers, config?.versionPolicy ?? { kind: 'latest', numVersions: 1 })
     if (entry.policyVersions.length === 0) {
       entry.problem = 'its folder has no version that the version policy asks for'
       throw fail('load_failed', { model: entry.name, reason: entry.problem })
@@ -303,6 +324,7 @@ export class ModelManager {
         entry.policyVersions.includes(version.version) && this.#isStale(entry.slot(version.version), version, config),
     )
     await this.#replace(entry, due, { found, config, manner })
+    entry.prefer(found.serve?.preferred)
     this.#retireUnwanted(entry, numbers)
     // What found no room, or was unloaded meanwhile to make some, comes back with the next request.
     entry.onDemand = entry.policyVersions.some((version) => entry.slot(version).current === undefined)
@@ -334,7 +356,7 @@ export class ModelManager {
     const fresh = results.flatMap((result) => (result.status === 'fulfilled' ? (result.value ?? []) : []))
     try {
       if (failed !== undefined) throw failed.reason
-      for (const ready of await this.#settle(entry.name, fresh, staged)) this.#serve(entry, ready, model.config)
+      for (const ready of await this.#settle(entry, fresh, staged)) this.#serve(entry, ready, model.config)
     } catch (error) {
       await Promise.all(fresh.map((version) => this.#giveUp(version)))
       throw error
@@ -342,10 +364,11 @@ export class ModelManager {
   }
 
   /** Puts staged files where they belong, now that they are known to load. */
-  async #settle(name: string, fresh: readonly FreshVersion[], staged: StagedModel): Promise<FreshVersion[]> {
+  async #settle(entry: ModelEntry, fresh: readonly FreshVersion[], staged: StagedChange): Promise<FreshVersion[]> {
     if (this.#closing) throw fail('shutting_down', {})
-    await staged.keep()
-    const kept = await this.#options.openSource([staged.home]).find(name)
+    const kept = await staged.keep(
+      (version) => fresh.find(({ slot }) => slot.version === version)?.version ?? entry.versions.get(version)?.current,
+    )
     return fresh.map((ready) => {
       const found = kept?.versions.find((version) => version.version === ready.found.version)
       assert(found !== undefined, 'files are where they were put')
@@ -355,9 +378,8 @@ export class ModelManager {
   }
 
   async #giveUp({ version, release }: FreshVersion): Promise<void> {
-    this.#starting.delete(version)
     release()
-    await version.drain('its files were not kept')
+    await this.#drain(version, 'its files were not kept')
   }
 
   /** Loads a version; undefined when it is left to be loaded on demand. */
@@ -366,18 +388,33 @@ export class ModelManager {
     const { loads, memory } = this.#options
     if (slot.current === undefined) this.#state(entry, slot, 'loading', '')
     let release: (() => void) | undefined
+    const version = this.#options.openVersion({
+      model: entry.name,
+      found,
+      config: model.config,
+      directory: model.found.directory,
+    })
+    this.#living.add(version)
     try {
+      // Why: before its turn, since making an interpreter may take minutes, in which others can load.
+      await version.prepare((text) => {
+        if (slot.current === undefined) slot.reason = text
+      })
       return await loads.run(async () => {
         if (this.#closing) throw fail('shutting_down', {})
         release = await memory.reserve(entry, found, model.manner.unloads)
         if (release === undefined) {
           this.#state(entry, slot, 'unavailable', 'the memory budget is used; the next request loads it')
+          this.#living.delete(version)
           return undefined
         }
-        return { slot, found, version: await this.#start(entry, found, model), release }
+        await version.start()
+        if (this.#closing) throw fail('shutting_down', {})
+        return { slot, found, version, release }
       })
     } catch (error) {
       release?.()
+      await this.#drain(version, 'its load failed')
       const reason = error instanceof Error ? error.message : String(error)
       if (slot.current === undefined) this.#state(entry, slot, 'unavailable', reason)
       else slot.reason = reason
@@ -385,18 +422,9 @@ export class ModelManager {
     }
   }
 
-  async #start(entry: ModelEntry, found: FoundVersion, { found: model, config }: LoadedModel): Promise<ServedVersion> {
-    const fresh = this.#options.openVersion({ model: entry.name, found, config, directory: model.directory })
-    this.#starting.add(fresh)
-    try {
-      await fresh.start()
-      if (this.#closing) throw fail('shutting_down', {})
-      return fresh
-    } catch (error) {
-      this.#starting.delete(fresh)
-      await fresh.drain('its load failed')
-      throw error
-    }
+  async #drain(version: ServedVersion, reason: string): Promise<void> {
+    await version.drain(reason)
+    this.#living.delete(version)
   }
 
   #serve(entry: ModelEntry, { slot, found, version, release }: FreshVersion, config: ModelConfig | undefined): void {
@@ -404,14 +432,13 @@ export class ModelManager {
     entry.lastBytes = version.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
     const old = slot.current
     entry.point(slot, version)
-    this.#starting.delete(version)
     // The version is counted as resident by now, so its memory is never counted as neither.
     release()
     slot.loadedFrom = loadedFrom(found, config)
     this.#state(entry, slot, 'ready', '')
     events.versionLoaded(version)
     logger.info('model.ready', { model: entry.name, version: found.version, loadMs: Math.round(version.facts.loadMs) })
-    if (old !== undefined) void old.drain('replaced by a reload')
+    if (old !== undefined) void this.#drain(old, 'replaced by a reload')
   }
 
   /** Versions that the policy no longer asks for go once one that it does ask for serves. */
@@ -443,7 +470,7 @@ export class ModelManager {
     entry.point(slot, undefined)
     slot.loadedFrom = ''
     this.#state(entry, slot, 'unloading', reason)
-    await old.drain(reason)
+    await this.#drain(old, reason)
     if (slot.current !== undefined) return
     if (slot.state === 'unloading') this.#state(entry, slot, 'unavailable', reason)
     // Its metrics are kept as long as the version is known, so that counters don't start over.

@@ -57,7 +57,7 @@ const entriesOf = async (directory: string): Promise<Dirent[]> => {
 const readModel = async (name: string, directory: string): Promise<FoundModel> => {
   const versions = await readVersions(directory)
   try {
-    const { config, warnings } = await readConfig(name, directory)
+    const { config, warnings } = await readModelConfig(name, directory)
     return { name, directory, config, warnings, problem: undefined, versions }
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
@@ -65,7 +65,8 @@ const readModel = async (name: string, directory: string): Promise<FoundModel> =
   }
 }
 
-const readConfig = async (
+/** The configuration in a folder, for a model of this name. Throws ConfigError. */
+export const readModelConfig = async (
   name: string,
   directory: string,
 ): Promise<{ config: ModelConfig | undefined; warnings: readonly string[] }> => {

@@ -20,7 +20,32 @@ export interface FoundModel {
   /** Why the model can't be loaded at all, e.g. a broken config.pbtxt. */
   readonly problem: string | undefined
   readonly versions: readonly FoundVersion[]
+  /** Which versions are to be in memory, and which of them answers when none is named; where the version policy doesn't say. */
+  readonly serve?: { readonly versions: readonly number[]; readonly preferred: number }
 }
+
+/** Where models come from. */
+export interface ModelSource {
+  list(): Promise<FoundModel[]>
+  find(name: string): Promise<FoundModel | undefined>
+}
+
+/** Several sources as one; the first that has a name wins. */
+export const joinSources = (sources: readonly ModelSource[]): ModelSource => ({
+  async list() {
+    const found = new Map<string, FoundModel>()
+    for (const source of sources)
+      for (const model of await source.list()) if (!found.has(model.name)) found.set(model.name, model)
+    return [...found.values()]
+  },
+  async find(name) {
+    for (const source of sources) {
+      const model = await source.find(name)
+      if (model !== undefined) return model
+    }
+    return undefined
+  },
+})
 
 /** What a load order needs beyond the folder: the engine and its file. */
 export interface ModelFile {

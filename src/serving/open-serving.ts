@@ -1,6 +1,8 @@
+import { mkdtempSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { Semaphore } from '../lib/index.ts'
 import { HostProcess } from './host-process.ts'
@@ -10,7 +12,8 @@ import { MemoryKeeper } from './memory-keeper.ts'
 import { ModelManager } from './model-manager.ts'
 import { ModelRepository } from './model-repository.ts'
 import { ServedVersion } from './served-version.ts'
-import type { VersionLimits } from './served-version.ts'
+import type { HostLaunch, VersionLimits } from './served-version.ts'
+import type { PythonEnvironments } from './python-environments.ts'
 import type { ServingEvents } from './serving-events.ts'
 
 export interface ServingOptions {
@@ -38,6 +41,7 @@ export interface ServingDeps {
   readonly defer: Defer
   readonly logger: Logger
   readonly events: ServingEvents
+  readonly pythons: PythonEnvironments
 }
 
 /** The model server's core: the models, and what watches over them. */
@@ -72,7 +76,7 @@ export class Serving {
       swap: options.swap,
       queueDepthMax: options.limits.queueDepthMax,
       openVersion: (order) =>
-        new ServedVersion(order, { ...deps, limits: options.limits, openHost: () => this.#openHost() }),
+        new ServedVersion(order, { ...deps, limits: options.limits, openHost: (launch) => this.#openHost(launch) }),
     })
     this.watch = watchHosts({
       models: this.models,
@@ -118,14 +122,37 @@ export class Serving {
     }, intervalMs)
   }
 
-  #openHost(): HostProcess {
-    return new HostProcess({
-      directory: this.#hostDirectory,
-      environment: this.#options.hostEnvironment,
-      niceness: this.#options.niceness,
-      logger: this.#deps.logger,
-    })
+  #openHost({ program, instances }: HostLaunch): HostProcess {
+    const { hostEnvironment, niceness } = this.#options
+    const { logger } = this.#deps
+    if (program === nodeHost)
+      return new HostProcess({
+        program,
+        directory: this.#hostDirectory,
+        environment: hostEnvironment,
+        niceness,
+        logger,
+      })
+    // Why: libraries of Python write what they like below HOME; each host gets one that ends with it.
+    const directory = mkdtempSync(join(this.#hostDirectory, 'python-'))
+    const environment = {
+      ...hostEnvironment,
+      ...pythonThreads(instances),
+      HOME: directory,
+      // Why: MLflow then refuses as well what has been overlooked.
+      ...(this.#options.limits.pickle === 'refuse' ? { MLFLOW_ALLOW_PICKLE_DESERIALIZATION: 'false' } : {}),
+    }
+    const host = new HostProcess({ program, directory, environment, niceness, logger })
+    void host.exited.then(() => rm(directory, { recursive: true, force: true }))
+    return host
   }
+}
+
+/** Libraries that compute on every core would get in each other's way in several hosts: each host gets its share. */
+const pythonThreads = (instances: number): Record<string, string> => {
+  if (instances === 1) return {}
+  const threads = String(Math.max(1, Math.floor(availableParallelism() / instances)))
+  return { OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads }
 }
 
 /** Opens the model server's core; nothing is loaded before `start`. */

@@ -1,5 +1,6 @@
 import { dirname, join, relative } from 'node:path'
-import type { LoadOrder, LoadReport } from '../host/index.ts'
+import type { HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
+import { nodeHost, pythonHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { Signature } from '../tensor/index.ts'
@@ -9,11 +10,14 @@ import { engineOptions } from './engine-options.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import { autoComplete } from './model-config/auto-complete.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
+import { takesNulls } from './missing-values.ts'
 import { findModelFile } from './model-file.ts'
 import { ModelInstance } from './model-instance.ts'
+import type { PythonEnvironments } from './python-environments.ts'
 import type { FoundVersion, ModelFile } from './model-source.ts'
 import type { RestartOptions, RestartStep } from './restart-policy.ts'
 import { afterCrash } from './restart-policy.ts'
+import { refusePickle } from './refuse-pickle.ts'
 import { fullSignature } from './full-signature.ts'
 import type { Reshaping } from './reshaping.ts'
 import { ReshapeError, reshaping } from './reshaping.ts'
@@ -32,6 +36,8 @@ export interface VersionLimits {
   readonly drainTimeoutMs: number
   readonly instances: number
   readonly restart: RestartOptions
+  /** Whether Python models may have files that run code when they are read. */
+  readonly pickle: 'allow' | 'refuse'
   /** Options of the engine that the model's own parameters override. */
   readonly engineDefaults: Readonly<Record<string, string>>
 }
@@ -43,7 +49,15 @@ export interface VersionDeps {
   readonly logger: Logger
   readonly events: ServingEvents
   readonly limits: VersionLimits
-  openHost(): HostProcess
+  readonly pythons: PythonEnvironments
+  openHost(launch: HostLaunch): HostProcess
+}
+
+/** How a host is started. */
+export interface HostLaunch {
+  readonly program: HostProgram
+  /** How many hosts of the version there are to be, which share the machine's cores. */
+  readonly instances: number
 }
 
 export interface VersionOrder {
@@ -59,6 +73,8 @@ export interface VersionFacts {
   readonly engine: string
   readonly config: ModelConfig
   readonly refuseAboveMaxBatch: boolean
+  /** Whether missing values of a type that has none come beside the input, as BOOL under `nullsName`. */
+  readonly takesNulls: boolean
   /** Shapes with the batch dimension, as requests send them. */
   readonly signature: Signature
   readonly metadata: Readonly<Record<string, string>>
@@ -80,6 +96,10 @@ export class ServedVersion {
   #instances: ModelInstance[] = []
   #scheduler: VersionScheduler | undefined
   #facts: VersionFacts | undefined
+  #file: ModelFile | undefined
+  #program: HostProgram = nodeHost
+  #prepared: Promise<unknown> | undefined
+  readonly #preparing = new AbortController()
   #reshaping: Reshaping | undefined
   #crashes: readonly number[] = []
   #outstanding = 0
@@ -118,12 +138,39 @@ export class ServedVersion {
     return this.#instances
   }
 
+  /**
+   * Finds the model's file and, for a Python model, its interpreter, which may first have to be made: `progress` is
+   * told. Throws load_failed, also when the version is drained meanwhile.
+   */
+  prepare(progress: (text: string) => void): Promise<ModelFile> {
+    const prepared = this.#prepare(progress)
+    this.#prepared = prepared
+    return prepared
+  }
+
+  async #prepare(progress: (text: string) => void): Promise<ModelFile> {
+    const { model } = this
+    const folder = this.#order.found.directory
+    try {
+      const file = await findModelFile(model, folder, this.#order.config)
+      if (file.engine === 'python') {
+        if (this.#deps.limits.pickle === 'refuse') await refusePickle(model, folder)
+        const { python } = await this.#deps.pythons.require({ model, folder }, progress, this.#preparing.signal)
+        this.#program = pythonHost(python)
+      }
+      this.#file = file
+      return file
+    } catch (error) {
+      throw this.#loadFailure(error)
+    }
+  }
+
   /** Loads, checks the configuration against the model, warms up. Throws load_failed, with every host ended. */
   async start(): Promise<void> {
     const { clock } = this.#deps
     const startedAt = clock.now()
     try {
-      const file = await findModelFile(this.model, this.#order.found.directory, this.#order.config)
+      const file = this.#file ?? (await this.prepare(() => {}))
       const first = this.#openInstance(this.#loadOrder(file, this.#order.config))
       const report = await first.start()
       const { config, refuseAboveMaxBatch } = this.#completeConfig(file, report)
@@ -143,6 +190,7 @@ export class ServedVersion {
         engine: file.engine,
         config,
         refuseAboveMaxBatch,
+        takesNulls: takesNulls(file.engine),
         signature,
         metadata: report.metadata,
         runtime: report.runtime,
@@ -194,6 +242,8 @@ export class ServedVersion {
   /** Takes no new request, waits for those inside (no longer than the drain limit), then ends the hosts. */
   async drain(reason: string): Promise<void> {
     this.unavailable ??= reason
+    this.#preparing.abort(new Error(reason))
+    await this.#prepared?.catch(() => undefined)
     const { clock, limits } = this.#deps
     if (this.#outstanding > 0) {
       await new Promise<void>((resolve) => {
@@ -204,6 +254,13 @@ export class ServedVersion {
         }
       })
     }
+    await this.end(reason)
+  }
+
+  /** Ends the hosts at once, and with them what is inside. */
+  async end(reason: string): Promise<void> {
+    this.unavailable ??= reason
+    this.#idle?.()
     this.#scheduler?.failWaiting(fail('model_not_ready', { model: this.model, reason }))
     await this.#closeInstances()
   }
@@ -240,7 +297,7 @@ export class ServedVersion {
       logger,
       loadTimeoutMs: limits.loadTimeoutMs,
       runTimeoutMs: limits.runTimeoutMs,
-      openHost: () => this.#deps.openHost(),
+      openHost: () => this.#deps.openHost({ program: this.#program, instances: this.#instanceCount() }),
       onCrash: (reason) => this.#crashed(reason),
     })
     this.#instances.push(instance)
@@ -248,10 +305,17 @@ export class ServedVersion {
   }
 
   async #openOthers(order: LoadOrder, config: ModelConfig): Promise<void> {
-    const count = config.instanceGroups.reduce((sum, group) => sum + group.count, 0)
     const others: Promise<unknown>[] = []
-    for (let i = this.#instances.length; i < count; i++) others.push(this.#openInstance(order).start())
+    for (let i = this.#instances.length; i < instanceCount(config); i++) others.push(this.#openInstance(order).start())
     await Promise.all(others)
+  }
+
+  /** As configured; the configuration is completed with as many once the first host has loaded. */
+  #instanceCount(): number {
+    const { config } = this.#order
+    return config === undefined || config.instanceGroups.length === 0
+      ? this.#deps.limits.instances
+      : instanceCount(config)
   }
 
   #openScheduler(config: ModelConfig): VersionScheduler {
@@ -297,3 +361,6 @@ export class ServedVersion {
     return fail('load_failed', { model: this.model, reason }, error)
   }
 }
+
+const instanceCount = (config: ModelConfig): number =>
+  config.instanceGroups.reduce((sum, group) => sum + group.count, 0)

@@ -50,6 +50,8 @@ const ignoreRefusal = (error: unknown): void => {
 }
 
 const impliedSample = (signature: Signature): ScatteredTensor[] | undefined => {
+  // Why: nothing is known of what such a model takes.
+  if (signature.open === true && signature.inputs.length === 0) return undefined
   const tensors: ScatteredTensor[] = []
   for (const input of signature.inputs) {
     if (input.optional === true) continue

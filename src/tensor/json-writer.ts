@@ -7,30 +7,25 @@ import { toTypedArray } from './typed-array.ts'
  * The values of a tensor as a flat JSON list. NaN, Infinity and -Infinity are written as these words, as the model
  * servers of the field do; -0 keeps its sign. Throws TensorError for BYTES that aren't UTF-8.
  */
-export const encodeJsonData = (tensor: Tensor): string => {
+export const encodeJsonData = (tensor: Tensor): string => `[${encodeJsonElements(tensor).join(',')}]`
+
+/** The same, each value apart. */
+export const encodeJsonElements = (tensor: Tensor): string[] => {
   switch (tensor.datatype) {
     case 'BYTES':
-      return JSON.stringify(decodeStrings(tensor))
+      return decodeStrings(tensor).map((text) => JSON.stringify(text))
     case 'BOOL':
-      return `[${Array.from(toTypedArray(tensor) as Uint8Array, (value) => (value === 0 ? 'false' : 'true')).join(',')}]`
+      return Array.from(toTypedArray(tensor) as Uint8Array, (value) => (value === 0 ? 'false' : 'true'))
     case 'FP16':
-      return floats(Array.from(toTypedArray(tensor) as Uint16Array, fromHalfBits))
+      return Array.from(toTypedArray(tensor) as Uint16Array, (bits) => floatText(fromHalfBits(bits)))
     case 'BF16':
-      return floats(Array.from(toTypedArray(tensor) as Uint16Array, fromBfloatBits))
+      return Array.from(toTypedArray(tensor) as Uint16Array, (bits) => floatText(fromBfloatBits(bits)))
     case 'FP32':
     case 'FP64':
-      return floats(toTypedArray(tensor) as Float32Array)
+      return Array.from(toTypedArray(tensor) as Float32Array, floatText)
     default:
-      return `[${toTypedArray(tensor).join(',')}]`
+      return Array.from(toTypedArray(tensor) as Int32Array, String)
   }
 }
 
-const floats = (values: Float32Array | readonly number[]): string => {
-  let text = '['
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? 0
-    if (i > 0) text += ','
-    text += value === 0 && 1 / value < 0 ? '-0.0' : value
-  }
-  return `${text}]`
-}
+const floatText = (value: number): string => (value === 0 && 1 / value < 0 ? '-0.0' : String(value))

@@ -3,6 +3,10 @@ import type { Signature, Tensor, TensorSpec } from './tensor.ts'
 
 /** Checks the inputs of a request against what the model declares. Throws TensorError for the first that doesn't fit. */
 export const checkAgainstSignature = (inputs: readonly Tensor[], signature: Signature): void => {
+  if (signature.open === true) {
+    checkNames(inputs)
+    return
+  }
   const specs = signature.inputs
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i]
@@ -24,6 +28,16 @@ export const checkAgainstSignature = (inputs: readonly Tensor[], signature: Sign
     if (spec.optional !== true && !inputs.some((input) => input.name === spec.name)) {
       throw new TensorError(spec.name, `the input is missing; expected ${spec.datatype} [${spec.shape.join(',')}]`)
     }
+  }
+}
+
+/** What holds for models that check the rest themselves. Names with a NUL are reserved for what travels beside tensors. */
+const checkNames = (inputs: readonly Tensor[]): void => {
+  const names = new Set<string>()
+  for (const { name } of inputs) {
+    if (name.includes('\0')) throw new TensorError(name, 'the name of an input has no NUL')
+    if (names.has(name)) throw new TensorError(name, 'the input is given more than once')
+    names.add(name)
   }
 }
 

@@ -27,4 +27,8 @@ export interface TensorSpec {
 export interface Signature {
   readonly inputs: readonly TensorSpec[]
   readonly outputs: readonly TensorSpec[]
+  /** The model checks its inputs itself, by rules of its own; what is listed here only describes them, and may be nothing. */
+  readonly open?: boolean
+  /** Names of the request parameters that the model takes. */
+  readonly parameters?: readonly string[]
 }

@@ -22,17 +22,25 @@ export interface TestRegistry extends AsyncDisposable {
 
 const newId = (): string => randomUUID().replaceAll('-', '')
 
+export interface TestRegistryOptions extends Pick<RegistryDeps, 'signing' | 'isServed' | 'webhooks'> {
+  /** Civil time at the start. */
+  readonly wallMs?: number
+  /** What the registry is given in place of the database and the blobs, made of them. */
+  readonly wrapDb?: (db: Database) => Database
+  readonly wrapBlobs?: (blobs: BlobStore) => BlobStore
+}
+
 /** Opens it over an in-memory SQLite, or over the database given, which it closes in the end. */
 export const openTestRegistry = async (
   given?: Database,
-  options: Pick<RegistryDeps, 'signing' | 'isServed' | 'webhooks'> = {},
+  { wallMs, wrapDb = (db) => db, wrapBlobs = (blobs) => blobs, ...options }: TestRegistryOptions = {},
 ): Promise<TestRegistry> => {
-  const clock = new VirtualClock()
+  const clock = new VirtualClock(wallMs === undefined ? {} : { wallMs })
   const folder = mkdtempSync(join(tmpdir(), 'slipway-registry-'))
   const db = given ?? openSqlite({ path: ':memory:', clock })
   await migrate(db, registryMigrations, clock)
-  const blobs = await openDiskBlobs({ root: folder, clock, newId })
-  const registry = await openRegistry({ db, blobs, clock, random: seededRandom(1), newId, ...options })
+  const blobs = wrapBlobs(await openDiskBlobs({ root: folder, clock, newId }))
+  const registry = await openRegistry({ db: wrapDb(db), blobs, clock, random: seededRandom(1), newId, ...options })
   return {
     registry,
     db,

@@ -31,6 +31,8 @@ const training = ['mlflow-training', 'mlflow/requirements-training.txt'] as cons
 const training2 = ['mlflow2-training', 'mlflow/requirements-training-2.22.txt'] as const
 
 const mlflowTests = [...pytest, '--rootdir', 'test/clients/mlflow', 'test/clients/mlflow']
+const servedTests = [...pytest, '--rootdir', 'test/clients/served', 'test/clients/served']
+const pythonTests = [...pytest, '--rootdir', 'test/clients/python', 'test/clients/python']
 const train = (library: string): string => `test/clients/mlflow/train_${library}.py`
 
 /** The SDKs of Triton and KServe define the same protobuf messages and can't share a process. */
@@ -39,9 +41,14 @@ export const suites: readonly Suite[] = [
   { name: 'kserve', venv: openInference, args: [...pytest, 'test/clients/test_kserve.py'] },
   { name: 'mlflow, newest', venv: newestMlflow, args: mlflowTests },
   { name: 'mlflow 2.22', venv: mlflow2, args: mlflowTests },
+  { name: 'served models, newest mlflow', venv: newestMlflow, args: servedTests },
+  { name: 'served models, mlflow 2.22', venv: mlflow2, args: servedTests },
   { name: 'scikit-learn, newest mlflow', venv: newestMlflow, args: [train('sklearn')] },
   { name: 'scikit-learn, mlflow 2.22', venv: mlflow2, args: [train('sklearn')] },
   { name: 'beside mlflow server', venv: newestMlflow, args: ['test/clients/mlflow/differential.py', '{http}'] },
+  { name: 'python models, newest mlflow', venv: newestMlflow, args: pythonTests },
+  { name: 'python models, mlflow 2.22', venv: mlflow2, args: pythonTests },
+  { name: 'python models of every library', venv: training, args: pythonTests, heavy: true },
   ...['xgboost', 'lightgbm', 'pytorch'].flatMap((library): Suite[] => [
     { name: `${library}, newest mlflow`, venv: training, args: [train(library)], heavy: true },
     { name: `${library}, mlflow 2.22`, venv: training2, args: [train(library)], heavy: true },

@@ -486,6 +486,7 @@ describe('a client that is slow or hostile', () => {
     for (const outcome of await Promise.all(outcomes)) {
       expect(outcome.status).toBe(4)
       expect(outcome.headers['slipway-error']).toBe('request_timeout')
+      expect(outcome.text).toContain('grpc.requestTimeoutMs')
     }
   })
 

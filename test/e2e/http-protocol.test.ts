@@ -174,6 +174,7 @@ describe('a request that HTTP does not allow', () => {
     expect(refusalIn(await say('GET / HTTP/1.1\r\nHost: localhost\r\nX: '))).toMatchObject({
       status: 408,
       code: 'request_timeout',
+      error: expect.stringContaining('http.headerTimeoutMs') as unknown,
     })
     expect(refusalIn(await say('GET /\r\n'))).toMatchObject({ status: 408 })
   })

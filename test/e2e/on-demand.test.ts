@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, seededRandom, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
+import { hosts } from './hosts.ts'
 
 /** Takes this long to load. */
 const slowToLoad = (ms: number, amount: number): string =>
@@ -32,22 +33,6 @@ const load = (app: TestApp, model: string, parameters: Readonly<Record<string, u
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const jsConfig = '{"backend":"js"}'
-
-/** Model hosts that are children of this process. */
-const hosts = (): string[] =>
-  readdirSync('/proc/self/task').flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, 'utf8')
-      .split(' ')
-      .filter((pid) => pid !== '' && isHost(pid)),
-  )
-
-const isHost = (pid: string): boolean => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('/host/main')
-  } catch {
-    return false
-  }
-}
 
 const oneModel = ['--serving.memory.budget-bytes', '90MiB']
 

@@ -1,11 +1,14 @@
-import type { RegistryDeps } from '../../src/registry/index.ts'
+import { describeRunSearch } from '../../src/testing/contracts/describe-run-search.ts'
 import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
+import { describeGarbage } from '../../src/testing/contracts/describe-garbage.ts'
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
+import { describeImports } from '../../src/testing/contracts/describe-imports.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
 import { describeWebhooks } from '../../src/testing/contracts/describe-webhooks.ts'
+import type { TestRegistryOptions } from '../../src/testing/open-test-registry.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
-const open = async (options?: Pick<RegistryDeps, 'webhooks'>): Promise<TestRegistry> => {
+const open = async (options?: TestRegistryOptions): Promise<TestRegistry> => {
   const postgres = await openTestPostgres()
   const test = await openTestRegistry(postgres.open(), options)
   return {
@@ -20,3 +23,6 @@ const open = async (options?: Pick<RegistryDeps, 'webhooks'>): Promise<TestRegis
 describeRegistry('Postgres', () => open())
 describeGuardedModels('Postgres', () => open())
 describeWebhooks('Postgres', open)
+describeGarbage('Postgres', open)
+describeRunSearch('Postgres', () => open())
+describeImports('Postgres', () => open())

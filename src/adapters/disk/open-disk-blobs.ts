@@ -1,4 +1,4 @@
-import { mkdir, opendir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../lib/index.ts'
 import type { Blob, BlobStore, ByteRange, PutOptions, UploadPart } from '../../ports/index.ts'
@@ -79,13 +79,16 @@ class DiskBlobs implements BlobStore {
     return rm(this.#pathOf(digest), { force: true })
   }
 
-  async *list(): AsyncGenerator<Blob & { readonly storedAtMs: number }> {
+  async *list(after = ''): AsyncGenerator<Blob & { readonly storedAtMs: number }> {
     const { blobs } = this.#folders
-    for await (const folder of await opendir(blobs)) {
-      for await (const entry of await opendir(join(blobs, folder.name))) {
-        const found = await stat(join(blobs, folder.name, entry.name)).catch(ignoreMissing)
-        if (found !== undefined)
-          yield { digest: folder.name + entry.name, bytes: found.size, storedAtMs: found.mtimeMs }
+    // The names of one folder, a 256th of all, are held at a time.
+    for (const folder of (await readdir(blobs)).sort()) {
+      if (folder < after.slice(0, 2)) continue
+      for (const name of (await readdir(join(blobs, folder))).sort()) {
+        const digest = folder + name
+        if (digest <= after) continue
+        const found = await stat(join(blobs, folder, name)).catch(ignoreMissing)
+        if (found !== undefined) yield { digest, bytes: found.size, storedAtMs: found.mtimeMs }
       }
     }
   }

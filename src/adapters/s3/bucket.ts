@@ -108,11 +108,13 @@ export class Bucket {
     }
   }
 
-  async *list(prefix: string): AsyncGenerator<StoredObject> {
+  /** The objects of a prefix in the order of their keys; those after one of them when it is given. */
+  async *list(prefix: string, after?: string): AsyncGenerator<StoredObject> {
     let token: string | undefined
     do {
+      const from = token === undefined ? { StartAfter: after } : { ContinuationToken: token }
       const page = await this.#told(
-        this.#s3.send(new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken: token })),
+        this.#s3.send(new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ...from })),
       )
       for (const { Key, Size, LastModified } of page.Contents ?? [])
         if (Key !== undefined) yield { key: Key, bytes: Size ?? 0, storedAtMs: LastModified?.getTime() ?? 0 }

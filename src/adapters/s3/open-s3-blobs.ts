@@ -155,9 +155,10 @@ class S3Blobs implements BlobStore {
     return this.#bucket.delete(this.#keyOf(digest))
   }
 
-  async *list(): AsyncGenerator<Blob & { readonly storedAtMs: number }> {
+  async *list(after?: string): AsyncGenerator<Blob & { readonly storedAtMs: number }> {
     const root = `${this.#prefix}sha256/`
-    for await (const { key, bytes, storedAtMs } of this.#bucket.list(root)) {
+    const last = after === undefined ? undefined : this.#keyOf(after)
+    for await (const { key, bytes, storedAtMs } of this.#bucket.list(root, last)) {
       const digest = key.slice(root.length).replace('/', '')
       if (isDigest(digest)) yield { digest, bytes, storedAtMs }
     }

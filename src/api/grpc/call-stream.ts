@@ -4,6 +4,10 @@ import type { Trailers } from './grpc-wire.ts'
 import { encodings, errorTrailers, frameMessage, okTrailers } from './grpc-wire.ts'
 
 const replyHeaders = { ':status': 200, 'content-type': 'application/grpc', 'grpc-accept-encoding': encodings } as const
+/** The same as a list of names and values, which costs Node less. */
+const replyHeaderList = Object.entries(replyHeaders).flat().map(String)
+
+const ignore = (): void => {}
 
 /** A call on its HTTP/2 stream: its metadata, the messages sent back, and the status that ends it. */
 export class CallStream implements GrpcCall {
@@ -29,11 +33,12 @@ export class CallStream implements GrpcCall {
     this.#headers = headers
     this.receivedAtMs = receivedAtMs
     this.timeoutMs = timeoutMs
+    const leave = (): void => this.#leave()
     // Why both: a stream that the client resets without an error closes only after its last byte was read.
-    stream.on('aborted', () => this.#leave())
-    stream.on('close', () => this.#leave())
+    stream.on('aborted', leave)
+    stream.on('close', leave)
     // Why: 'close' follows and says all that matters; without a listener the error would end the process.
-    stream.on('error', () => {})
+    stream.on('error', ignore)
   }
 
   metadata(key: string): string | undefined {
@@ -83,8 +88,9 @@ export class CallStream implements GrpcCall {
     this.#begin()
     this.#ended = true
     const [first, second] = frameMessage(message)
-    if (second !== undefined) this.stream.write(first)
-    this.stream.end(second ?? first)
+    this.stream.write(first)
+    if (second === undefined) this.#finish()
+    this.stream.end(second)
   }
 
   /** Ends the call: well, or with what failed, which also cancels what is still worked on. */
@@ -118,6 +124,14 @@ export class CallStream implements GrpcCall {
     this.stream.respond(headers, { endStream: true })
   }
 
+  /**
+   * Tells Node that the message just written is the last. Why: `end` alone waits until it is sent, so that the
+   * trailers leave two turns of the event loop later. It finds this done; a Node that ignores it only takes longer.
+   */
+  #finish(): void {
+    if (!this.stream.pending && this.stream.writable) this.stream._final(() => {})
+  }
+
   #begin(): void {
     if (this.stream.headersSent) return
     this.stream.once('wantTrailers', () => {
@@ -125,7 +139,8 @@ export class CallStream implements GrpcCall {
       this.#told = true
       this.stream.sendTrailers(this.#trailers)
     })
-    this.stream.respond(replyHeaders, { waitForTrailers: true })
+    // A copy, since Node adds the date to it.
+    this.stream.respond([...replyHeaderList], { waitForTrailers: true })
   }
 
   #leave(): void {

@@ -206,7 +206,8 @@ export class GrpcServer {
     const { requestTimeoutMs: limitMs } = this.#options
     const nowMs = this.#deps.clock.now()
     for (const call of this.#arriving) {
-      if (nowMs - call.receivedAtMs >= limitMs) call.end(fail('request_timeout', { limitMs }))
+      if (nowMs - call.receivedAtMs < limitMs) continue
+      call.end(fail('request_timeout', { limitMs, option: 'grpc.requestTimeoutMs' }))
     }
     // Why a sweep later: a reset overtakes the end of the call while the connection is busy (nghttp2 drops the headers
     // of a stream that is being reset). Clients of gRPC stop by themselves once they have read the end.

@@ -5,6 +5,7 @@ import { Share } from './byte-budget.ts'
 /** Bytes before each message: one flag and the length (gRPC over HTTP/2, "Length-Prefixed-Message"). */
 export const prefixBytes = 5
 const bufferBytesMin = 1024
+const nothing = Buffer.alloc(0)
 
 export interface MessageLimits {
   /** Largest message, as it travels and after decompression. */
@@ -29,7 +30,7 @@ export class MessageReader {
   readonly #limits: MessageLimits
   readonly #take: (message: Message) => void
   #share: Share
-  #held: Buffer = Buffer.alloc(0)
+  #held: Buffer = nothing
   #heldBytes = 0
 
   constructor(limits: MessageLimits, take: (message: Message) => void) {
@@ -51,7 +52,7 @@ export class MessageReader {
   /** Forgets an unfinished message. */
   release(): void {
     this.#share.release()
-    this.#held = Buffer.alloc(0)
+    this.#held = nothing
     this.#heldBytes = 0
   }
 
@@ -106,7 +107,7 @@ export class MessageReader {
   #deliver(framed: Buffer): void {
     const share = this.#share
     this.#share = new Share(this.#limits.budget)
-    this.#held = Buffer.alloc(0)
+    this.#held = nothing
     this.#heldBytes = 0
     this.#take({ bytes: framed.subarray(prefixBytes), compressed: framed[0] === 1, share })
   }

@@ -54,7 +54,7 @@ const gather = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Pro
       reject(error)
     }
     const timer = clock.setTimer(
-      () => refuse(fail('request_timeout', { limitMs: limits.requestTimeoutMs })),
+      () => refuse(fail('request_timeout', { limitMs: limits.requestTimeoutMs, option: 'http.requestTimeoutMs' })),
       limits.requestTimeoutMs,
     )
     request.on('data', (chunk: Buffer) => {

@@ -30,7 +30,7 @@ export const parserRefusal = (
     case 'HPE_HEADER_OVERFLOW':
       return refusal(`the request headers exceed the limit of ${headerBytesMax} bytes`, 431)
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new HttpRefusal(408, fail('request_timeout', { limitMs: headerTimeoutMs }))
+      return new HttpRefusal(408, fail('request_timeout', { limitMs: headerTimeoutMs, option: 'http.headerTimeoutMs' }))
     case 'HPE_PAUSED_H2_UPGRADE':
       return new HttpRefusal(505, fail('unsupported', { what: 'this version of HTTP' }))
     case 'HPE_INVALID_VERSION':

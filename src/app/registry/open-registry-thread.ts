@@ -4,16 +4,30 @@ import { backoffMs, siblingModule } from '../../lib/index.ts'
 import type { Clock, Logger, Random } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Reply, Route } from '../../protocol/index.ts'
-import type { Registry } from '../../registry/index.ts'
+import { unguarded } from '../../registry/index.ts'
+import type { MoveGuard, Registry } from '../../registry/index.ts'
 import { artifactProxy } from './artifact-methods.ts'
+import type { EndpointIndex } from './endpoint-methods.ts'
+import { endpointProxy } from './endpoint-methods.ts'
+import { GuardDesk } from './guard-link.ts'
 import { registryRoutes } from './registry-routes.ts'
-import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall, ThreadLogLine } from './thread-messages.ts'
+import type {
+  GuardQuestion,
+  RegistryThreadData,
+  SentExchange,
+  ThreadAnswer,
+  ThreadCall,
+  ThreadLogLine,
+} from './thread-messages.ts'
 import { sentHeaders } from './thread-messages.ts'
 
 /** The registry as the rest of the process sees it. */
 export interface RegistryThread {
   readonly routes: readonly Route[]
   readonly artifacts: ArtifactIndex
+  readonly endpoints: EndpointIndex
+  /** Has moves that endpoints follow prepared by those who serve them; until then, nobody does. */
+  guardMoves(guard: MoveGuard): void
   /** Finishes what was asked, then closes the database. */
   close(): Promise<void>
 }
@@ -37,6 +51,7 @@ class ThreadLink {
   readonly #deps: RegistryThreadDeps
   readonly #asked = new Map<number, Asked>()
   #worker: Worker | undefined
+  guard: MoveGuard = unguarded
   #lastId = 0
   #ends = 0
   #closed = false
@@ -54,16 +69,27 @@ class ThreadLink {
     })
     let failure: Error | undefined
     worker.on('error', (error: Error) => (failure = error))
-    worker.on('message', (answer: ThreadAnswer | ThreadLogLine) => {
-      if (answer.kind === 'log') {
+    const desk = new GuardDesk(
+      { prepare: (moves) => this.guard.prepare(moves), changed: () => this.guard.changed() },
+      (answer) => worker.postMessage(answer),
+    )
+    worker.on('message', (answer: ThreadAnswer | GuardQuestion | ThreadLogLine) => {
+      if ('kind' in answer && answer.kind === 'log') {
         this.#deps.logger[answer.level](answer.event, answer.fields)
+        return
+      }
+      if ('ask' in answer) {
+        desk.receive(answer)
         return
       }
       this.#asked.get(answer.id)?.resolve(answer)
       this.#asked.delete(answer.id)
     })
     const ended = new Promise<Error>((resolve) => {
-      worker.on('exit', (code) => resolve(failure ?? new Error(`the thread ended with code ${code}`)))
+      worker.on('exit', (code) => {
+        desk.close()
+        resolve(failure ?? new Error(`the thread ended with code ${code}`))
+      })
     })
     await Promise.race([
       this.#ask(0),
@@ -128,7 +154,9 @@ export const openRegistryThread = async (
     return answer.kind === 'value' ? answer.value : refuse(answer)
   }
   return {
-    artifacts: artifactProxy((method, args) => value({ kind: 'artifacts', method, args })),
+    artifacts: artifactProxy((method, args) => value({ kind: 'method', method, args })),
+    endpoints: endpointProxy((method, args) => value({ kind: 'method', method, args })),
+    guardMoves: (guard) => (link.guard = guard),
     routes: registryRoutes(tableOnly).map((route, index) => ({
       ...route,
       async handle(exchange): Promise<Reply> {

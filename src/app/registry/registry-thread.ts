@@ -8,20 +8,33 @@ import { migrate } from '../../ports/index.ts'
 import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
-import { openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
-import type { Registry, WebhookWays } from '../../registry/index.ts'
+import { GcLoop, openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
+import type { MoveGuard, Registry, WebhookWays } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
+import { endpointMethods } from './endpoint-methods.ts'
+import { GuardLink } from './guard-link.ts'
 import { openArtifacts } from './open-artifacts.ts'
 import { isRemote, openDatabase } from './open-database.ts'
 import { registryRoutes } from './registry-routes.ts'
-import type { RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall, ThreadLogLine } from './thread-messages.ts'
+import type {
+  GuardAnswer,
+  GuardQuestion,
+  RegistryThreadData,
+  SentExchange,
+  ThreadAnswer,
+  ThreadCall,
+  ThreadLogLine,
+} from './thread-messages.ts'
 import { openWebhookKey } from './webhook-key.ts'
+
+type Method = (...args: readonly unknown[]) => Promise<unknown>
 
 interface Opened {
   readonly registry: Registry
   readonly db: Database
+  readonly gc: GcLoop
   readonly routes: readonly Route[]
-  readonly methods: ReturnType<typeof artifactMethods>
+  readonly methods: ReadonlyMap<string, Method>
 }
 
 const newId = (): string => randomUUID().replaceAll('-', '')
@@ -46,16 +59,25 @@ const webhookWays = ({ allow, key }: RegistryThreadData['webhooks']): WebhookWay
   logger,
 })
 
-const open = async ({ database, artifacts, signing, webhooks }: RegistryThreadData): Promise<Opened> => {
+const open = async (
+  { database, artifacts, signing, webhooks, gc: schedule }: RegistryThreadData,
+  guard: MoveGuard,
+): Promise<Opened> => {
   const trust = openSigningTrust(signing)
   const ways = webhookWays(webhooks)
   const db = await openDatabase(database, deps)
   try {
     await migrate(db, registryMigrations, systemClock)
     const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
-    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, webhooks: ways })
+    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, guard, webhooks: ways })
+    const methods = new Map([
+      ...artifactMethods(artifactIndex(registry)),
+      ...(Object.entries(endpointMethods(registry)) as [string, Method][]),
+    ])
+    const gc = new GcLoop(registry.garbage, schedule, systemClock)
+    gc.start()
     registry.deliveryLoop.start()
-    return { registry, db, routes: registryRoutes(registry), methods: artifactMethods(artifactIndex(registry)) }
+    return { registry, db, gc, routes: registryRoutes(registry), methods }
   } catch (error) {
     await db.close()
     throw error
@@ -67,16 +89,18 @@ const retry = { firstMs: 250, maxMs: 5000 }
 /** Opens the registry; while a database elsewhere is away, tries on and says so to whoever asks. */
 class Opening {
   readonly #data: RegistryThreadData
+  readonly #guard: MoveGuard
   #opened: Opened | undefined
   #closed = false
 
-  constructor(data: RegistryThreadData) {
+  constructor(data: RegistryThreadData, guard: MoveGuard) {
     this.#data = data
+    this.#guard = guard
   }
 
   async start(): Promise<void> {
     if (isRemote(this.#data.database)) void this.#keepTrying(0)
-    else this.#opened = await open(this.#data)
+    else this.#opened = await open(this.#data, this.#guard)
   }
 
   /** Fails with `database_unavailable` as long as it isn't open. */
@@ -88,12 +112,13 @@ class Opening {
   async close(): Promise<void> {
     this.#closed = true
     await this.#opened?.registry.deliveryLoop.stop()
+    await this.#opened?.gc.stop()
     await this.#opened?.db.close()
   }
 
   async #keepTrying(attempt: number): Promise<void> {
     try {
-      this.#opened = await open(this.#data)
+      this.#opened = await open(this.#data, this.#guard)
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       if (!this.#closed)
@@ -106,7 +131,8 @@ class Opening {
 const serve = async (): Promise<void> => {
   const port = parentPort
   assert(port !== null, 'this runs on a thread')
-  const opening = new Opening(workerData as RegistryThreadData)
+  const guard = new GuardLink((question) => port.postMessage(question satisfies GuardQuestion))
+  const opening = new Opening(workerData as RegistryThreadData, guard)
   await opening.start()
 
   const answer = async (call: ThreadCall): Promise<ThreadAnswer> => {
@@ -116,7 +142,7 @@ const serve = async (): Promise<void> => {
       return { id, kind: 'value', value: undefined }
     }
     const { routes, methods } = opening.opened
-    if (call.kind === 'artifacts') {
+    if (call.kind === 'method') {
       const method = methods.get(call.method)
       assert(method !== undefined, `the thread has no method ${call.method}`)
       return { id, kind: 'value', value: await method(...call.args) }
@@ -125,7 +151,11 @@ const serve = async (): Promise<void> => {
     assert(route !== undefined, `the thread has no route ${call.route}`)
     return { id, kind: 'reply', reply: await route.handle(receivedExchange(call.exchange)) }
   }
-  port.on('message', (call: ThreadCall) => {
+  port.on('message', (call: ThreadCall | GuardAnswer) => {
+    if (call.kind === 'guard') {
+      guard.receive(call)
+      return
+    }
     answer(call).then(
       (done) => port.postMessage(done),
       (error: unknown) => port.postMessage(failure(call.id, error)),

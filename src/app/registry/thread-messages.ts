@@ -1,7 +1,7 @@
 import type { LogFields, Logger } from '../../lib/index.ts'
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
-import type { PemFile, SigningMode } from '../../registry/index.ts'
+import type { GcSchedule, PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
 import type { WebhookKeySource } from './webhook-key.ts'
 
 /** What the thread is started with. */
@@ -21,6 +21,7 @@ export interface RegistryThreadData {
     readonly allow: readonly string[]
     readonly key: WebhookKeySource
   }
+  readonly gc: GcSchedule
 }
 
 /** The headers of a request that cross to the thread. */
@@ -38,7 +39,7 @@ export interface SentExchange {
 
 export type ThreadCall =
   | { readonly id: number; readonly kind: 'route'; readonly route: number; readonly exchange: SentExchange }
-  | { readonly id: number; readonly kind: 'artifacts'; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly id: number; readonly kind: 'method'; readonly method: string; readonly args: readonly unknown[] }
   | { readonly id: number; readonly kind: 'close' }
 
 /** A line of the log, which the thread asks its owner to write. */
@@ -47,6 +48,20 @@ export interface ThreadLogLine {
   readonly level: keyof Logger
   readonly event: string
   readonly fields: LogFields
+}
+
+/** What the thread asks of those who serve endpoints. */
+export type GuardQuestion =
+  | { readonly ask: number; readonly kind: 'prepare'; readonly moves: readonly PlannedMove[] }
+  /** Of what was prepared by the ask of this number. */
+  | { readonly ask: number; readonly kind: 'settle'; readonly prepared: number; readonly isCommitted: boolean }
+  | { readonly ask: number; readonly kind: 'changed' }
+
+/** The answer to a question of the thread's. */
+export interface GuardAnswer {
+  readonly kind: 'guard'
+  readonly ask: number
+  readonly refused?: { readonly code: ErrorCode; readonly details: Readonly<Record<string, string | number>> }
 }
 
 export type ThreadAnswer =

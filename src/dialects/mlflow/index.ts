@@ -18,6 +18,7 @@ import { traceEndpoints } from './trace-endpoints.ts'
 import { webhookEndpoints } from './webhook-endpoints.ts'
 
 export { artifactIndex, type ArtifactIndex } from './artifact-index.ts'
+export { mlflowError } from './mlflow-error.ts'
 export { multipartRoutes } from './multipart-routes.ts'
 export { serverRoutes } from './server-routes.ts'
 

@@ -64,6 +64,7 @@ const inferMessage = async (deps: GrpcMethodsDeps, request: GrpcInferRequest, gr
     version: request.version,
     id: request.id,
     inputs: request.inputs,
+    parameters: request.parameters,
     outputs: request.outputs.map((output) => output.name),
     priority: options.priority,
     queueTimeoutMs: options.queueTimeoutMs,

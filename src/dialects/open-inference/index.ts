@@ -1,3 +1,4 @@
+export { callerTimeout } from './caller-timeout.ts'
 export { GrpcMessages, type MessageCodec } from './grpc-messages.ts'
 export { type GrpcMethodsDeps, openInferenceMethods } from './grpc-methods.ts'
 export { JsonThreads } from './json-threads.ts'

@@ -4,6 +4,7 @@ import { fail } from '../../protocol/index.ts'
 import type { Exchange, Reply } from '../../protocol/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
 import type { JsonThreads } from './json-threads.ts'
+import { callerTimeout } from './caller-timeout.ts'
 import { inferOptions } from './infer-options.ts'
 import { rawInput } from './raw-input.ts'
 import { decodeInferJson } from './rest-decode.ts'
@@ -39,10 +40,11 @@ export const inferRest =
       version,
       id: request.id,
       inputs: request.inputs,
+      parameters: request.parameters,
       outputs: request.outputs.map((output) => output.name),
       priority: options.priority,
       queueTimeoutMs: options.queueTimeoutMs,
-      timeoutMs: timeoutOf(exchange.header('slipway-timeout-ms')),
+      timeoutMs: callerTimeout(exchange.header('slipway-timeout-ms')),
       cancellation,
       protocol: 'http',
       traceparent: exchange.header('traceparent'),
@@ -85,12 +87,3 @@ const decode = (
   jsonBytes > deps.threadBytesMin
     ? deps.threads.decode({ body, jsonBytes, depthMax: deps.jsonDepthMax })
     : decodeInferJson({ body, jsonBytes, depthMax: deps.jsonDepthMax })
-
-const timeoutOf = (header: string | undefined): number | undefined => {
-  if (header === undefined) return undefined
-  const timeoutMs = Number(header)
-  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) {
-    throw fail('invalid_request', { reason: 'slipway-timeout-ms must be a number of milliseconds above 0' })
-  }
-  return timeoutMs
-}

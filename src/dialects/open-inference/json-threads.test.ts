@@ -30,8 +30,8 @@ const program = (source: string): URL =>
     `data:text/javascript,${encodeURIComponent(`
       import { parentPort } from 'node:worker_threads'
       let answered = 0
-      parentPort.on('message', ({ id, tensor }) => {
-        const name = tensor.name
+      parentPort.on('message', ({ id, work }) => {
+        const name = work.tensor.name
         ${source}
         parentPort.postMessage({ id, kind: 'done', result: name })
       })`)}`,
@@ -53,7 +53,7 @@ describe('a JSON thread that dies', () => {
   it('by itself: the request in work fails, the others are done by a fresh thread, with their data', async () => {
     const pool = open({ program: program("if (name === 'kill') process.exit(3)") })
     const work = ['a', 'kill', 'b', 'c'].map((name) => pool.encode(named(name)))
-    expect(await Promise.all(work.map(outcome))).toEqual(['done', 'the JSON thread ended with code 3', 'done', 'done'])
+    expect(await Promise.all(work.map(outcome))).toEqual(['done', 'the thread ended with code 3', 'done', 'done'])
     await expect(work[1]).rejects.not.toBeInstanceOf(AppError)
     expect(await pool.encode(named('later'))).toBe('later')
   })

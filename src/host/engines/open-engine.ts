@@ -1,5 +1,6 @@
 import { unreachable } from '../../lib/index.ts'
 import type { Engine, EngineName } from '../engine.ts'
+import { EngineError } from '../engine.ts'
 
 /** Engines are imported when first asked for: a host holds the one it runs and nothing else. */
 export const openEngine = async (name: EngineName): Promise<Engine> => {
@@ -10,6 +11,8 @@ export const openEngine = async (name: EngineName): Promise<Engine> => {
       return (await import('./js/js-engine.ts')).jsEngine
     case 'echo':
       return (await import('./echo/echo-engine.ts')).echoEngine
+    case 'python':
+      throw new EngineError('model', 'a Python model runs in a host of its own kind')
     default:
       return unreachable(name)
   }

@@ -24,7 +24,10 @@ interface VersionSeries {
   readonly queueUs: Series
   readonly computeUs: Series
   readonly inputUs: Series
-  readonly byOutcome: Map<string, Series>
+  /** Answered requests by protocol. */
+  readonly answered: Map<string, Series>
+  /** Batches by why they were closed. */
+  readonly batches: Map<string, Series>
 }
 
 /** Counts predictions and batches; the series of a version are bound once and forgotten when it is unloaded. */
@@ -41,7 +44,7 @@ export class PredictionMetrics {
     timing: AnsweredTiming,
   ): void {
     const series = this.#of(target.model, target.version)
-    this.#outcome(series, { ...target, outcome: 'ok' })
+    this.#kept(series.answered, target.protocol, 'slipway_requests_total', () => ({ ...target, outcome: 'ok' })).add(1)
     series.request.observe(timing.elapsedMs / 1000)
     series.queue.observe(timing.queueMs / 1000)
     series.compute.observe(timing.computeMs / 1000)
@@ -69,7 +72,8 @@ export class PredictionMetrics {
     const series = this.#of(model, version)
     series.batchRows.observe(batch.rows)
     series.executions.add(1)
-    this.#registry.series('slipway_batches_total', { model, version, reason: batch.reason }).add(1)
+    const { reason } = batch
+    this.#kept(series.batches, reason, 'slipway_batches_total', () => ({ model, version, reason })).add(1)
   }
 
   forget(model: string, version: string): void {
@@ -77,14 +81,19 @@ export class PredictionMetrics {
     this.#registry.remove({ model, version })
   }
 
-  #outcome(series: VersionSeries, labels: Readonly<Record<string, string>>): void {
-    const key = labels['protocol'] ?? ''
-    let outcome = series.byOutcome.get(key)
-    if (outcome === undefined) {
-      outcome = this.#registry.series('slipway_requests_total', labels)
-      series.byOutcome.set(key, outcome)
+  /** A series that is bound when it is first counted. */
+  #kept(
+    bound: Map<string, Series>,
+    key: string,
+    name: keyof ServerMetrics,
+    labels: () => Readonly<Record<string, string>>,
+  ): Series {
+    let series = bound.get(key)
+    if (series === undefined) {
+      series = this.#registry.series(name, labels())
+      bound.set(key, series)
     }
-    outcome.add(1)
+    return series
   }
 
   #of(model: string, version: string): VersionSeries {
@@ -106,7 +115,8 @@ export class PredictionMetrics {
         queueUs: registry.series('nv_inference_queue_duration_us', labels),
         computeUs: registry.series('nv_inference_compute_infer_duration_us', labels),
         inputUs: registry.series('nv_inference_compute_input_duration_us', labels),
-        byOutcome: new Map(),
+        answered: new Map(),
+        batches: new Map(),
       }
       // Dashboards add Triton's three compute times up, so the one that isn't told apart must exist.
       registry.series('nv_inference_compute_output_duration_us', labels)

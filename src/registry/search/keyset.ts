@@ -25,24 +25,29 @@ export interface Keyset {
   readonly columns: string
   readonly joins: SqlFragment
   readonly orderBy: string
+  /** The sort values that a token holds; undefined without one, or with the empty one. */
+  position(pageToken: string | undefined): readonly SortValue[] | undefined
   /** The condition for the rows behind a token; without one, or with the empty one, for all rows. */
   after(pageToken: string | undefined): SqlFragment
   /** The token that continues behind this row, which has to hold the selected sort values. */
   tokenAfter(row: SqlRow): string
 }
 
-/** Plans an order. `after` fails with `Invalid page token` for a token of another request or order. */
+/** Plans an order. `position` and `after` fail with `Invalid page token` for a token of another request or order. */
 export function keyset({ target, order, binding }: KeysetRequest): Keyset {
   const joins: SqlFragment[] = []
   const keys = distinct([...order, ...target.order]).flatMap((term) => sortKeys(term, target, joins))
   const fullBinding = JSON.stringify([binding, order])
+  const position = (pageToken: string | undefined): readonly SortValue[] | undefined =>
+    pageToken ? decodePageToken(pageToken, keys, fullBinding) : undefined
   return {
     columns: keys.map(({ sql }, index) => `${sql} AS sort_${index}`).join(', '),
     joins: { sql: joins.map(({ sql }) => ` ${sql}`).join(''), args: joins.flatMap(({ args }) => args) },
     orderBy: keys.map(placed).join(', '),
+    position,
     after(pageToken) {
-      if (!pageToken) return { sql: '1 = 1', args: [] }
-      return behind(keys, decodePageToken(pageToken, keys, fullBinding))
+      const values = position(pageToken)
+      return values === undefined ? { sql: '1 = 1', args: [] } : behind(keys, values)
     },
     tokenAfter(row) {
       const values = keys.map((_, index) => sortValue(row[`sort_${index}`]))

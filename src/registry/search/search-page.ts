@@ -1,6 +1,8 @@
 import type { Queries, SqlRow } from '../../ports/index.ts'
 import { compileFilter } from './compile-filter.ts'
 import { keyset } from './keyset.ts'
+import { narrowing, notNarrowed } from './narrowing.ts'
+import type { Narrowing } from './narrowing.ts'
 import { parseFilter } from './parse-filter.ts'
 import type { OrderTerm } from './parse-order-by.ts'
 import type { SearchFilter } from './search-filter.ts'
@@ -41,16 +43,22 @@ export interface SearchedRows {
 export const searchPage = async <Row extends SqlRow>(
   queries: Queries,
   { grammar, target, columns, where, order, rewrite = (parsed) => parsed }: SearchedRows,
-  { filter = '', orderBy = [], limit, pageToken }: SearchQuery,
+  { filter: text = '', orderBy = [], limit, pageToken }: SearchQuery,
 ): Promise<SearchPage<Row>> => {
-  const condition = compileFilter(rewrite(parseFilter(filter, grammar)), target)
-  const binding = JSON.stringify([filter, where.sql, where.args])
-  const keys = keyset({ target, order: order ?? parseOrderBy(orderBy, grammar), binding })
+  const filter = rewrite(parseFilter(text, grammar))
+  const terms = order ?? parseOrderBy(orderBy, grammar)
+  const keys = keyset({ target, order: terms, binding: JSON.stringify([text, where.sql, where.args]) })
+  const condition = compileFilter(filter, target)
   const after = keys.after(pageToken)
-  const rows = await queries.query<Row>(
-    `SELECT ${columns}, ${keys.columns} FROM ${target.from}${keys.joins.sql} WHERE ${where.sql} AND (${condition.sql}) AND ${after.sql} ORDER BY ${keys.orderBy} LIMIT ?`,
-    [...keys.joins.args, ...where.args, ...condition.args, ...after.args, limit + 1],
-  )
+  const among = (narrow: Narrowing): Promise<Row[]> =>
+    queries.query<Row>(
+      `SELECT ${columns}, ${keys.columns} FROM ${narrow.from}${target.from}${keys.joins.sql} WHERE ${narrow.where.sql} AND ${where.sql} AND (${condition.sql}) AND ${after.sql} ORDER BY ${narrow.orderBy}${keys.orderBy} LIMIT ?`,
+      [...keys.joins.args, ...narrow.where.args, ...where.args, ...condition.args, ...after.args, limit + 1],
+    )
+  const position = keys.position(pageToken)
+  const narrow = await narrowing(queries, { target, filter, where, order: terms, position, limit })
+  let rows = await among(narrow ?? notNarrowed)
+  if (narrow?.whole === false && rows.length <= limit) rows = await among(notNarrowed)
   const items = rows.slice(0, limit)
   const last = items.at(-1)
   return { items, nextPageToken: rows.length > limit && last !== undefined ? keys.tokenAfter(last) : undefined }

@@ -35,6 +35,8 @@ export interface KeyedRows {
   readonly keyColumn?: string
   /** Which of the rows count, on the alias `k`; for logged models those on the datasets asked for. */
   readonly only?: SqlFragment
+  /** Says that an index finds the rows by key, `nanColumn` and `valueColumn`, and that a key is unique. */
+  readonly byValue?: true
   /** How to choose one of several rows under one key, in SQL on the alias `k`; absent where a key is unique. */
   readonly newest?: string
 }

@@ -22,6 +22,7 @@ export const runsTarget: SearchTarget = {
         type: 'number',
         valueColumn: 'latest_value',
         nanColumn: 'latest_is_nan',
+        byValue: true,
       },
     ],
     ['param', { kind: 'keyed', table: 'params', owner: { run_id: 'r.run_id' }, type: 'text', valueColumn: 'value' }],

@@ -11,7 +11,7 @@ export interface ArtifactUpload {
 }
 
 /** Uploads are remembered for so long, finished or not. */
-const keptMs = 7 * 86_400_000
+export const uploadKeptMs = 7 * 86_400_000
 /** Most that are dropped for their age at a time, and most that are remembered at all: each holds space on disk. */
 const expiredMax = 100
 const uploadsMax = 10_000
@@ -48,7 +48,7 @@ export class UploadStore {
         `DELETE FROM artifact_uploads WHERE upload_id IN
           (SELECT upload_id FROM artifact_uploads WHERE created_time < ? ORDER BY created_time LIMIT ?)
          RETURNING upload_id`,
-        [nowMs - keptMs, expiredMax],
+        [nowMs - uploadKeptMs, expiredMax],
       )
       const [row] = await tx.query<{ count: number }>(
         'SELECT COUNT(*) AS count FROM artifact_uploads WHERE digest IS NULL',
@@ -77,13 +77,12 @@ export class UploadStore {
 
   /** Puts the finished file where the upload belongs, and remembers that. */
   async finish(uploadId: string, path: string, blob: Blob): Promise<void> {
-    await this.#db.transact(async (tx) => {
+    await this.#artifacts.placing(path, blob, async (tx) => {
       const [row] = await tx.query(
         'UPDATE artifact_uploads SET digest = ? WHERE upload_id = ? AND path = ? RETURNING path',
         [blob.digest, uploadId, path],
       )
       if (row === undefined) throw fail('resource_missing', { reason: `The upload was dropped while it was finished.` })
-      await this.#artifacts.place(tx, path, blob)
     })
   }
 

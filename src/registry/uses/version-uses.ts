@@ -15,6 +15,12 @@ export interface VersionUse {
   readonly since: number
 }
 
+/** A version by its place in the database. */
+interface VersionKey {
+  readonly model_key: number
+  readonly version: number
+}
+
 export interface UsedVersion {
   readonly model: string
   readonly version: string
@@ -67,17 +73,23 @@ export class VersionUses {
     if (used.length > usesMax)
       throw fail('invalid_parameter', { reason: `'${owner}' names ${used.length} versions; ${usesMax} are allowed` })
     await this.#deps.db.transact(async (tx) => {
-      const kept = await tx.query<{ model_key: number; version: number; since_time: number }>(
-        'DELETE FROM version_uses WHERE owner = ? RETURNING model_key, version, since_time',
-        [owner],
-      )
-      const since = new Map(kept.map((row) => [`${row.model_key}/${row.version}`, row.since_time]))
-      for (const { model, version } of used) {
-        const row = await requireVersionRow(tx, model, version)
-        const sinceMs = since.get(`${row.model_key}/${row.version}`) ?? this.#deps.clock.wallMs()
-        await tx.query(putUse, [owner, row.model_key, row.version, sinceMs])
-      }
+      const rows: VersionKey[] = []
+      for (const { model, version } of used) rows.push(await requireVersionRow(tx, model, version))
+      await this.replaceWith(tx, owner, rows)
     })
+  }
+
+  /** As `replace`, as a part of what `tx` does. */
+  async replaceWith(tx: Queries, owner: string, used: readonly VersionKey[]): Promise<void> {
+    const kept = await tx.query<{ model_key: number; version: number; since_time: number }>(
+      'DELETE FROM version_uses WHERE owner = ? RETURNING model_key, version, since_time',
+      [owner],
+    )
+    const since = new Map(kept.map((row) => [`${row.model_key}/${row.version}`, row.since_time]))
+    for (const row of used) {
+      const sinceMs = since.get(`${row.model_key}/${row.version}`) ?? this.#deps.clock.wallMs()
+      await tx.query(putUse, [owner, row.model_key, row.version, sinceMs])
+    }
   }
 
   /** Who uses a version, or any version of the model; the first thousand. */

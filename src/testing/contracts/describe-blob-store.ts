@@ -123,6 +123,21 @@ const describeBlobs = (open: Open): void => {
     expect(await listed(blobs)).toHaveLength(2)
   })
 
+  it('are listed in the order of their digests, and from one of them on', async () => {
+    await using test = await open()
+    const digests: string[] = []
+    for (let index = 0; index < 30; index++) digests.push((await put(test.blobs, `blob ${index}`)).digest)
+    digests.sort()
+    const from = async (after?: string): Promise<string[]> =>
+      (await Array.fromAsync(test.blobs.list(after))).map(({ digest }) => digest)
+    expect(await from()).toEqual(digests)
+    for (const at of [0, 7, 29]) expect(await from(digests[at])).toEqual(digests.slice(at + 1))
+    // One that is gone is a place in the order as well.
+    await test.blobs.delete(digests[7] ?? '')
+    expect(await from(digests[7])).toEqual(digests.slice(8))
+    expect(await from('f'.repeat(64))).toEqual([])
+  })
+
   it('are one blob when the same bytes come at once', async () => {
     await using test = await open()
     const bytes = randomBytes(6 * mebibyte)

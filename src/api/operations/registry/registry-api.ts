@@ -3,8 +3,11 @@ import type { Exchange, ObjectShape, Operation, RegistryOperationName } from '..
 import type { Registry } from '../../../registry/index.ts'
 import { SearchError } from '../../../registry/index.ts'
 import { JsonError, parseJsonQuick } from '../../../tensor/index.ts'
+import { endpointHandlers } from './endpoint-handlers.ts'
 import { experimentHandlers } from './experiment-handlers.ts'
+import { garbageHandlers } from './garbage-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
+import { importHandlers } from './import-handlers.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
 import { promotionHandlers } from './promotion-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
@@ -18,9 +21,12 @@ const handlers: Handlers<string> = {
   ...registeredModelHandlers,
   ...versionHandlers,
   ...promotionHandlers,
+  ...endpointHandlers,
   ...lineageHandlers,
   ...auditHandlers,
   ...webhookHandlers,
+  ...garbageHandlers,
+  ...importHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {

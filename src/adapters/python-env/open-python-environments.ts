@@ -1,0 +1,80 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, Logger } from '../../lib/index.ts'
+import { AppError, fail } from '../../protocol/index.ts'
+import { EnvironmentCache } from './environment-cache.ts'
+import type { Interpreter } from './interpreter.ts'
+import { findInterpreter } from './interpreter.ts'
+import { planEnvironment, planFileBytesMax, tooLargeToPlan } from './plan-environment.ts'
+
+export interface PythonEnvOptions {
+  /** A path or a name on the path; empty for `python3`. */
+  readonly python: string
+  /** path: every model runs in that interpreter. venv: each in an environment made of it. auto: path when one is named. */
+  readonly mode: 'auto' | 'path' | 'venv'
+  /** Folder of the environments. */
+  readonly root: string
+  readonly wheels: string
+  readonly buildTimeoutMs: number
+  readonly environmentsMax: number
+  /** What interpreters and the installer are run with. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+export interface ModelFolder {
+  readonly model: string
+  readonly folder: string
+}
+
+export interface PythonEnvironments {
+  require(
+    order: ModelFolder,
+    progress: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly python: string }>
+}
+
+/** The interpreters of Python models: the one that was named, or one made for what the model requires. */
+export const openPythonEnvironments = (
+  options: PythonEnvOptions,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): PythonEnvironments => {
+  const { python, mode, environment } = options
+  const cache = new EnvironmentCache({ ...options, clock, logger })
+  const interpreter = async (model: string): Promise<Interpreter> => {
+    const found = await findInterpreter(python === '' ? 'python3' : python, environment)
+    if ('problem' in found) throw fail('load_failed', { model, reason: found.problem })
+    return found
+  }
+  return {
+    async require({ model, folder }, progress, signal) {
+      const base = await interpreter(model)
+      if (mode === 'path' || (mode === 'auto' && python !== '')) return { python: base.path }
+      const read = (file: string): Promise<string | undefined> => readBounded(model, folder, file)
+      const plan = planEnvironment(model, {
+        mlmodel: await read('MLmodel'),
+        requirements: await read('requirements.txt'),
+        pythonEnv: await read('python_env.yaml'),
+        conda: await read('conda.yaml'),
+      })
+      if (plan.pythonWanted !== undefined && minor(plan.pythonWanted) !== minor(base.version))
+        logger.warn('python.other_version', { model, saved: plan.pythonWanted, python: base.version })
+      try {
+        return { python: await cache.require({ model, folder, base, plan }, progress, signal) }
+      } catch (error) {
+        if (error instanceof AppError) throw error
+        throw fail('load_failed', { model, reason: error instanceof Error ? error.message : String(error) }, error)
+      }
+    },
+  }
+}
+
+const minor = (version: string): string => version.split('.').slice(0, 2).join('.')
+
+const readBounded = async (model: string, folder: string, file: string): Promise<string | undefined> => {
+  const path = join(folder, file)
+  const facts = await stat(path).catch(() => undefined)
+  if (facts?.isFile() !== true) return undefined
+  if (facts.size > planFileBytesMax) throw tooLargeToPlan(model, file)
+  return readFile(path, 'utf8')
+}

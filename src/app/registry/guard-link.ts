@@ -1,0 +1,86 @@
+import { AppError, fail } from '../../protocol/index.ts'
+import type { MoveGuard, PreparedMoves } from '../../registry/index.ts'
+import type { GuardAnswer, GuardQuestion } from './thread-messages.ts'
+
+type Unnumbered<Question> = Question extends GuardQuestion ? Omit<Question, 'ask'> : never
+
+/** The guard as the registry's thread sees it: every question crosses to those who serve, and its answer back. */
+export class GuardLink implements MoveGuard {
+  readonly #send: (question: GuardQuestion) => void
+  readonly #asked = new Map<number, PromiseWithResolvers<void>>()
+  #lastAsk = 0
+
+  constructor(send: (question: GuardQuestion) => void) {
+    this.#send = send
+  }
+
+  async prepare(moves: Parameters<MoveGuard['prepare']>[0]): Promise<PreparedMoves> {
+    const { ask, answered } = this.#ask({ kind: 'prepare', moves })
+    await answered
+    return { settle: (isCommitted) => this.#ask({ kind: 'settle', prepared: ask, isCommitted }).answered }
+  }
+
+  changed(): Promise<void> {
+    return this.#ask({ kind: 'changed' }).answered
+  }
+
+  receive(answer: GuardAnswer): void {
+    const asked = this.#asked.get(answer.ask)
+    this.#asked.delete(answer.ask)
+    if (answer.refused !== undefined) asked?.reject(new AppError(answer.refused.code, answer.refused.details))
+    else asked?.resolve()
+  }
+
+  #ask(question: Unnumbered<GuardQuestion>): { readonly ask: number; readonly answered: Promise<void> } {
+    const ask = ++this.#lastAsk
+    const asked = Promise.withResolvers<void>()
+    this.#asked.set(ask, asked)
+    this.#send({ ...question, ask })
+    return { ask, answered: asked.promise }
+  }
+}
+
+/** Answers the questions of a registry's thread, for as long as that lives. */
+export class GuardDesk {
+  readonly #guard: MoveGuard
+  readonly #answer: (answer: GuardAnswer) => void
+  readonly #prepared = new Map<number, PreparedMoves>()
+
+  constructor(guard: MoveGuard, answer: (answer: GuardAnswer) => void) {
+    this.#guard = guard
+    this.#answer = answer
+  }
+
+  receive(question: GuardQuestion): void {
+    const { ask } = question
+    this.#do(question).then(
+      () => this.#answer({ kind: 'guard', ask }),
+      (error: unknown) => this.#answer({ kind: 'guard', ask, refused: refusalOf(error) }),
+    )
+  }
+
+  /** The thread has ended: what it prepared is given up, and what it has made is found in the database. */
+  close(): void {
+    for (const prepared of this.#prepared.values()) void prepared.settle(false)
+    this.#prepared.clear()
+  }
+
+  async #do(question: GuardQuestion): Promise<void> {
+    switch (question.kind) {
+      case 'prepare':
+        this.#prepared.set(question.ask, await this.#guard.prepare(question.moves))
+        return
+      case 'settle':
+        await this.#prepared.get(question.prepared)?.settle(question.isCommitted)
+        this.#prepared.delete(question.prepared)
+        return
+      default:
+        await this.#guard.changed()
+    }
+  }
+}
+
+const refusalOf = (error: unknown): NonNullable<GuardAnswer['refused']> => {
+  const known = error instanceof AppError ? error : fail('internal', { requestId: 'unknown' }, error)
+  return { code: known.code, details: known.details }
+}

@@ -1,0 +1,30 @@
+import { soleActionCommand } from '../action-command.ts'
+import type { Command, Flag } from '../command.ts'
+import { UsageError } from '../command.ts'
+import { reasonOf } from '../promotion-actions.ts'
+
+const flags: readonly Flag[] = [
+  { name: 'to', value: 'ALIAS', doc: 'the alias that moves to the version', default: 'champion' },
+  { name: 'reason', value: 'TEXT', doc: 'why; kept in the history' },
+]
+
+/** Moves an alias, and with it the endpoints that follow it. */
+export const promote: Command = soleActionCommand(
+  {
+    form: 'promote MODEL VERSION',
+    doc: 'moves an alias to a version; endpoints that follow it serve the version once it is loaded and checked',
+    async run({ api, text, words: [name = '', version = ''] }) {
+      if (!/^\d+$/.test(version)) throw new UsageError(`'${version}' is not the number of a version`)
+      const alias = text('to') ?? 'champion'
+      const value = await api.registeredModels.setAlias({ name, alias, version, ...reasonOf(text('reason')) })
+      const { items } = await api.endpoints.list({})
+      const followers = items.filter(({ model, reference }) => model === name && reference.endsWith(`@${alias}`))
+      const served = followers.map((endpoint) => `; ${endpoint.name} serves it`).join('')
+      return { value, text: `@${alias} of ${name} is version ${version}${served}\n` }
+    },
+  },
+  {
+    flags,
+    examples: ['slipway promote fraud 3', 'slipway promote fraud 3 --to challenger --reason "better recall"'],
+  },
+)

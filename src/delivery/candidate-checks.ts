@@ -1,0 +1,116 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, Logger } from '../lib/index.ts'
+import { Cancellation } from '../lib/index.ts'
+import { fail } from '../protocol/index.ts'
+import type { ServedVersion } from '../serving/index.ts'
+import { checkAgainstSignature } from '../tensor/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import { notANumber, outputDifference } from './compare-outputs.ts'
+import { goldenBytesMax, goldenFile, readGoldenCases } from './golden-cases.ts'
+import { signatureProblems } from './signature-check.ts'
+
+/** The inputs of a version's own example; undefined when it has none. Throws what is wrong with one. */
+export type ReadExample = (folder: string, version: ServedVersion) => Promise<readonly Tensor[] | undefined>
+
+export interface CandidateChecksDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly signature: 'enforce' | 'warn' | 'off'
+  readonly timeoutMs: number
+  readonly readExample: ReadExample
+}
+
+/** A loaded version that is to take over, and the one that serves now. */
+export interface Candidate {
+  readonly endpoint: string
+  readonly folder: string
+  readonly version: ServedVersion
+  readonly incumbent: ServedVersion | undefined
+}
+
+/** Runs of the input example before a candidate serves, so that the first request isn't the one that pays for laziness. */
+const warmUpRuns = 3
+
+/** Asks a loaded candidate whether it can take over: its signature, its own input example, its golden cases. */
+export class CandidateChecks {
+  readonly #deps: CandidateChecksDeps
+
+  constructor(deps: CandidateChecksDeps) {
+    this.#deps = deps
+  }
+
+  /** Fails with `candidate_failed` and the reason. */
+  async require(candidate: Candidate): Promise<void> {
+    this.#requireSignature(candidate)
+    await this.#requireExample(candidate)
+    await this.#requireGolden(candidate)
+  }
+
+  #requireSignature({ endpoint, version, incumbent }: Candidate): void {
+    const { signature, logger } = this.#deps
+    if (incumbent === undefined || signature === 'off') return
+    const problems = signatureProblems(version.facts.signature, incumbent.facts.signature)
+    if (problems.length === 0) return
+    const reason = `callers of version ${incumbent.version} could not go on: ${problems.join('; ')}`
+    if (signature === 'enforce') throw failed(version, reason)
+    logger.warn('endpoint.signature', { endpoint, version: version.version, reason })
+  }
+
+  async #requireExample({ folder, version }: Candidate): Promise<void> {
+    const inputs = await this.#deps.readExample(folder, version).catch((error: unknown) => {
+      throw failed(version, `its input example can't be read: ${reasonOf(error)}`)
+    })
+    if (inputs === undefined) return
+    for (let run = 0; run < warmUpRuns; run++) {
+      const problem = notANumber(await this.#run(version, inputs, 'its input example'))
+      if (problem !== undefined) throw failed(version, `on its input example, ${problem}`)
+    }
+  }
+
+  async #requireGolden({ folder, version }: Candidate): Promise<void> {
+    const path = join(folder, goldenFile)
+    const size = (await stat(path).catch(() => undefined))?.size
+    if (size === undefined) return
+    if (size > goldenBytesMax) throw failed(version, `${goldenFile} has ${size} bytes; ${goldenBytesMax} are read`)
+    const { cases, tolerance } = readGolden(version, await readFile(path))
+    for (const [index, { inputs, outputs }] of cases.entries()) {
+      const what = `golden case ${index}`
+      requireFit(version, inputs, what)
+      const difference = outputDifference(await this.#run(version, inputs, what), outputs, tolerance)
+      if (difference !== undefined) throw failed(version, `in ${what}, ${difference}`)
+    }
+  }
+
+  async #run(version: ServedVersion, inputs: readonly Tensor[], what: string): Promise<readonly Tensor[]> {
+    const { clock, timeoutMs } = this.#deps
+    try {
+      const deadlineMs = clock.now() + timeoutMs
+      const task = { inputs, wanted: [], priority: 0, queueTimeoutMs: 0, deadlineMs, cancellation: new Cancellation() }
+      return (await version.infer(task)).outputs
+    } catch (error) {
+      throw failed(version, `it fails on ${what}: ${reasonOf(error)}`)
+    }
+  }
+}
+
+const requireFit = (version: ServedVersion, inputs: readonly Tensor[], what: string): void => {
+  try {
+    checkAgainstSignature(inputs, version.facts.signature)
+  } catch (error) {
+    throw failed(version, `${what} is not an input of it: ${reasonOf(error)}`)
+  }
+}
+
+const readGolden = (version: ServedVersion, bytes: Uint8Array): ReturnType<typeof readGoldenCases> => {
+  try {
+    return readGoldenCases(bytes)
+  } catch (error) {
+    throw failed(version, reasonOf(error))
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const failed = ({ model, version }: ServedVersion, reason: string): Error =>
+  fail('candidate_failed', { model, version, reason })

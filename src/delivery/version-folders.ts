@@ -1,0 +1,162 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
+import type { BlobStore } from '../ports/index.ts'
+import { AppError, fail } from '../protocol/index.ts'
+import type { ModelFile, ServedFiles } from '../registry/index.ts'
+
+/** Lists files below a folder of the artifact root, in the order of their paths. */
+export type ListFiles = (
+  folder: string,
+  page: { readonly after?: string; readonly limit: number },
+) => Promise<readonly ModelFile[]>
+
+export interface VersionFoldersDeps {
+  /** Where the folders are; this server's alone. */
+  readonly root: string
+  readonly blobs: BlobStore
+  readonly listFiles: ListFiles
+  /** Whether another server uses the folder too, so that what this one doesn't need is left alone. */
+  readonly shared: boolean
+}
+
+/** Files listed at a time, and the most that a version may have. */
+const filesAtOnce = 1000
+const filesMax = 100_000
+
+/**
+ * The files of registered versions as folders that engines can load, named by the digest of the whole. Every byte is
+ * compared with its digest each time that a folder is asked for, so that what is loaded is what was registered.
+ */
+export class VersionFolders {
+  readonly #deps: VersionFoldersDeps
+  readonly #making = new Map<string, Promise<string>>()
+
+  constructor(deps: VersionFoldersDeps) {
+    this.#deps = deps
+  }
+
+  /** The folder of a version, made or checked. Fails with `digest_mismatch` when what is stored is not what was sealed. */
+  require(files: ServedFiles): Promise<string> {
+    const under = this.#making.get(files.digest)
+    if (under !== undefined) return under
+    const made = this.#require(files).finally(() => this.#making.delete(files.digest))
+    this.#making.set(files.digest, made)
+    return made
+  }
+
+  /** Removes the folders of all but these digests, and what a crash left half-made. */
+  async tidy(digests: ReadonlySet<string>): Promise<void> {
+    const { root, shared } = this.#deps
+    if (shared) return
+    const names = await readdir(root).catch(() => [])
+    const isNeeded = (name: string): boolean => {
+      const [digest = '', part] = name.split('.')
+      return this.#making.has(digest) || (digests.has(digest) && (part === undefined || part === 'json'))
+    }
+    const gone = names.filter((name) => !isNeeded(name))
+    await Promise.all(gone.map((name) => rm(join(root, name), { recursive: true, force: true })))
+  }
+
+  async #require({ folder, digest }: ServedFiles): Promise<string> {
+    const place = join(this.#deps.root, digest)
+    const files = await this.#filesOf(folder, digest)
+    if (await isIntact(place, files)) return place
+    const part = `${place}.${randomUUID()}`
+    try {
+      await mkdir(part, { recursive: true, mode: 0o700 })
+      for (const file of files) await this.#copy(file, inside(part, file.path))
+      await rm(place, { recursive: true, force: true })
+      await rename(part, place)
+      await writeFile(`${place}.json`, JSON.stringify(files))
+    } catch (error) {
+      await rm(part, { recursive: true, force: true })
+      throw error
+    }
+    return place
+  }
+
+  /** The files that were sealed; from the list of the last time while the registry can't be asked. */
+  async #filesOf(folder: string, digest: string): Promise<readonly ModelFile[]> {
+    const listed = await this.#files(folder).catch(async (error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'database_unavailable') throw error
+      const text = await readFile(join(this.#deps.root, `${digest}.json`), 'utf8').catch(() => undefined)
+      if (text === undefined) throw error
+      return JSON.parse(text) as ModelFile[]
+    })
+    requireDigest(listed, { folder, digest })
+    return listed
+  }
+
+  async #files(folder: string): Promise<ModelFile[]> {
+    const files: ModelFile[] = []
+    for (;;) {
+      const after = files.at(-1)?.path
+      const page = await this.#deps.listFiles(folder, { limit: filesAtOnce, ...(after !== undefined && { after }) })
+      files.push(...page)
+      if (page.length < filesAtOnce) return files
+      if (files.length > filesMax)
+        throw fail('not_servable', { what: `'${folder}'`, reason: `it has more than ${filesMax} files` })
+    }
+  }
+
+  async #copy(file: ModelFile, to: string): Promise<void> {
+    await mkdir(dirname(to), { recursive: true })
+    const hash = createHash('sha256')
+    const handle = await open(to, 'wx', 0o600)
+    try {
+      for await (const piece of this.#deps.blobs.read(file.digest)) {
+        hash.update(piece)
+        await handle.write(piece)
+      }
+    } finally {
+      await handle.close()
+    }
+    const actual = hash.digest('hex')
+    if (actual !== file.digest) throw mismatch(file, actual)
+  }
+}
+
+const mismatch = ({ path, digest }: ModelFile, actual: string): Error =>
+  fail('not_servable', {
+    what: `'${path}'`,
+    reason: `its bytes are not those that were registered: ${actual} instead of ${digest}`,
+  })
+
+/** The files must be the ones that were sealed; see `ArtifactStore.seal`. */
+const requireDigest = (
+  files: readonly ModelFile[],
+  { folder, digest }: Pick<ServedFiles, 'folder' | 'digest'>,
+): void => {
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(`${file.path}\0${file.digest}\n`)
+  if (hash.digest('hex') === digest) return
+  throw fail('not_servable', { what: `'${folder}'`, reason: 'its files are not those that were registered' })
+}
+
+/** Paths of artifacts are checked when they are stored; this is where one that isn't would do harm. */
+const inside = (folder: string, path: string): string => {
+  const place = join(folder, path)
+  if (place.startsWith(folder + sep)) return place
+  throw fail('invalid_path', {})
+}
+
+/** Whether a folder holds these files and no others, byte by byte. */
+const isIntact = async (place: string, files: readonly ModelFile[]): Promise<boolean> => {
+  const entries = await readdir(place, { recursive: true, withFileTypes: true }).catch(() => undefined)
+  if (entries === undefined) return false
+  if (entries.filter((entry) => !entry.isDirectory()).length !== files.length) return false
+  for (const file of files) if ((await digestOf(inside(place, file.path))) !== file.digest) return false
+  return true
+}
+
+const digestOf = async (path: string): Promise<string | undefined> => {
+  const hash = createHash('sha256')
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(piece as Uint8Array)
+  } catch {
+    return undefined
+  }
+  return hash.digest('hex')
+}

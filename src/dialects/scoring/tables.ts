@@ -1,0 +1,52 @@
+import { siblingModule } from '../../lib/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import { WorkThread } from '../threads/index.ts'
+import type { ScoringBody } from './decode-body.ts'
+import { decodeScoringBody } from './decode-body.ts'
+import { encodePredictions } from './encode-predictions.ts'
+import type { ScoringTensors } from './frame-tensors.ts'
+import type { ScoringWork } from './scoring-work.ts'
+
+export interface TablesOptions {
+  /** Bodies above this are read and written on a thread of their own. */
+  readonly threadBytesMin: number
+  readonly jsonDepthMax: number
+}
+
+/** Memory of the thread; the values of a body of the size limit need no more. */
+const heapMegabytesMax = 4096
+
+/** Reads tables into tensors and writes predictions, the large ones off the main thread. */
+export class ScoringTables {
+  readonly #options: TablesOptions
+  readonly #thread: WorkThread<ScoringWork>
+
+  constructor(options: TablesOptions) {
+    this.#options = options
+    this.#thread = new WorkThread({ heapMegabytesMax, program: siblingModule(import.meta.url, './scoring-thread') })
+  }
+
+  /** Throws what is wrong with the body; payload_too_large when its values need more memory than the thread may have. */
+  async decode(given: Pick<ScoringBody, 'body' | 'form' | 'target'>): Promise<ScoringTensors> {
+    const apart = given.body.length > this.#options.threadBytesMin
+    const body: ScoringBody = { ...given, depthMax: this.#options.jsonDepthMax, apart }
+    if (!apart) return decodeScoringBody(body)
+    const message = () => ({ work: { kind: 'decode', body } as const, transfer: [] })
+    return (await this.#thread.ask('the memory to read this table', message)) as ScoringTensors
+  }
+
+  async encode(outputs: readonly Tensor[]): Promise<string> {
+    const bytes = outputs.reduce((sum, output) => sum + output.data.length, 0)
+    if (bytes <= this.#options.threadBytesMin) return encodePredictions(outputs)
+    const message = () => {
+      // Why: posting a view would copy the whole buffer behind it, which for a batch is everybody's answer.
+      const copies = outputs.map((output) => ({ ...output, data: new Uint8Array(output.data) }))
+      return { work: { kind: 'encode', outputs: copies } as const, transfer: copies.map(({ data }) => data.buffer) }
+    }
+    return (await this.#thread.ask('the memory to write the predictions as JSON', message)) as string
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close()
+  }
+}

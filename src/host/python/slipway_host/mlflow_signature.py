@@ -1,0 +1,53 @@
+"""MLflow's signatures as those of the Open Inference Protocol, the way MLServer's runtime for MLflow shows them."""
+
+import numpy as np
+from mlflow.types import DataType
+from mlflow.types.schema import TensorSpec
+
+from .failure import EngineError
+from .tensors import datatype_of
+
+# Inputs without names are counted from 0, outputs from 1.
+INPUT_PREFIX = "input-"
+OUTPUT_NAME = "output-1"
+
+_DATATYPES = {
+    DataType.boolean: "BOOL",
+    DataType.integer: "INT32",
+    DataType.long: "INT64",
+    DataType.float: "FP32",
+    DataType.double: "FP64",
+}
+
+
+def input_specs(schema):
+    """One input for each column or tensor of a schema; none without a schema."""
+    return [] if schema is None else [_input(spec, index) for index, spec in enumerate(schema.inputs)]
+
+
+def output_specs(schema):
+    return [] if schema is None else [_output(spec, index) for index, spec in enumerate(schema.inputs)]
+
+
+def column_datatype(kind):
+    """The datatype of a column; text, times, bytes and whatever is written as JSON are BYTES."""
+    return _DATATYPES.get(kind, "BYTES") if isinstance(kind, DataType) else "BYTES"
+
+
+def _input(spec, index):
+    entry = {"name": spec.name or f"{INPUT_PREFIX}{index}", **_shape(spec, [-1, 1])}
+    return entry if spec.required else {**entry, "optional": True}
+
+
+def _output(spec, index):
+    # A column without a name is a list or a series; a table's columns are named.
+    return {"name": spec.name or f"output-{index + 1}", **_shape(spec, [-1, 1] if spec.name else [-1])}
+
+
+def _shape(spec, column):
+    if not isinstance(spec, TensorSpec):
+        return {"datatype": column_datatype(spec.type), "shape": column}
+    datatype = "BYTES" if spec.type.kind in "OSUT" else datatype_of(np.dtype(spec.type))
+    if datatype is None:
+        raise EngineError("model", f"its signature has a tensor of the type {spec.type}, which the protocol can't carry")
+    return {"datatype": datatype, "shape": [int(size) for size in spec.shape]}

@@ -1,0 +1,138 @@
+"""What models answer, as tensors: checked against what was declared, so that a wrong answer is told and not sent."""
+
+import json
+
+import numpy as np
+
+from .failure import EngineError
+from .tensors import NUMPY_TYPES, datatype_of, tensor_of
+
+
+# The kinds of numpy types whose values a kind of type may hold.
+_HELD_BY = {"b": "b", "i": "biu", "u": "biu", "f": "biuf"}
+
+
+def fail(name, reason):
+    return EngineError("model", f"the model's output '{name}' {reason}")
+
+
+def declared_tensor(spec, value, rows):
+    """The tensor of a value under its declaration; `rows` is what an open first dimension stands for, None for any."""
+    name, datatype, declared = spec["name"], spec["datatype"], spec["shape"]
+    array = as_array(value, name)
+    array = _shaped(array, declared, name)
+    if rows is not None and declared and declared[0] == -1:
+        check_rows(name, array.shape, rows)
+    return tensor_of(name, datatype, cast(array, datatype, name))
+
+
+def plain_tensor(name, value, rows):
+    """The tensor of a value that nothing was declared about."""
+    array = as_array(value, name)
+    if rows is not None:
+        check_rows(name, array.shape, rows)
+    datatype = "BYTES" if array.dtype.kind in "OSUM" or array.dtype.kind == "T" else datatype_of(array.dtype)
+    if datatype is None:
+        raise fail(name, f"is of the type {array.dtype}, which no datatype of the protocol holds")
+    return tensor_of(name, datatype, cast(array, datatype, name))
+
+
+def check_rows(name, shape, rows):
+    answered = shape[0] if shape else 1
+    if answered != rows:
+        raise fail(name, f"has {answered} rows for {rows} rows of input")
+
+
+def as_array(value, name):
+    """Lists, scalars, pandas' and torch's own arrays as numpy's."""
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, (str, bytes, dict)):
+        return _objects([value])
+    if isinstance(value, list) and any(isinstance(element, (str, bytes, dict)) for element in value):
+        return _objects(value)
+    if hasattr(value, "toarray"):
+        return value.toarray()
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise fail(name, f"is no array: {error}") from error
+
+
+def cast(array, datatype, name):
+    """The values under another type, where that holds every one of them or is a float of another width."""
+    if datatype == "BYTES":
+        return _bytes(array, name)
+    target = np.dtype("<f4") if datatype == "BF16" else NUMPY_TYPES[datatype]
+    if array.dtype == target:
+        return array
+    if array.dtype.kind == "O":
+        array = _inferred(array)
+    if array.dtype.kind not in _HELD_BY[target.kind]:
+        raise fail(name, f"is of the type {array.dtype}; declared is {datatype}")
+    if target.kind in "iu" and array.size and not np.can_cast(array.dtype, target, "safe"):
+        limits = np.iinfo(target)
+        if array.min() < limits.min or array.max() > limits.max:
+            raise fail(name, f"has values beyond the range of {datatype}")
+    with np.errstate(over="ignore"):
+        return array.astype(target)
+
+
+def _shaped(array, declared, name):
+    """The array under its declared shape; a flat one is divided as the declaration says."""
+    if len(array.shape) == len(declared) and all(want in (-1, have) for want, have in zip(declared, array.shape)):
+        return array
+    if array.ndim <= 1 and len(declared) != 1 and declared.count(-1) <= 1:
+        try:
+            return array.reshape(declared)
+        except ValueError:
+            pass
+    elif array.ndim == 2 and array.shape[1] == 1 and len(declared) == 1 and declared[0] in (-1, array.shape[0]):
+        return array.reshape(-1)
+    raise fail(name, f"has the shape {list(array.shape)}; declared is {list(declared)}")
+
+
+def _objects(values):
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _inferred(array):
+    flat = array.reshape(-1).tolist()
+    narrowed = np.array(flat) if flat else np.empty(0)
+    return narrowed.reshape(array.shape) if narrowed.size == array.size else array
+
+
+def _bytes(array, name):
+    if array.dtype.kind == "M":
+        texts = np.datetime_as_string(array.reshape(-1))
+        return _objects([b"" if text == "NaT" else text.encode() for text in texts.tolist()]).reshape(array.shape)
+    if array.dtype.kind not in "OSUT":
+        raise fail(name, f"is of the type {array.dtype}; declared is BYTES")
+    flat = array.reshape(-1).tolist()
+    return _objects([_element(value, name) for value in flat]).reshape(array.shape)
+
+
+def _element(value, name):
+    """One element of a BYTES output: bytes as they are, text in UTF-8, nothing as no bytes, all else as JSON."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if value is None or value != value:
+        return b""
+    if hasattr(value, "isoformat"):
+        return value.isoformat().encode()
+    try:
+        return json.dumps(value, default=_json_value, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise fail(name, f"holds a value that is neither text nor JSON: {error}") from error
+
+
+def _json_value(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

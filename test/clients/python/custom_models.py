@@ -1,0 +1,46 @@
+"""Models of MLflow's python_function with code of their own."""
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+
+
+class Table(mlflow.pyfunc.PythonModel):
+    """A table of numbers, text and times."""
+
+    def predict(self, context, model_input, params=None):
+        return pd.DataFrame({
+            "total": model_input["amount"] * model_input["count"],
+            "label": ["big" if amount > 10 else "small" for amount in model_input["amount"]],
+            "kept": model_input["amount"].gt(0),
+        })
+
+
+class Scaled(mlflow.pyfunc.PythonModel):
+    """Answers with what it is given as parameters."""
+
+    def predict(self, context, model_input, params=None):
+        return model_input["x"] * params["factor"] + (1000 if params["mode"] == "loud" else 0)
+
+
+class Named(mlflow.pyfunc.PythonModel):
+    """Arrays by name, in and out."""
+
+    def predict(self, context, model_input, params=None):
+        return {"sum": model_input["a"] + model_input["b"], "shape": np.full(len(model_input["a"]), model_input["b"].shape[1])}
+
+
+class Seen(mlflow.pyfunc.PythonModel):
+    """Tells the types and values that it sees."""
+
+    def predict(self, context, model_input, params=None):
+        return [f"{model_input[name].dtype} {model_input[name].tolist()!r}" for name in model_input.columns]
+
+
+class Wrong(mlflow.pyfunc.PythonModel):
+    """Answers text where its signature has numbers, when it is told to."""
+
+    def predict(self, context, model_input, params=None):
+        if model_input["x"].iloc[0] < 0:
+            raise mlflow.MlflowException("the model itself gave up")
+        return ["text"] if model_input["x"].iloc[0] == 1 else model_input["x"]

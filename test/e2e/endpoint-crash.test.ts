@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { addModel, eventually, inferBody, seededRandom } from '../../src/testing/index.ts'
+import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-endpoint-crash-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const adds = (amount: number): Record<string, string> => ({ 'model.mjs': addModel(amount) })
+
+/** A server in a process of its own, over the same data folder each time. */
+const startServer = async (dataDir: string) => {
+  const ready = join(dataDir, '..', 'ready.json')
+  rmSync(ready, { force: true })
+  const flags = [
+    '--port',
+    '0',
+    '--grpc-port',
+    '0',
+    '--mlflow-port',
+    'off',
+    '--data-dir',
+    dataDir,
+    '--ready-file',
+    ready,
+  ]
+  const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], { stdio: 'ignore' })
+  const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
+  const { http } = await eventually('the server is ready', () =>
+    existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined,
+  )
+  const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, http), init)
+  const post = (path: string, body?: unknown): Promise<Response> =>
+    fetchPath(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
+  const answer = async (): Promise<[string, number]> => {
+    const reply = await expectOk(await post('/v2/models/fraud/infer', inferBody([10])))
+    const [output] = reply['outputs'] as { data: number[] }[]
+    return [String(reply['model_version']), Number(output?.data[0])]
+  }
+  const aliased = async (): Promise<string> => {
+    const path = '/api/2.0/mlflow/registered-models/alias?name=fraud&alias=champion'
+    const { model_version: version } = await expectOk(await fetchPath(path))
+    return (version as { version: string }).version
+  }
+  return {
+    fetch: fetchPath,
+    post,
+    answer,
+    aliased,
+    pid: server.pid ?? 0,
+    async kill() {
+      server.kill('SIGKILL')
+      await exited
+    },
+  }
+}
+
+/** Processes whose parent is `pid`. */
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+
+describe('a move of an endpoint', () => {
+  it('is made whole or not at all, whenever the server is killed', async () => {
+    const dataDir = join(folder, 'server', 'data')
+    const random = seededRandom(7)
+    let server = await startServer(dataDir)
+    for (const amount of [1, 2]) await registerVersion(server, 'fraud', adds(amount))
+    await expectOk(await moveAlias(server, 'fraud', 'champion', 1))
+    await expectOk(await putEndpoint(server, 'fraud', { reference: 'models:/fraud@champion' }))
+    for (let round = 0; round < 6; round++) {
+      const before = await server.aliased()
+      const to = before === '1' ? 2 : 1
+      const move = moveAlias(server, 'fraud', 'champion', to).then(
+        (response) => response.ok,
+        () => undefined,
+      )
+      const killAfter = performance.now() + random.next() * 600
+      await eventually('it is time', () => (performance.now() >= killAfter ? true : undefined))
+      await server.kill()
+      const acknowledged = await move
+      server = await startServer(dataDir)
+      const now = await server.aliased()
+      if (acknowledged === true) expect(now).toBe(String(to))
+      else expect([before, String(to)]).toContain(now)
+      expect(await server.answer()).toEqual([now, 10 + Number(now)])
+    }
+    await server.kill()
+  })
+
+  it.runIf(existsSync('/proc/self/task'))(
+    'is refused when the host of the candidate is killed, and the incumbent serves on',
+    async () => {
+      const server = await startServer(join(folder, 'host', 'data'))
+      await registerVersion(server, 'fraud', adds(1))
+      await expectOk(await moveAlias(server, 'fraud', 'champion', 1))
+      await expectOk(await putEndpoint(server, 'fraud', { reference: 'models:/fraud@champion' }))
+      const never = `await new Promise((resolve) => setTimeout(resolve, 600_000))\n${addModel(2)}`
+      await registerVersion(server, 'fraud', { 'model.mjs': never })
+      const incumbents = childrenOf(server.pid)
+      const move = moveAlias(server, 'fraud', 'champion', 2)
+      const candidate = await eventually('the candidate has a host', () =>
+        childrenOf(server.pid).find((pid) => !incumbents.includes(pid)),
+      )
+      process.kill(candidate, 'SIGKILL')
+      const refused = await move
+      expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining('ended by SIGKILL')])
+      expect(await server.answer()).toEqual(['1', 11])
+      // The incumbent's own host comes back as ever.
+      for (const pid of incumbents) process.kill(pid, 'SIGKILL')
+      await eventually('it answers again', () => server.answer().catch(() => undefined))
+      expect(await server.aliased()).toBe('1')
+      await server.kill()
+    },
+  )
+})

