@@ -59,4 +59,6 @@ const environmentsRoot = ({ dataDir, environment }: PythonOptions): string => {
 
 /** The installer is the user's own program: it has their proxies and their configuration. */
 const definedOnly = (environment: Readonly<Record<string, string | undefined>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+  Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )

@@ -44,7 +44,8 @@ export class WebhookOutbox implements EventOutbox {
 
   async put(tx: Queries, event: LoggedEvent): Promise<void> {
     const names = namesOf.get(event.kind)
-    if (names === undefined) return
+    // Why: what is imported happened elsewhere and long ago, and its thousands would stand before what happens now.
+    if (names === undefined || event.details['imported'] === true) return
     const known = [names.model, names.prompt].filter((name) => name !== undefined)
     const heard = await tx.query<{ event: WebhookEvent; webhook_key: number }>(
       `SELECT e.event, e.webhook_key FROM webhook_events e JOIN webhooks w ON w.webhook_key = e.webhook_key

@@ -156,6 +156,8 @@ const describeEvents = (open: Open): void => {
     await expect(registry.models.setAlias('fraud', 'champion', '1', actor)).rejects.toMatchObject({
       code: 'promotion_refused',
     })
+    const old = { name: 'old', description: '', creationTime: 1, lastUpdatedTime: 2, tags: [], versionLast: 0 }
+    expect(await registry.imports.registeredModels([old], actor)).toMatchObject([{ outcome: 'created' }])
     const events = (await deliveriesOf(registry, made)).map(({ event, status }) => [event, status])
     expect(events).toEqual([
       ['model_version.created', 'pending'],
