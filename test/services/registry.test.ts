@@ -1,5 +1,6 @@
 import { describeRunSearch } from '../../src/testing/contracts/describe-run-search.ts'
 import { openTestRegistry, type TestRegistry } from '../../src/testing/index.ts'
+import { describeEndpoints } from '../../src/testing/contracts/describe-endpoints.ts'
 import { describeGarbage } from '../../src/testing/contracts/describe-garbage.ts'
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
 import { describeImports } from '../../src/testing/contracts/describe-imports.ts'
@@ -25,4 +26,5 @@ describeGuardedModels('Postgres', () => open())
 describeGarbage('Postgres', open)
 describeRunSearch('Postgres', () => open())
 describeImports('Postgres', () => open())
+describeEndpoints('Postgres', open)
 describeWebhooks('Postgres', open)
