@@ -31,7 +31,8 @@ export interface PresignedRequest {
 
 /**
  * Content-addressed storage. A blob becomes visible whole, checked and synced, or not at all; the same bytes twice are
- * one blob. Uploads in parts survive a restart. Fails with `storage_full` when there is no space, and with
+ * one blob. The pieces of what is put belong to the store from then on, which may free their memory; those of what is read
+ * belong to the reader. Uploads in parts survive a restart. Fails with `storage_full` when there is no space, and with
  * `storage_unavailable` when the place where the bytes are kept doesn't answer.
  */
 export interface BlobStore {

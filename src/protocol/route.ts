@@ -29,7 +29,7 @@ export interface Exchange {
   header(name: string): string | undefined
   /** The whole body, decompressed, within the limits of the server. */
   body(): Promise<Uint8Array>
-  /** The body in pieces as it arrives, for files; refused above the server's limit for uploads. */
+  /** The body in pieces as it arrives, the reader's from then on, for files; refused above the server's limit for uploads. */
   bodyStream(): AsyncIterable<Uint8Array>
   /** Called when the client goes away before the reply was sent. */
   onAbort(listener: () => void): void
@@ -41,7 +41,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
   /** Pieces are sent in order without being joined. */
   readonly body?: string | Uint8Array | readonly Uint8Array[]
-  /** A body too large to hold, at the client's pace; instead of `body`. */
+  /** A body too large to hold, at the client's pace; instead of `body`. Each piece is freed once it is sent. */
   readonly stream?: { readonly bytes: number; readonly pieces: AsyncIterable<Uint8Array> }
 }
 

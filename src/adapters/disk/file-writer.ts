@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { freeBytes } from '../../lib/index.ts'
 
 /** Pieces are written so many bytes at a time, since each write is a trip to another thread; and at most so many pieces, as small ones cost memory beyond their bytes. */
 const writeBytesMin = 1024 * 1024
@@ -22,7 +23,7 @@ export class FileWriter {
     this.#file = file
   }
 
-  /** Resolved when there is room for the next piece. The piece must not change any more. */
+  /** Resolved when there is room for the next piece. The piece is the writer's from now on: it is freed once it is written. */
   async add(piece: Uint8Array): Promise<void> {
     this.#held.push(piece)
     this.#heldBytes += piece.length
@@ -69,7 +70,9 @@ export class FileWriter {
 const writeAll = async (file: FileHandle, pieces: readonly Uint8Array[], bytes: number): Promise<void> => {
   if (bytes === 0) return
   let { bytesWritten: at } = await file.writev([...pieces])
-  if (at === bytes) return
-  const whole = Buffer.concat(pieces, bytes)
-  while (at < bytes) at += (await file.write(whole, at)).bytesWritten
+  if (at < bytes) {
+    const whole = Buffer.concat(pieces, bytes)
+    while (at < bytes) at += (await file.write(whole, at)).bytesWritten
+  }
+  for (const piece of pieces) freeBytes(piece)
 }
