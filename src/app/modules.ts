@@ -199,7 +199,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
           threads,
           statistics,
           messages: new GrpcMessages(join(packageRoot, 'proto')),
-          loads: new ModelLoads(serving.models, diskUploads(uploadsRoot(config))),
+          loads: new ModelLoads(serving, diskUploads(uploadsRoot(config))),
           serverName: 'slipway',
           serverVersion: packageVersion,
           threadBytesMin: config.http.jsonThreadBytes,

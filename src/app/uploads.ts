@@ -21,9 +21,7 @@ export const diskUploads = (root: string): UploadStore => ({
       }
     } catch (error) {
       await drop()
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-        throw fail('storage_full', { what: `the files of '${model}'` }, error)
-      throw error
+      throw storageFailure(error, model)
     }
     return { root: fresh, home: root, keep: () => replace(root, model, join(fresh, model)), drop }
   },
@@ -83,6 +81,22 @@ const newestVersion = async (folders: readonly string[]): Promise<number> => {
   )
 }
 
+/** Makes a folder the next version of a model, in the first of its folders; answers its number. */
+const addNext = async (fresh: string, folders: readonly [string, ...string[]]): Promise<number> => {
+  const [home] = folders
+  await mkdir(home, { recursive: true })
+  for (let version = (await newestVersion(folders)) + 1; ; version++) {
+    // Why: another server of the folder may pick the same number; renaming onto a folder that isn't empty fails.
+    const taken = await rename(fresh, join(home, String(version))).then(() => false, isTaken)
+    if (!taken) return version
+  }
+}
+
+const storageFailure = (error: unknown, model: string): unknown =>
+  (error as NodeJS.ErrnoException).code === 'ENOSPC'
+    ? fail('storage_full', { what: `the files of '${model}'` }, error)
+    : error
+
 /** Keeps deployed files among the uploads. `earlier` are the roots that win over them, `later` those that they win over. */
 export const diskDeploys = (
   root: string,
@@ -98,25 +112,23 @@ export const diskDeploys = (
     }
   }
   return {
-    async addVersion(model, file, bytes) {
+    async stage(model, file, bytes) {
       await refuseKeptElsewhere(model)
       const fresh = join(root, `${freshPrefix}${randomUUID()}`)
+      const drop = (): Promise<void> => rm(fresh, { recursive: true, force: true })
       try {
         await mkdir(fresh, { recursive: true })
         await pipeline(Readable.from(bytes), createWriteStream(join(fresh, file), { flags: 'wx' }))
-        const folders = [root, ...others.later].map((folder) => join(folder, model))
-        await mkdir(join(root, model), { recursive: true })
-        for (let version = (await newestVersion(folders)) + 1; ; version++) {
-          // Why: two deploys at once may pick the same number; renaming onto a folder that isn't empty fails.
-          const taken = await rename(fresh, join(root, model, String(version))).then(() => false, isTaken)
-          if (!taken) return version
-        }
       } catch (error) {
-        await rm(fresh, { recursive: true, force: true })
-        if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-          throw fail('storage_full', { what: `the files of '${model}'` }, error)
-        throw error
+        await drop()
+        throw storageFailure(error, model)
       }
+      const folders: [string, ...string[]] = [join(root, model), ...others.later.map((folder) => join(folder, model))]
+      const add = (): Promise<number> =>
+        addNext(fresh, folders).catch((error: unknown) => {
+          throw storageFailure(error, model)
+        })
+      return { add, drop }
     },
     removeVersion: (model, version) => rm(join(root, model, String(version)), { recursive: true, force: true }),
     async remove(model) {

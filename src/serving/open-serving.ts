@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
-import { Semaphore } from '../lib/index.ts'
+import { Semaphore, Turns } from '../lib/index.ts'
 import { HostProcess } from './host-process.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -49,6 +49,11 @@ export class Serving {
   readonly models: ModelManager
   readonly watch: HostWatch
   readonly memoryBudgetBytes: number
+  /**
+   * Changes of a model's files, each with the load that tries them and what a failure takes back. Why in turns: a load
+   * takes all files there are, so that of one change would fail, or pass, for the files of another.
+   */
+  readonly changes = new Turns()
   readonly #hostDirectory: string
   readonly #options: ServingOptions
   readonly #deps: ServingDeps

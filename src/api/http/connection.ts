@@ -26,7 +26,11 @@ export class Connection {
   constructor(socket: Socket, clock: Clock) {
     this.#socket = socket
     this.#clock = clock
-    socket.on('close', () => this.#timer?.cancel())
+    socket.on('close', () => {
+      this.#timer?.cancel()
+      // Why: Node forgets a request that was answered before it arrived whole; who reads it would wait for ever.
+      this.receiving?.request.destroy()
+    })
   }
 
   /** Requests from their head to the end of their answer; a client may send some ahead. */

@@ -13,6 +13,7 @@ import type { GrpcMessages } from './grpc-messages.ts'
 import { inferOptions } from './infer-options.ts'
 import { extensions, isModelReady, modelMetadata, repositoryIndex, requireServed } from './metadata.ts'
 import type { ModelLoads } from './model-loads.ts'
+import { settingMethods } from './settings.ts'
 import type { Statistics } from './statistics.ts'
 
 export interface GrpcMethodsDeps {
@@ -53,6 +54,7 @@ export const openInferenceMethods = (deps: GrpcMethodsDeps): GrpcMethod[] => [
     handle: (request, call) => streamMessage(deps, request, call),
   },
   ...plainMethods(deps),
+  ...settingMethods(service),
 ]
 
 const inferMessage = async (deps: GrpcMethodsDeps, request: GrpcInferRequest, grpc: GrpcCall): Promise<Uint8Array> => {

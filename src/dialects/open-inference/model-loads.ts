@@ -1,6 +1,6 @@
 import { fail } from '../../protocol/index.ts'
 import { ConfigError, isModelName, parseModelConfigJson, validateModelConfig } from '../../serving/index.ts'
-import type { ModelConfig, ModelManager } from '../../serving/index.ts'
+import type { ModelConfig, Serving } from '../../serving/index.ts'
 
 export interface LoadParameters {
   /** Model configuration as JSON text. */
@@ -32,11 +32,11 @@ const uploadPath = /^[1-9]\d{0,14}(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,200}){1,4}$/
 
 /** The load operation of every transport: checks what came with the request, then loads. */
 export class ModelLoads {
-  readonly #models: ModelManager
+  readonly #serving: Pick<Serving, 'models' | 'changes'>
   readonly #uploads: UploadStore
 
-  constructor(models: ModelManager, uploads: UploadStore) {
-    this.#models = models
+  constructor(serving: Pick<Serving, 'models' | 'changes'>, uploads: UploadStore) {
+    this.#serving = serving
     this.#uploads = uploads
   }
 
@@ -45,7 +45,8 @@ export class ModelLoads {
     if (!isModelName(model))
       throw fail('load_failed', { model: model.slice(0, 100), reason: 'this is not a valid model name' })
     const config = parameters.config === undefined ? undefined : readConfig(model, parameters.config)
-    if (parameters.files.size === 0) await this.#models.load(model, config)
+    const { models, changes } = this.#serving
+    if (parameters.files.size === 0) await changes.run(model, () => models.load(model, config))
     else if (config !== undefined) await this.#loadFiles(model, config, parameters.files)
     else throw fail('load_failed', { model, reason: "files need the parameter 'config' as well" })
   }
@@ -57,8 +58,9 @@ export class ModelLoads {
       throw fail('load_failed', { model, reason })
     }
     const upload = await this.#uploads.stage(model, files)
+    const { models, changes } = this.#serving
     try {
-      await this.#models.load(model, config, upload)
+      await changes.run(model, () => models.load(model, config, upload))
     } finally {
       await upload.drop()
     }

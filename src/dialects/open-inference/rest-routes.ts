@@ -8,6 +8,7 @@ import type { JsonThreads } from './json-threads.ts'
 import { extensions, isModelReady, modelMetadata, repositoryIndex, requireServed } from './metadata.ts'
 import type { ModelLoads } from './model-loads.ts'
 import { repositoryRoutes } from './repository-rest.ts'
+import { settingRoutes } from './settings.ts'
 import type { Statistics } from './statistics.ts'
 
 export interface OpenInferenceDeps {
@@ -58,6 +59,7 @@ export const openInferenceRoutes = (deps: OpenInferenceDeps): Route[] => {
     ...modelRoutes(deps),
     ...repositoryRoutes(deps),
     ...sharedMemoryRoutes,
+    ...settingRoutes,
   ]
 }
 

@@ -5,10 +5,18 @@ import type { Serving } from '../../../serving/index.ts'
 import { modelSchema, modelView } from './model-view.ts'
 import type { ModelView } from './model-view.ts'
 
+/** A version's file, aside until it becomes a version. */
+export interface StagedVersion {
+  /** Makes it the next version, which appears whole; answers its number. */
+  add(): Promise<number>
+  /** Removes what did not become a version. */
+  drop(): Promise<void>
+}
+
 /** Keeps deployed model files; the part of the server that owns the data directory provides it. */
 export interface DeployStore {
-  /** Writes a file as a new version, which appears whole; answers its number. Throws conflict when the model is kept elsewhere. */
-  addVersion(model: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<number>
+  /** Writes a file aside. Throws storage_full, or conflict when the model is kept elsewhere. */
+  stage(model: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<StagedVersion>
   /** Takes a version back that turned out not to load. */
   removeVersion(model: string, version: number): Promise<void>
   /** Removes everything deployed for a model. Throws conflict when the model is kept elsewhere. */
@@ -64,8 +72,10 @@ export const modelOperations = (deps: ModelOperationsDeps): Operation[] => [
     run: async (exchange) => {
       const model = modelOf(exchange)
       viewOf(deps, model)
-      await deps.deploys.remove(model)
-      await deps.serving.models.forget(model)
+      await deps.serving.changes.run(model, async () => {
+        await deps.deploys.remove(model)
+        await deps.serving.models.forget(model)
+      })
       return { removed: model }
     },
   },
@@ -89,13 +99,21 @@ const deploy = async (deps: ModelOperationsDeps, exchange: Exchange): Promise<Mo
   if (!deployFiles.includes(file)) {
     throw fail('invalid_request', { reason: `the query must name the file, one of ${deployFiles.join(', ')}` })
   }
-  const version = await deps.deploys.addVersion(model, file, exchange.bodyStream())
+  const { serving, deploys } = deps
+  const staged = await deploys.stage(model, file, exchange.bodyStream())
   try {
-    await deps.serving.models.load(model)
-  } catch (error) {
-    // Why: a file that doesn't load would be the newest version at the next start, and keep the good one out.
-    await deps.deploys.removeVersion(model, version)
-    throw error
+    return await serving.changes.run(model, async () => {
+      const version = await staged.add()
+      try {
+        await serving.models.load(model)
+      } catch (error) {
+        // Why: a file that doesn't load would be the newest version at the next start, and keep the good one out.
+        await deploys.removeVersion(model, version)
+        throw error
+      }
+      return viewOf(deps, model)
+    })
+  } finally {
+    await staged.drop()
   }
-  return viewOf(deps, model)
 }
