@@ -43,8 +43,6 @@ export type PagedOperation = {
 export type ItemOf<Name extends PagedOperation> = RegistryApi[Name]['output'] extends Page<infer Item> ? Item : never
 
 const artifactsRoot = '/api/2.0/mlflow-artifacts/artifacts'
-const artifactAddress = (path: string): string =>
-  `${artifactsRoot}/${path.split('/').map(encodeURIComponent).join('/')}`
 
 /**
  * Tracking and registry of a Slipway server. Every operation of its API is a method of its area, with what it takes and
@@ -110,11 +108,6 @@ export class SlipwayClient {
     return response.body ?? new Blob([]).stream()
   }
 
-  /** Uploads a file to a path below the artifact root, which the server told. */
-  async putArtifact(path: string, body: string | Uint8Array<ArrayBuffer> | Blob): Promise<void> {
-    await this.#send(artifactAddress(path), { method: 'PUT', body })
-  }
-
   async #artifactPath(runId: string, path: string): Promise<string> {
     const { artifactUri } = await this.call('runs.get', { runId })
     const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/*(.*)$/.exec(artifactUri)?.[1]
@@ -123,7 +116,8 @@ export class SlipwayClient {
         code: 'unsupported',
         status: 501,
       })
-    return artifactAddress(`${folder}/${path}`)
+    const segments = `${folder}/${path}`.split('/').map(encodeURIComponent)
+    return `${artifactsRoot}/${segments.join('/')}`
   }
 
   #area<Name extends string>(area: Name): Area<Name> {
