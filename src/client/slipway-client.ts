@@ -111,11 +111,6 @@ export class SlipwayClient {
     return response.body ?? new Blob([]).stream()
   }
 
-  /** Uploads a file to a path below the artifact root, which the server told. */
-  async putArtifact(path: string, body: string | Uint8Array<ArrayBuffer> | Blob): Promise<void> {
-    await this.#send(pathOf(path), { method: 'PUT', body })
-  }
-
   /**
    * Where the files of a model are: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN/PATH`. `names` is the
    * reference with its alias replaced by the version that it names now.

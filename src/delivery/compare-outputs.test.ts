@@ -37,9 +37,9 @@ describe('answers beside the expected ones', () => {
     expect(outputDifference([tensor('FP16', [1.5])], [tensor('FP16', [1.25])], exactly)).toMatch(
       /is 1.5 instead of 1.25/,
     )
-    expect(outputDifference([tensor('FP32', [Number.NaN])], [tensor('FP32', [1])], { absolute: 9, relative: 9 })).toMatch(
-      /is NaN/,
-    )
+    expect(
+      outputDifference([tensor('FP32', [Number.NaN])], [tensor('FP32', [1])], { absolute: 9, relative: 9 }),
+    ).toMatch(/is NaN/)
     expect(outputDifference([tensor('BYTES', ['b'])], [tensor('BYTES', ['a'])], { absolute: 9, relative: 9 })).toMatch(
       /is b instead of a/,
     )

@@ -74,8 +74,10 @@ const importFrom = async (
   return report.summary(path, isDry)
 }
 
-const serverSender = ({ client: { url, key } }: ClientArgs): ImportSender =>
-  new ServerSender(new SlipwayClient({ url: url.href, ...(key === undefined ? {} : { key }) }))
+const serverSender = ({ client }: ClientArgs): ImportSender => {
+  const { url, key } = client
+  return new ServerSender(new SlipwayClient({ url: url.href, ...(key === undefined ? {} : { key }) }), client)
+}
 
 /** Steps after which the line is written anew. */
 const stepsShown = 500

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, openAsBlob } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import type { SlipwayClient } from '../../client/index.ts'
 import { SlipwayError } from '../../client/index.ts'
 import type {
+  ErrorCode,
   FileOwnerName,
   ImportApi,
   ImportedFile,
@@ -10,6 +11,9 @@ import type {
   ImportOutcome,
   RegistryInput,
 } from '../../protocol/index.ts'
+import { errorRow, errorTable, statusTable } from '../../protocol/index.ts'
+import { Refusal } from '../command.ts'
+import type { ServerClient } from '../server-client.ts'
 import type { SourceFile } from './import-source.ts'
 
 export type BatchName = Exclude<keyof ImportApi, 'import.files'>
@@ -32,19 +36,29 @@ export interface ImportSender {
   sendFiles(files: readonly OwnedFile[]): Promise<readonly ImportedFileOutcome[]>
 }
 
-/** Statuses that are about what was sent: sending less of it may help. */
-const isAboutRequest = (error: unknown): error is SlipwayError =>
-  error instanceof SlipwayError &&
-  error.status >= 400 &&
-  error.status < 500 &&
-  ![401, 403, 408, 429].includes(error.status)
+/** Whether a failure is about what was sent, so that sending less of it, or something else, may go well. */
+const isAboutRequest = (error: unknown): error is Error => {
+  const status = statusOf(error)
+  return status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status)
+}
+
+const statusOf = (error: unknown): number => {
+  if (error instanceof SlipwayError) return error.status
+  if (!(error instanceof Refusal) || !Object.hasOwn(errorTable, error.code)) return 0
+  return statusTable[errorRow(error.code as ErrorCode).status].http
+}
+
+const artifactAddress = (path: string): string =>
+  `/api/2.0/mlflow-artifacts/artifacts/${path.split('/').map(encodeURIComponent).join('/')}`
 
 /** Sends to a server. */
 export class ServerSender implements ImportSender {
   readonly #api: SlipwayClient
+  readonly #server: ServerClient
 
-  constructor(api: SlipwayClient) {
+  constructor(api: SlipwayClient, server: ServerClient) {
     this.#api = api
+    this.#server = server
   }
 
   /** A batch that is refused as a whole is halved until the record is found that is at fault. */
@@ -74,9 +88,16 @@ export class ServerSender implements ImportSender {
 
   async #upload(outcome: ImportedFileOutcome, file: OwnedFile | undefined): Promise<ImportedFileOutcome> {
     if (outcome.outcome !== 'missing' || outcome.path === undefined || file === undefined) return outcome
-    const body = 'text' in file.content ? file.content.text : await openAsBlob(file.content.file)
+    const { content } = file
+    const body = 'text' in content ? content.text : createReadStream(content.file)
     try {
-      await this.#api.putArtifact(outcome.path, body)
+      // Why not by fetch: it reads a file faster than it sends it, and holds what is between.
+      await this.#server.json({
+        method: 'PUT',
+        path: artifactAddress(outcome.path),
+        body,
+        contentType: 'application/octet-stream',
+      })
       return outcome
     } catch (error) {
       if (!isAboutRequest(error)) throw error

@@ -29,18 +29,9 @@ const objects: readonly (readonly [metadata: string, columns: Readonly<Record<st
   ['mlflow.trace.cost', { input_cost: 'input_cost', output_cost: 'output_cost', total_cost: 'total_cost' }],
 ]
 
-const columns = [
-  'experiment_id',
-  'timestamp_ms',
-  'execution_time_ms',
-  'status',
-  'client_request_id',
-  'request_preview',
-  'response_preview',
-  'trace_name',
-  sessionColumn,
-  ...objects.flatMap(([, fields]) => Object.values(fields)),
-]
+const facts = ['experiment_id', 'timestamp_ms', 'execution_time_ms', 'status', 'client_request_id']
+const texts = ['request_preview', 'response_preview', 'trace_name', sessionColumn]
+const columns = [...facts, ...texts, ...objects.flatMap(([, fields]) => Object.values(fields))]
 
 /** The traces of a database; their spans are a file each. */
 export async function* readTraces(
