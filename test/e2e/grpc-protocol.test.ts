@@ -289,6 +289,22 @@ describe('a message', () => {
     expect(outcome.headers['grpc-accept-encoding']).toBe('identity,gzip,deflate')
   })
 
+  it.each([1, 1000, 16_000, 17_000])(
+    'of %i values is answered whole, with its end, to a client that takes few bytes at a time',
+    async (count) => {
+      const narrow = connect(`http://${app.addresses.grpc}`, { settings: { initialWindowSize: 300 } })
+      const values = Array.from({ length: count }, (_, index) => index)
+      const outcomes = await Promise.all(
+        Array.from({ length: 3 }, () => call(narrow, `${inference}/ModelInfer`, frame(inferRequest('echo', values)))),
+      )
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ http: 200, status: 0, text: '', failure: undefined })
+        expect(outputsOf(outcome)).toEqual(values)
+      }
+      narrow.close()
+    },
+  )
+
   it('that comes byte by byte is answered', async () => {
     const stream = open(session, `${inference}/ModelInfer`)
     const outcome = outcomeOf(stream)
