@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
+import { python } from './python.ts'
 import { registry } from './registry.ts'
 import { serving } from './serving.ts'
 
-const benches: readonly Bench[] = [serving, registry]
+const benches: readonly Bench[] = [serving, python, registry]
 
 const flags = {
   help: { type: 'boolean', short: 'h', default: false },

@@ -34,7 +34,7 @@ def http(saved, tmp_path_factory):
     paths = ["--data-dir", folder / "data", "--model-repository", saved, "--ready-file", ready, "--python", sys.executable]
     server = subprocess.Popen([*command, *paths], cwd=ROOT)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not ready.exists():
             assert server.poll() is None and time.monotonic() < deadline, "the server is not ready"
             time.sleep(0.05)

@@ -1,0 +1,15 @@
+import type { Bench } from './bench.ts'
+import { besideMlserverMlflow } from './python/beside-mlserver.ts'
+import { suite } from './suite.ts'
+
+/** Python models: what the server adds to the model's own time. */
+export const python: Bench = suite({
+  name: 'python',
+  doc: "Python models beside MLServer 1.7's runtime for MLflow",
+  scenarios: [besideMlserverMlflow],
+  targets: {
+    'mlflow.ratio': { is: '>=', bound: 3 },
+    'mlflow.above': { is: '<=', bound: 1 },
+    'mlflow.table': { is: '<=', bound: 2 },
+  },
+})
