@@ -8,7 +8,8 @@ import { packageRoot } from './package-info.ts'
 
 /** The environment of model hosts: what a process needs to run, and none of the server's secrets. */
 const hostEnvironment = (environment: Readonly<Record<string, string | undefined>>): Record<string, string> => {
-  const passed: Record<string, string> = {}
+  // Why: ONNX Runtime would tell its makers of this machine and of every model that it loads.
+  const passed: Record<string, string> = { ORT_DISABLE_TELEMETRY: '1' }
   for (const name of [
     'PATH',
     'HOME',

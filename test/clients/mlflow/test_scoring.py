@@ -298,11 +298,23 @@ SEEN_ROWS = {
     "a missing word": [{"amount": 1, "word": None}, {"amount": 2, "word": "b"}],
     "no word at all": [{"amount": 1, "word": None}],
 }
+SEEN_PARAMS = {
+    "none": {},
+    "both": {"factor": 2.5, "name": "somebody"},
+    "a whole number for a double": {"factor": 2},
+    "one that the model lacks": {"factor": 2.5, "other": 1},
+}
 
 
 @pytest.mark.parametrize("rows", SEEN_ROWS)
 def test_what_is_missing_reaches_the_model_as_it_does_in_mlflow(python_address, expected_of, rows):
     body = {"dataframe_records": SEEN_ROWS[rows]}
+    assert send(invocations(python_address, "seen"), JSON, body) == send(expected_of["seen"], JSON, body)
+
+
+@pytest.mark.parametrize("params", SEEN_PARAMS)
+def test_params_reach_the_model(python_address, expected_of, params):
+    body = {"dataframe_records": SEEN_ROWS["every column"], "params": SEEN_PARAMS[params]}
     assert send(invocations(python_address, "seen"), JSON, body) == send(expected_of["seen"], JSON, body)
 
 
