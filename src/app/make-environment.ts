@@ -21,7 +21,10 @@ const buildTimeoutMs = 1_800_000
 export const makeEnvironment = async (order: EnvironmentOrder): Promise<string> => {
   const options = { python: '', mode: 'venv', wheels: '', buildTimeoutMs, environmentsMax } as const
   const { root, environment, model, folder, progress } = order
-  const pythons = openPythonEnvironments({ ...options, root, environment }, { clock: systemClock, logger: silentLogger })
+  const pythons = openPythonEnvironments(
+    { ...options, root, environment },
+    { clock: systemClock, logger: silentLogger },
+  )
   const { python } = await pythons.require({ model, folder }, progress, new AbortController().signal)
   return python
 }
