@@ -24,10 +24,12 @@ import { openTracing } from '../monitoring/index.ts'
 import type { Tracing } from '../monitoring/index.ts'
 import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
-import { artifactRoutes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
+import { artifactRoutes, errorShapes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
 import type { BlobStore } from '../ports/index.ts'
+import { verifyPackage } from '../packaging/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
+import { parseAllowed } from '../registry/index.ts'
 import type { PemFile } from '../registry/index.ts'
 import { apiRoutes } from './api-routes.ts'
 import type { Config } from './config/load-config.ts'
@@ -39,6 +41,8 @@ import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
 import { openEndpoints } from './open-endpoints.ts'
+import type { RegistryThreadData } from './registry/thread-messages.ts'
+import { openWebhookKey } from './registry/webhook-key.ts'
 import { diskUploads, tidyUploads } from './uploads.ts'
 
 /** What modules are given besides one another. */
@@ -125,6 +129,7 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
             everyMs: config.registry['gc.everyMs'],
             olderThanMs: config.registry['gc.olderThanMs'],
           },
+          webhooks: webhooksOf(config),
         },
         { logger, clock, random },
       )
@@ -159,6 +164,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
         // Why: beside another server of the folder, an upload that looks left behind may be under way.
         if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
         const pythons = openPythonEnvironments(pythonOptionsOf(config, variables), { clock, logger })
+        await Promise.all(config.app.package.map(verifyPackage))
         const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events, pythons }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
         return { value: serving, stop: () => serving.close() }
@@ -227,6 +233,17 @@ const scoringModule = ({ config, draining }: Environment): Pick<ModuleTable<Part
 const pemFiles = (paths: readonly string[]): Promise<PemFile[]> =>
   Promise.all(paths.map(async (name) => ({ name, pem: await readFile(name, 'utf8') })))
 
+/** Throws what is wrong with the options here, where it stops the start. */
+const webhooksOf = ({ app, registry }: Config): RegistryThreadData['webhooks'] => {
+  const given = registry['webhooks.keyFile']
+  const file = given === '' ? join(app.dataDir, 'webhooks.key') : given
+  const key = { key: registry['webhooks.key'], file, isMade: given === '' }
+  const allow = registry['webhooks.allow']
+  parseAllowed(allow)
+  openWebhookKey(key, newId)
+  return { allow, key }
+}
+
 const mlflowPort = (text: string): number | undefined => {
   if (text === 'off') return undefined
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65535) return Number(text)
@@ -260,7 +277,7 @@ const routesModule = ({ config }: Environment): Pick<ModuleTable<Parts>, 'routes
 })
 
 const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Doors> => {
-  const doors = { clock, logger, newRequestId: randomUUID }
+  const doors = { clock, logger, newRequestId: randomUUID, errorShapes }
   const options = { ...config.http, bytesMax: config.http.bodyBytesMax }
   const closing = { idleMs: config.app.shutdownIdleMs, limitMs: config.app.shutdownTimeoutMs }
   return {

@@ -52,6 +52,16 @@ const run = '/runs/{runId}'
 const model = '/registered-models/{name}'
 const version = `${model}/versions/{version}`
 const endpoint = '/endpoints/{name}'
+const webhook = '/webhooks/{webhookId}'
+
+const webhookFields: Readonly<Record<string, Shape>> = {
+  name: text,
+  url: { type: 'string', description: 'https, at a public address, unless registry.webhooks.allow lists it' },
+  events: { type: 'array', items: text, maxItems: 100 },
+  description: text,
+  secret: { type: 'string', description: 'signs what is sent; never given out' },
+  status: { type: 'string', enum: ['ACTIVE', 'DISABLED'] },
+}
 
 /** The registry's operations. Routes, the OpenAPI document and the client are made of this table. */
 export const registryOperations: Readonly<Record<RegistryOperationName, RegistryOperationSpec>> = {
@@ -217,6 +227,25 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     'Removes for good what was deleted long ago, and files that nothing names; a page at a time.',
     { ...garbage, reason },
   ),
+  'webhooks.list': read('/webhooks', 'Webhooks, the newest first.', {
+    limit: { ...limit, maximum: 1000 },
+    pageToken: text,
+  }),
+  'webhooks.create': create('/webhooks', 'Creates a webhook.', webhookFields, ['name', 'url', 'events']),
+  'webhooks.get': read(webhook, 'One webhook.'),
+  'webhooks.update': change(webhook, 'Changes a webhook; what is left out stays.', webhookFields),
+  'webhooks.delete': remove(webhook, 'Deletes a webhook with its deliveries.', { reason }),
+  'webhooks.test': create(`${webhook}/test`, 'Sends an example of an event to a webhook, at once.', { event: text }),
+  'webhooks.deliveries': read(
+    `${webhook}/deliveries`,
+    'What a webhook was told, or is still to be, the newest first.',
+    {
+      status: { type: 'string', enum: ['pending', 'delivered', 'failed'] },
+      limit: { ...limit, maximum: 1000 },
+      pageToken: text,
+    },
+  ),
+  'webhooks.replay': create(`${webhook}/deliveries/{deliveryId}/replay`, 'Sends a delivery again, under the same id.'),
   'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
   ...importOperations,
 }

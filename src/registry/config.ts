@@ -29,4 +29,20 @@ export const registryOptions = {
     min: 0,
     doc: 'How long ago something must have been deleted for it to be removed by that.',
   },
+  'webhooks.allow': {
+    type: 'list',
+    default: [],
+    doc: 'Receivers of webhooks that need not be public: hosts, addresses and ranges as 10.0.0.0/8. To them http is good enough and every port allowed; all others must be reached by https at public addresses.',
+  },
+  'webhooks.key': {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'The key that encrypts the secrets of webhooks in the database: 32 random bytes as 64 hex digits or base64. Servers that share a database need the same.',
+  },
+  'webhooks.keyFile': {
+    type: 'string',
+    default: '',
+    doc: 'File with that key; empty for `webhooks.key` in the data folder, which is made when it is first needed.',
+  },
 } as const

@@ -1,3 +1,4 @@
+import { assert } from '../lib/index.ts'
 import type { Clock } from '../lib/index.ts'
 import type { Queries, SqlValue } from '../ports/index.ts'
 
@@ -45,6 +46,9 @@ export const eventKinds = [
   'experiment.purged',
   'upload.purged',
   'blobs.swept',
+  'webhook.created',
+  'webhook.updated',
+  'webhook.deleted',
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 
@@ -86,20 +90,49 @@ export interface EventRow extends Readonly<Record<string, string | number>> {
   readonly details: string
 }
 
+/** An event with its place in the log. */
+export interface LoggedEvent {
+  readonly sequence: number
+  readonly time: number
+  readonly kind: EventKind
+  readonly subject: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** Who is to hear of events as they are written. */
+export interface EventOutbox {
+  wants(kind: EventKind): boolean
+  /** Called in the transaction of the event. */
+  put(tx: Queries, event: LoggedEvent): Promise<void>
+}
+
 /** Everything that happened to what is tracked and registered, in order. It is written in the transaction of what it tells of. */
 export class EventLog {
   readonly #clock: Clock
+  readonly #outbox: EventOutbox | undefined
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, outbox?: EventOutbox) {
     this.#clock = clock
+    this.#outbox = outbox
   }
 
   async append(tx: Queries, event: NewEvent): Promise<void> {
-    await tx.query(insertEvent, this.#row(event))
+    const row = this.#row(event)
+    if (this.#outbox?.wants(event.kind) !== true) {
+      await tx.query(insertEvent, row)
+      return
+    }
+    const [logged] = await tx.query<{ sequence: number; time: number }>(`${insertEvent} RETURNING sequence, time`, row)
+    assert(logged !== undefined, 'the database gives what it inserted')
+    await this.#outbox.put(tx, { ...event, ...logged })
   }
 
   /** Many events at once, in their order. */
   async appendAll(tx: Queries, events: readonly NewEvent[]): Promise<void> {
+    if (events.some(({ kind }) => this.#outbox?.wants(kind) === true)) {
+      for (const event of events) await this.append(tx, event)
+      return
+    }
     await tx.executeMany(
       insertEvent,
       events.map((event) => this.#row(event)),

@@ -48,3 +48,14 @@ export {
   traceStates,
 } from './traces/trace.ts'
 export type { IsServed, UsedVersion, VersionUse } from './uses/version-uses.ts'
+export type { Delivery, DeliveryStatus } from './webhooks/delivery.ts'
+export type { SecretKey } from './webhooks/secret-box.ts'
+export {
+  type Webhook,
+  type WebhookEvent,
+  webhookEvents,
+  type WebhookStatus,
+  webhookStatuses,
+} from './webhooks/webhook.ts'
+export type { WebhookWays } from './webhooks/open-webhooks.ts'
+export { parseAllowed } from './webhooks/destination.ts'

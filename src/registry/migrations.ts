@@ -11,6 +11,7 @@ import { signingMigration } from './signing/migration.ts'
 import { tracesMigration } from './traces/migration.ts'
 import { uploadsMigration } from './uploads/migration.ts'
 import { usesMigration } from './uses/migration.ts'
+import { webhooksMigration } from './webhooks/migration.ts'
 
 const tracking = (dialect: SqlDialect): string[] => {
   const integer = int(dialect)
@@ -230,8 +231,9 @@ export const registryMigrations: readonly Migration[] = [
   usesMigration,
   signingMigration,
   lineageMigration,
-  endpointsMigration,
-  searchMigration,
   gcMigration,
   importMigration,
+  webhooksMigration,
+  searchMigration,
+  endpointsMigration,
 ]

@@ -37,6 +37,12 @@ import type { IsServed } from './uses/version-uses.ts'
 import { VersionUses } from './uses/version-uses.ts'
 import { VersionSeals } from './version-seals.ts'
 import { VersionStore } from './version-store.ts'
+import type { DeliveryLoop } from './webhooks/delivery-loop.ts'
+import type { DeliveryStore } from './webhooks/delivery-store.ts'
+import { WebhookOutbox } from './webhooks/event-outbox.ts'
+import type { WebhookWays } from './webhooks/open-webhooks.ts'
+import { noWebhooks, openWebhooks } from './webhooks/open-webhooks.ts'
+import type { WebhookStore } from './webhooks/webhook-store.ts'
 
 export interface RegistryDeps {
   /** With the registry's migrations applied. */
@@ -53,6 +59,8 @@ export interface RegistryDeps {
   readonly isServed?: IsServed | undefined
   /** Those who serve endpoints; without, nothing is served here. */
   readonly guard?: MoveGuard | undefined
+  /** How webhooks are sent; without it none can be made. */
+  readonly webhooks?: WebhookWays | undefined
 }
 
 /** Experiments, runs and models: everything that is tracked and registered. */
@@ -83,6 +91,10 @@ export interface Registry {
   readonly garbage: GarbageCollector
   /** What comes from other stores, with its ids and times. */
   readonly imports: ImportStore
+  readonly webhooks: WebhookStore
+  readonly deliveries: DeliveryStore
+  /** Sends what webhooks are to be told, from its start to its stop. */
+  readonly deliveryLoop: DeliveryLoop
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -92,8 +104,10 @@ const artifactLocation = (experimentId: string): string => `mlflow-artifacts:/${
 
 /** Opens the registry; the experiment `Default` is made when it isn't there. */
 export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
-  const { db, blobs, clock, random, newId } = deps
-  const events = new EventLog(clock)
+  const { blobs, clock, random, newId } = deps
+  const outbox = new WebhookOutbox(newId)
+  const db = outbox.watch(deps.db)
+  const events = new EventLog(clock, outbox)
   const nowMs = clock.wallMs()
   const swept = new SweptBlobs({ db, blobs, clock })
   const artifacts = new ArtifactStore({ db, blobs, clock, events, swept })
@@ -137,6 +151,7 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     spans: new SpanStore(db),
     assessments,
     garbage: new GarbageCollector({ db, blobs, clock, events, traces, swept }),
+    ...openWebhooks({ db, clock, random, events, outbox, newId }, deps.webhooks ?? noWebhooks),
     datasets: (experimentIds) => datasetSummaries(db, experimentIds),
   }
 }

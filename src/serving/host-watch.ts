@@ -39,8 +39,9 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
     const bytes = await sumOfResidents(instance.pids)
     if (bytes === undefined) return
     measured.set(instance, bytes)
-    if (bytes > options.bytesMax) {
-      instance.kill(`its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(options.bytesMax)} MiB`)
+    const bytesMax = Math.min(options.bytesMax, ownLimit(version))
+    if (bytes > bytesMax) {
+      instance.kill(`its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(bytesMax)} MiB`)
     } else if (bytes > Math.max(options.bytesRecycle, grown * instance.memoryBytes) && !recycling.has(instance)) {
       recycling.add(instance)
       options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
@@ -84,6 +85,12 @@ const residentsOf = (versions: readonly ServedVersion[], bytesOf: (instance: Mod
     })
   }
   return [...byModel.values()]
+}
+
+/** The limit of one instance that the model's configuration sets; Infinity for none. */
+const ownLimit = ({ facts }: ServedVersion): number => {
+  const bytes = Number(facts.config.parameters['memory_bytes_max'])
+  return bytes > 0 ? bytes : Infinity
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024)

@@ -22,7 +22,7 @@ export interface TestRegistry extends AsyncDisposable {
 
 const newId = (): string => randomUUID().replaceAll('-', '')
 
-export interface TestRegistryOptions extends Pick<RegistryDeps, 'signing' | 'isServed'> {
+export interface TestRegistryOptions extends Pick<RegistryDeps, 'signing' | 'isServed' | 'webhooks'> {
   /** Civil time at the start. */
   readonly wallMs?: number
   /** What the registry is given in place of the database and the blobs, made of them. */

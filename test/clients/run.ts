@@ -48,6 +48,9 @@ const run = async (): Promise<number> => {
     makeModels(root),
     '--ready-file',
     ready,
+    // Receivers of webhooks in the suites.
+    '--registry.webhooks.allow',
+    '127.0.0.1',
   ]
   const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags, '--log.level', 'warn'], {
     stdio: ['ignore', 'ignore', 'inherit'],

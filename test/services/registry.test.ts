@@ -5,6 +5,7 @@ import { describeGuardedModels } from '../../src/testing/contracts/describe-guar
 import { describeImports } from '../../src/testing/contracts/describe-imports.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
 import type { TestRegistryOptions } from '../../src/testing/open-test-registry.ts'
+import { describeWebhooks } from '../../src/testing/contracts/describe-webhooks.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
 const open = async (options?: TestRegistryOptions): Promise<TestRegistry> => {
@@ -24,3 +25,4 @@ describeGuardedModels('Postgres', () => open())
 describeGarbage('Postgres', open)
 describeRunSearch('Postgres', () => open())
 describeImports('Postgres', () => open())
+describeWebhooks('Postgres', open)

@@ -11,7 +11,14 @@ import type { EndpointIndex } from './endpoint-methods.ts'
 import { endpointProxy } from './endpoint-methods.ts'
 import { GuardDesk } from './guard-link.ts'
 import { registryRoutes } from './registry-routes.ts'
-import type { GuardQuestion, RegistryThreadData, SentExchange, ThreadAnswer, ThreadCall } from './thread-messages.ts'
+import type {
+  GuardQuestion,
+  RegistryThreadData,
+  SentExchange,
+  ThreadAnswer,
+  ThreadCall,
+  ThreadLogLine,
+} from './thread-messages.ts'
 import { sentHeaders } from './thread-messages.ts'
 
 /** The registry as the rest of the process sees it. */
@@ -66,9 +73,13 @@ class ThreadLink {
       { prepare: (moves) => this.guard.prepare(moves), changed: () => this.guard.changed() },
       (answer) => worker.postMessage(answer),
     )
-    worker.on('message', (answer: ThreadAnswer | GuardQuestion) => {
+    worker.on('message', (answer: ThreadAnswer | GuardQuestion | ThreadLogLine) => {
       if ('ask' in answer) {
         desk.receive(answer)
+        return
+      }
+      if (answer.kind === 'log') {
+        this.#deps.logger[answer.level](answer.event, answer.fields)
         return
       }
       this.#asked.get(answer.id)?.resolve(answer)

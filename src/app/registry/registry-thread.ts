@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { openOutbound } from '../../adapters/outbound/index.ts'
 import { artifactIndex } from '../../dialects/mlflow/index.ts'
 import { assert, backoffMs, systemClock, systemRandom } from '../../lib/index.ts'
+import type { LogFields, Logger } from '../../lib/index.ts'
 import { migrate } from '../../ports/index.ts'
 import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
 import { GcLoop, openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
-import type { MoveGuard } from '../../registry/index.ts'
+import type { MoveGuard, Registry, WebhookWays } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
 import { endpointMethods } from './endpoint-methods.ts'
 import { GuardLink } from './guard-link.ts'
@@ -21,11 +23,14 @@ import type {
   SentExchange,
   ThreadAnswer,
   ThreadCall,
+  ThreadLogLine,
 } from './thread-messages.ts'
+import { openWebhookKey } from './webhook-key.ts'
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>
 
 interface Opened {
+  readonly registry: Registry
   readonly db: Database
   readonly gc: GcLoop
   readonly routes: readonly Route[]
@@ -35,28 +40,53 @@ interface Opened {
 const newId = (): string => randomUUID().replaceAll('-', '')
 const deps = { clock: systemClock, random: systemRandom }
 
+const logLine =
+  (level: keyof Logger) =>
+  (event: string, fields: LogFields = {}): void => {
+    parentPort?.postMessage({ kind: 'log', level, event, fields } satisfies ThreadLogLine)
+  }
+const logger: Logger = {
+  debug: logLine('debug'),
+  info: logLine('info'),
+  warn: logLine('warn'),
+  error: logLine('error'),
+}
+
+const webhookWays = ({ allow, key }: RegistryThreadData['webhooks']): WebhookWays => ({
+  allow,
+  outbound: openOutbound(deps),
+  key: openWebhookKey(key, newId),
+  logger,
+})
+
 const open = async (
-  { database, artifacts, signing, gc: schedule }: RegistryThreadData,
+  { database, artifacts, signing, gc: schedule, webhooks }: RegistryThreadData,
   guard: MoveGuard,
 ): Promise<Opened> => {
   const trust = openSigningTrust(signing)
+  const ways = webhookWays(webhooks)
   const db = await openDatabase(database, deps)
   try {
     await migrate(db, registryMigrations, systemClock)
     const blobs = await openArtifacts(artifacts, { clock: systemClock, newId, sweep: false })
-    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, guard })
+    const registry = await openRegistry({ db, blobs, ...deps, newId, signing: trust, guard, webhooks: ways })
     const methods = new Map([
       ...artifactMethods(artifactIndex(registry)),
       ...(Object.entries(endpointMethods(registry)) as [string, Method][]),
     ])
-    const gc = new GcLoop(registry.garbage, schedule, systemClock)
+    const gc = new GcLoop(schedule, { collector: registry.garbage, clock: systemClock, failed: tellGcFailed })
     gc.start()
-    return { db, gc, routes: registryRoutes(registry), methods }
+    registry.deliveryLoop.start()
+    return { registry, db, gc, routes: registryRoutes(registry), methods }
   } catch (error) {
     await db.close()
     throw error
   }
 }
+
+const tellGcFailed = (error: unknown): void => logger.warn('registry.gc_failed', { reason: reasonOf(error) })
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
 
 const retry = { firstMs: 250, maxMs: 5000 }
 
@@ -86,6 +116,7 @@ class Opening {
   async close(): Promise<void> {
     this.#closed = true
     await this.#opened?.gc.stop()
+    await this.#opened?.registry.deliveryLoop.stop()
     await this.#opened?.db.close()
   }
 
@@ -140,7 +171,7 @@ const serve = async (): Promise<void> => {
 const failure = (id: number, error: unknown): ThreadAnswer =>
   error instanceof AppError
     ? { id, kind: 'refused', code: error.code, details: error.details }
-    : { id, kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    : { id, kind: 'failed', reason: reasonOf(error) }
 
 const receivedExchange = (sent: SentExchange): Exchange => ({
   method: sent.method,

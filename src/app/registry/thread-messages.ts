@@ -1,6 +1,8 @@
+import type { LogFields, Logger } from '../../lib/index.ts'
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
 import type { GcSchedule, PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
+import type { WebhookKeySource } from './webhook-key.ts'
 
 /** What the thread is started with. */
 export interface RegistryThreadData {
@@ -15,6 +17,11 @@ export interface RegistryThreadData {
     readonly roots: readonly PemFile[]
   }
   readonly gc: GcSchedule
+  readonly webhooks: {
+    /** Receivers that needn't be public. */
+    readonly allow: readonly string[]
+    readonly key: WebhookKeySource
+  }
 }
 
 /** The headers of a request that cross to the thread. */
@@ -47,6 +54,14 @@ export interface GuardAnswer {
   readonly kind: 'guard'
   readonly ask: number
   readonly refused?: { readonly code: ErrorCode; readonly details: Readonly<Record<string, string | number>> }
+}
+
+/** A line of the log, which the thread asks its owner to write. */
+export interface ThreadLogLine {
+  readonly kind: 'log'
+  readonly level: keyof Logger
+  readonly event: string
+  readonly fields: LogFields
 }
 
 export type ThreadAnswer =

@@ -2,7 +2,7 @@
 export type AuditSubject =
   /** A registered model with its versions, aliases and policy. */
   | { readonly type: 'model'; readonly name: string }
-  | { readonly type: 'experiment' | 'run' | 'logged_model' | 'endpoint'; readonly id: string }
+  | { readonly type: 'experiment' | 'run' | 'logged_model' | 'endpoint' | 'webhook'; readonly id: string }
   /** Files below the artifact root. */
   | { readonly type: 'artifact'; readonly path: string }
   /** What is stored and named by nothing. */
@@ -15,7 +15,7 @@ export const subjectText = (type: Exclude<AuditSubjectType, 'model'>, id: string
 
 /** A stored subject in its parts; `id` is the key of a model. */
 export const readSubject = (text: string): { readonly type: AuditSubjectType; readonly id: string } => {
-  const [, type, id] = /^(experiment|run|logged_model|endpoint|artifact|storage):(.*)$/s.exec(text) ?? []
+  const [, type, id] = /^(experiment|run|logged_model|endpoint|webhook|artifact|storage):(.*)$/s.exec(text) ?? []
   if (type === undefined || id === undefined) return { type: 'model', id: text }
   return { type: type as AuditSubjectType, id }
 }

@@ -12,6 +12,8 @@ VERSION = Version(mlflow.__version__)
 needs_logged_models = pytest.mark.skipif(VERSION < Version("3.0"), reason="models of their own came with mlflow 3")
 needs_prompts = pytest.mark.skipif(VERSION < Version("3.0"), reason="this form of the prompt registry came with mlflow 3")
 
+needs_webhooks = pytest.mark.skipif(VERSION < Version("3.3"), reason="webhooks came with mlflow 3.3")
+
 
 @contextmanager
 def refused(error_code, *fragments):

@@ -13,6 +13,7 @@ import { promotionHandlers } from './promotion-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
 import { runHandlers } from './run-handlers.ts'
 import { versionHandlers } from './version-handlers.ts'
+import { webhookHandlers } from './webhook-handlers.ts'
 
 const handlers: Handlers<string> = {
   ...experimentHandlers,
@@ -25,6 +26,7 @@ const handlers: Handlers<string> = {
   ...auditHandlers,
   ...garbageHandlers,
   ...importHandlers,
+  ...webhookHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {

@@ -1,0 +1,1 @@
+export { openOutbound, type OutboundOptions } from './open-outbound.ts'
