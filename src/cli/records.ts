@@ -22,7 +22,8 @@ export const readRecords = async (bytes: Uint8Array, format: RecordFormat): Prom
       case 'csv':
         return parse(Buffer.from(bytes), { columns: true, cast: numberWhenOne, skip_empty_lines: true, bom: true })
       case 'parquet':
-        return await parquetReadObjects({ file: bytes.slice().buffer, compressors })
+        // Why a copy: the bytes of a small file may be part of a larger buffer.
+        return await parquetReadObjects({ file: Uint8Array.from(bytes).buffer, compressors })
       case 'json':
         return readJsonRecords(new TextDecoder().decode(bytes))
     }

@@ -33,6 +33,12 @@ const training2 = ['mlflow2-training', 'mlflow/requirements-training-2.22.txt'] 
 const mlflowTests = [...pytest, '--rootdir', 'test/clients/mlflow', 'test/clients/mlflow']
 const servedTests = [...pytest, '--rootdir', 'test/clients/served', 'test/clients/served']
 const pythonTests = [...pytest, '--rootdir', 'test/clients/python', 'test/clients/python']
+const convertTests = (file: string): string[] => [
+  ...pytest,
+  '--rootdir',
+  'test/clients/convert',
+  `test/clients/convert/${file}.py`,
+]
 const train = (library: string): string => `test/clients/mlflow/train_${library}.py`
 
 /** The SDKs of Triton and KServe define the same protobuf messages and can't share a process. */
@@ -49,6 +55,13 @@ export const suites: readonly Suite[] = [
   { name: 'python models, newest mlflow', venv: newestMlflow, args: pythonTests },
   { name: 'python models, mlflow 2.22', venv: mlflow2, args: pythonTests },
   { name: 'python models of every library', venv: training, args: pythonTests, heavy: true },
+  { name: 'conversions', venv: ['convert', 'convert/requirements.txt'], args: convertTests('test_convert') },
+  {
+    name: 'conversions of networks',
+    venv: ['convert-networks', 'convert/requirements-networks.txt'],
+    args: convertTests('test_networks'),
+    heavy: true,
+  },
   ...['xgboost', 'lightgbm', 'pytorch'].flatMap((library): Suite[] => [
     { name: `${library}, newest mlflow`, venv: training, args: [train(library)], heavy: true },
     { name: `${library}, mlflow 2.22`, venv: training2, args: [train(library)], heavy: true },

@@ -21,13 +21,20 @@ export interface PythonOptions {
 export const converterPython = async (source: ModelSource, options: PythonOptions): Promise<string> => {
   if (options.given !== undefined) return options.given
   await planIn(options.work, source)
+  let said = ''
+  // Why: what follows the first part is the step at hand, of which there are too many to list.
+  const progress = (text: string): void => {
+    const [part = ''] = text.split(';')
+    if (part !== said) options.say(part)
+    said = part
+  }
   try {
     return await makeEnvironment({
       model: source.name,
       folder: options.work,
       root: environmentsRoot(options),
       environment: definedOnly(options.environment),
-      progress: options.say,
+      progress,
     })
   } catch (error) {
     if (!(error instanceof AppError)) throw error

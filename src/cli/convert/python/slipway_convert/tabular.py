@@ -134,12 +134,23 @@ def _classes(model):
 def open_tabular(job, model, sample):
     """The original over its columns: those of the signature, else of the sample, else as the estimator knows them."""
     flavor = job["flavor"]
+    if flavor == "sklearn" and not hasattr(model, "fit"):
+        raise Refused(
+            f"the file holds {type(model).__name__}, which is no estimator of scikit-learn; save the fitted estimator or pipeline",
+            "unsupported_model",
+        )
     known = _feature_names(model)
     columns = columns_of_signature(job.get("signature"))
     if columns is None and sample is not None:
         names = known if known is not None and set(known) <= set(map(str, sample.columns)) else None
         label = job.get("label")
         columns = columns_of_frame(sample.drop(columns=[label]) if label in sample.columns else sample, names)
+        wanted = _feature_count(model)
+        if wanted is not None and wanted != len(columns):
+            raise Refused(
+                f"the sample has {len(columns)} columns beside the label, the model takes {wanted}; name the label with --label",
+                "wrong_sample",
+            )
     if columns is None:
         columns = _own_columns(model, known)
     named = known is not None and flavor in ("sklearn", "lightgbm")
@@ -147,11 +158,6 @@ def open_tabular(job, model, sample):
         return BoosterOfXgboost(model, columns, named)
     if flavor == "lightgbm" and type(model).__name__ == "Booster":
         return BoosterOfLightgbm(model, columns, named)
-    if flavor == "sklearn" and not hasattr(model, "fit"):
-        raise Refused(
-            f"the file holds {type(model).__name__}, which is no estimator of scikit-learn; save the fitted estimator or pipeline",
-            "unsupported_model",
-        )
     return Tabular(model, flavor, columns, named)
 
 

@@ -1,0 +1,176 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SlipwayClient } from '../../src/client/index.ts'
+import { runCommandLine } from '../../src/cli/main.ts'
+import { buildOnnx, simpleModel, startTestApp } from '../../src/testing/index.ts'
+import type { TestApp } from '../../src/testing/index.ts'
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+let app: TestApp
+let folder: string
+let runId: string
+
+const slipway = async (...args: readonly string[]): Promise<Ran> => {
+  let out = ''
+  let err = ''
+  const code = await runCommandLine({
+    args,
+    environment: { SLIPWAY_SERVER: app.addresses.http, PATH: process.env['PATH'] },
+    directory: folder,
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    input: () => Promise.resolve(new Uint8Array()),
+    terminal: false,
+  })
+  return { code, out, err }
+}
+
+/** A program in the place of Python, that runs in the folder with job.json. */
+const program = (name: string, script: string): string => {
+  const path = join(folder, name)
+  writeFileSync(path, `#!/bin/sh\n${script}\n`)
+  chmodSync(path, 0o755)
+  return path
+}
+
+const converted = {
+  inputs: 'one tensor of FP32',
+  estimator: 'Ridge',
+  kind: 'regressor',
+  attempts: [],
+  groups: [],
+  total: { rows: 4, maxAbsolute: 0, maxRelative: 0, beyond: 0, equal: true },
+  opsets: { 'ai.onnx': 13 },
+  operators: { Add: 1 },
+  irVersion: 8,
+  signature: { inputs: [], outputs: [] },
+  python: '3.11.7',
+  packages: { onnx: '1.20.0' },
+}
+
+/** Tells what it was given instead of converting. */
+let telling: string
+/** "Converts" whatever it is given to one small model. */
+let making: string
+
+beforeAll(async () => {
+  app = await startTestApp()
+  folder = mkdtempSync(join(tmpdir(), 'slipway-e2e-convert-'))
+  telling = program(
+    'telling',
+    `files=$(cd ../source && find . -type f | sort | tr '\\n' ' ')
+echo "{\\"error\\": {\\"code\\": \\"told\\", \\"message\\": \\"$files\\"}}" > result.json`,
+  )
+  writeFileSync(join(folder, 'made.onnx'), buildOnnx(simpleModel()))
+  writeFileSync(join(folder, 'made.json'), JSON.stringify(converted))
+  making = program('making', `cp '${folder}/made.onnx' model.onnx; cp '${folder}/made.json' result.json`)
+  const client = new SlipwayClient({ url: app.addresses.http })
+  const { experimentId } = await client.experiments.create({ name: 'churn' })
+  ;({ runId } = await client.runs.create({ experimentId, name: 'train' }))
+  await client.uploadArtifact(runId, 'model/MLmodel', 'flavors: { sklearn: { pickled_model: model.pkl } }')
+  await client.uploadArtifact(runId, 'model/model.pkl', 'not loaded here')
+  await client.uploadArtifact(runId, 'model/code/own steps.py', 'x = 1')
+  await client.uploadArtifact(runId, 'other/MLmodel', 'flavors: { spark: {} }')
+  await client.registeredModels.create({ name: 'churn' })
+  await client.modelVersions.create({ name: 'churn', source: `runs:/${runId}/model`, runId })
+  await client.registeredModels.setAlias({ name: 'churn', alias: 'champion', version: '1' })
+})
+afterAll(async () => {
+  await app.stop()
+  rmSync(folder, { recursive: true })
+})
+
+describe('slipway convert', () => {
+  it.each(['models:/churn@champion', 'models:/churn/1', 'models:/churn/latest', 'runs:/RUN/model'])(
+    'downloads %s whole',
+    async (reference) => {
+      const ran = await slipway('convert', reference.replace('RUN', runId), '--python', telling, '--json')
+      expect(ran.code).toBe(1)
+      expect(JSON.parse(ran.err)).toEqual({
+        error: { code: 'told', message: './MLmodel ./code/own steps.py ./model.pkl ' },
+      })
+    },
+  )
+
+  it.each([
+    ['models:/churn@nobody', /nobody/],
+    ['models:/nobody/latest', /no versions/],
+    ['models:/churn/Production', /name a version by its number, 'latest' or an alias/],
+    ['runs:/RUN/nothing', /has no files at/],
+    ['runs:/RUN/other', /the model has spark; sklearn, xgboost, .* can be converted/],
+    ['gone.pkl', /there is no file or folder 'gone.pkl'/],
+    ['made.onnx', /is ONNX already; slipway deploy takes it as it is/],
+    ['made.xyz', /doesn't say what it is; name it with --flavor/],
+  ])('refuses %s with what to do', async (source, reason) => {
+    writeFileSync(join(folder, 'made.xyz'), '')
+    const path = source.startsWith('made') ? join(folder, source) : source.replace('RUN', runId)
+    const { code, out, err } = await slipway('convert', path, '--python', telling, '--output', join(folder, 'none'))
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(err).toMatch(reason)
+    expect(existsSync(join(folder, 'none'))).toBe(false)
+  })
+
+  it.each([
+    [[], /the model to convert is missing/],
+    [['x.pkl', '--quantize', 'int4'], /'int4' is not one of int8, fp16/],
+    [['x.pkl', '--label', 'y'], /--label names a column of --sample/],
+  ])('%j is wrong usage', async (args, reason) => {
+    const { code, err } = await slipway('convert', ...args)
+    expect(code).toBe(2)
+    expect(err).toMatch(reason)
+  })
+
+  it('keeps versions, deploys and registers what was made', async () => {
+    const output = join(folder, 'models')
+    writeFileSync(join(folder, 'ridge.pkl'), 'not loaded here')
+    const args = ['convert', join(folder, 'ridge.pkl'), '--python', making, '--output', output]
+    expect(await slipway(...args)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Ridge as ONNX (ai.onnx 13)'),
+    })
+    const second = await slipway(...args, '--deploy', '--register', 'ridge')
+    expect(second).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/ridge version 1 is ready[^]*ridge version 1 is registered/),
+    })
+    expect(readdirSync(join(output, 'ridge', '2')).sort()).toEqual(['conversion.json', 'model.onnx'])
+    expect((await app.fetch('/v2/models/ridge/ready')).status).toBe(200)
+    const { out } = await slipway('models', 'versions', 'ridge', '--json')
+    const [version] = JSON.parse(out) as { source: string; tags: { key: string; value: string }[] }[]
+    expect(version?.tags).toEqual([{ key: 'slipway.converted_from', value: join(folder, 'ridge.pkl') }])
+    const files = await slipway('runs', 'artifacts', version?.source.split('/')[1] ?? '', 'model')
+    expect(files.out).toMatch(/model\/MLmodel[^]*model\/conversion.json[^]*model\/model.onnx/)
+  })
+})
+
+describe('slipway deploy of a folder', () => {
+  const write = (path: string): void => {
+    mkdirSync(join(folder, path, '..'), { recursive: true })
+    writeFileSync(join(folder, path), buildOnnx(simpleModel()))
+  }
+
+  it('takes a repository of one model, a model or a version, under its own name', async () => {
+    write('one/plain/1/model.onnx')
+    write('one/plain/10/model.onnx')
+    for (const path of ['one', 'one/plain', 'one/plain/10']) {
+      const { code, out } = await slipway('deploy', join(folder, path))
+      expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^plain version \d is ready/) })
+    }
+    expect((await slipway('deploy', join(folder, 'one'), '--name', 'other')).out).toMatch(/^other version 1 is ready/)
+  })
+
+  it('refuses several models, and none', async () => {
+    write('two/a/1/model.onnx')
+    write('two/b/1/model.onnx')
+    expect((await slipway('deploy', join(folder, 'two'))).err).toMatch(/holds several models: a, b; name one's folder/)
+    mkdirSync(join(folder, 'empty'))
+    expect((await slipway('deploy', join(folder, 'empty'))).err).toMatch(/holds no NAME\/VERSION\/model.onnx/)
+  })
+})
