@@ -30,9 +30,26 @@ if (inCheckout) {
   }
 }
 
+/**
+ * A server's heaps in bounds that suit it: the garbage of requests dies young in 8 MB as well as in 32, and heaps grow by
+ * half of what lives in them, not fourfold.
+ */
+const heapFlags = ['--max-semi-space-size=8', '--heap-growing-percent=50']
+
+const isServer = process.argv[2] === 'up'
+const isTuned = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((flag) => flag.includes('semi-space-size'))
+// Node takes these flags only at its start, so a server starts itself again, as the same process. Windows has no exec.
+if (isModern && isServer && !isTuned && process.platform !== 'win32' && typeof process.execve === 'function') {
+  const args = [...process.execArgv, ...heapFlags, fileURLToPath(import.meta.url), ...process.argv.slice(2)]
+  process.execve(process.execPath, [process.argv0, ...args])
+}
+
 if (isModern) {
   if (inCheckout) nodeModule.enableCompileCache(join(root, 'node_modules', '.cache', 'compile'))
   else nodeModule.enableCompileCache()
+  // Why: threads take it from their environment alone, and without it compile, and in a checkout strip, every module anew.
+  const cache = nodeModule.getCompileCacheDir()
+  if (cache !== undefined) process.env.NODE_COMPILE_CACHE ??= dirname(cache)
   const { main } = await import(pathToFileURL(inCheckout ? source : join(root, 'dist', 'cli', 'main.js')).href)
   await main()
 }

@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   monitoring: ['lib', 'protocol'],
   gateway: ['lib', 'tensor', 'protocol', 'serving'],
   adapters: ['lib', 'protocol', 'ports'],
+  packaging: ['lib', 'tensor'],
   dialects: ['lib', 'tensor', 'protocol', 'ports', 'registry', 'serving', 'gateway'],
   api: ['lib', 'tensor', 'protocol', 'registry', 'serving', 'dialects'],
   client: ['lib', 'tensor', 'protocol'],
@@ -38,9 +39,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'monitoring',
     'gateway',
     'dialects',
+    'packaging',
     'api',
   ],
-  cli: ['lib', 'protocol', 'api', 'client', 'monitoring', 'app'],
+  cli: ['lib', 'protocol', 'packaging', 'api', 'client', 'monitoring', 'app'],
   testing: ['lib', 'tensor', 'protocol', 'ports', 'registry', 'adapters', 'app'],
 }
 

@@ -1,9 +1,11 @@
-// Puts the program of Python model hosts beside what the compiler wrote; the compiler leaves out what isn't TypeScript.
+// Puts the Python programs beside what the compiler wrote; the compiler leaves out what isn't TypeScript.
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './ensure-installed.mjs'
 
-cpSync(join(root, 'src/host/python'), join(root, 'dist/host/python'), {
-  recursive: true,
-  filter: (path) => !path.endsWith('__pycache__'),
-})
+for (const folder of ['host/python', 'cli/convert/python']) {
+  cpSync(join(root, 'src', folder), join(root, 'dist', folder), {
+    recursive: true,
+    filter: (path) => !path.endsWith('__pycache__'),
+  })
+}

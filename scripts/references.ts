@@ -8,6 +8,7 @@ import { commandHelp } from '../src/cli/help.ts'
 import { commandList } from '../src/cli/command-list.ts'
 import { metricTable } from '../src/monitoring/index.ts'
 import { configFieldRows } from '../src/serving/index.ts'
+import { specFieldRows } from '../src/packaging/index.ts'
 import { errorTable, operationRoute, statusTable } from '../src/protocol/index.ts'
 import type { GrpcMethod, Route } from '../src/protocol/index.ts'
 
@@ -82,6 +83,17 @@ const modelConfiguration = (): string => {
   return `# Model configuration\n\nEvery field of \`config.pbtxt\`, Triton's ModelConfig. An *honoured* field acts. A *kept* one has no effect, for the reason given: \`/v2/models/NAME/config\` and ModelConfig show it as it was written, and the log has a warning. A *refused* one fails the load, unless it has its default: answers would mean something else. A field that is not in this list is taken for a slip of the pen and fails the load too.\n\n${tableOf(['field', 'use', 'what it does, or why nothing'], rows)}\n`
 }
 
+const packageFile = (): string => {
+  const rows = specFieldRows().map((row) => [
+    `\`${row.path}\``,
+    row.type,
+    row.required ? 'yes' : '',
+    row.default,
+    row.doc,
+  ])
+  return `# model.yaml\n\nEvery field of the file that \`slipway package\` makes a package from. A name that is not in this list is refused.\n\n${tableOf(['field', 'value', 'required', 'when left out', 'meaning'], rows)}\n`
+}
+
 /** The generated pages of docs/reference by file name. */
 export const references = async (): Promise<Readonly<Record<string, string>>> => ({
   'command-line.md': await commandLine(),
@@ -89,5 +101,6 @@ export const references = async (): Promise<Readonly<Record<string, string>>> =>
   'errors.md': errors(),
   'metrics.md': metrics(),
   'model-configuration.md': modelConfiguration(),
+  'model-yaml.md': packageFile(),
   'paths.md': paths(),
 })

@@ -11,7 +11,7 @@ import { diskDeploys } from './uploads.ts'
 /** Slipway's own API with the document that describes it. */
 export const apiRoutes = (config: Config, serving: Serving): Route[] => {
   const deploys = diskDeploys(uploadsRoot(config), {
-    earlier: config.serving.modelRepository,
+    earlier: [...config.app.package, ...config.serving.modelRepository],
     later: exampleRoots(config),
   })
   const operations = modelOperations({ serving, deploys })

@@ -24,8 +24,9 @@ import { openTracing } from '../monitoring/index.ts'
 import type { Tracing } from '../monitoring/index.ts'
 import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
-import { artifactRoutes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
+import { artifactRoutes, errorShapes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
 import type { BlobStore } from '../ports/index.ts'
+import { verifyPackage } from '../packaging/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
 import { parseAllowed } from '../registry/index.ts'
@@ -39,9 +40,9 @@ import { pythonOptionsOf, servingOptionsOf, uploadsRoot } from './serving-option
 import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
+import { openEndpoints } from './open-endpoints.ts'
 import type { RegistryThreadData } from './registry/thread-messages.ts'
 import { openWebhookKey } from './registry/webhook-key.ts'
-import { openEndpoints } from './open-endpoints.ts'
 import { diskUploads, tidyUploads } from './uploads.ts'
 
 /** What modules are given besides one another. */
@@ -124,11 +125,11 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
             keys: await pemFiles(config.registry.signingKeys),
             roots: await pemFiles(config.registry.signingRoots),
           },
-          webhooks: webhooksOf(config),
           gc: {
             everyMs: config.registry['gc.everyMs'],
             olderThanMs: config.registry['gc.olderThanMs'],
           },
+          webhooks: webhooksOf(config),
         },
         { logger, clock, random },
       )
@@ -163,6 +164,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
         // Why: beside another server of the folder, an upload that looks left behind may be under way.
         if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
         const pythons = openPythonEnvironments(pythonOptionsOf(config, variables), { clock, logger })
+        await Promise.all(config.app.package.map(verifyPackage))
         const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events, pythons }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
         return { value: serving, stop: () => serving.close() }
@@ -275,7 +277,7 @@ const routesModule = ({ config }: Environment): Pick<ModuleTable<Parts>, 'routes
 })
 
 const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Doors> => {
-  const doors = { clock, logger, newRequestId: randomUUID }
+  const doors = { clock, logger, newRequestId: randomUUID, errorShapes }
   const options = { ...config.http, bytesMax: config.http.bodyBytesMax }
   const closing = { idleMs: config.app.shutdownIdleMs, limitMs: config.app.shutdownTimeoutMs }
   return {

@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import { CandidateChecks, Endpoints, EndpointSnapshot, VersionFolders } from '../delivery/index.ts'
 import { scoringTarget } from '../dialects/scoring/index.ts'
 import type { ScoringTables } from '../dialects/scoring/index.ts'
+import { withNulls } from '../gateway/index.ts'
 import type { Clock, Logger, Random } from '../lib/index.ts'
 import type { BlobStore } from '../ports/index.ts'
-import { nullsName, readInputExample } from '../serving/index.ts'
+import { readInputExample } from '../serving/index.ts'
 import type { ServedVersion, Serving } from '../serving/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Config } from './config/load-config.ts'
@@ -28,8 +29,8 @@ const exampleTensors = async (
 ): Promise<readonly Tensor[] | undefined> => {
   const body = await readInputExample(folder)
   if (body === undefined) return undefined
-  const { inputs, nulls } = await tables.decode({ body, form: 'json', target: scoringTarget(version) })
-  return [...inputs, ...nulls.map((tensor) => ({ ...tensor, name: nullsName(tensor.name) }))]
+  const read = await tables.decode({ body, form: 'json', target: scoringTarget(version) })
+  return withNulls({ model: version.model, ...read }, version.facts.signature)
 }
 
 /** Endpoints between the registry, which says what they are, and the models that serve them. */

@@ -28,6 +28,12 @@ const appOptions = {
     flag: 'artifacts',
     doc: 'Where the files of the registry are: a folder, or `s3://BUCKET/PREFIX`, with `?endpoint=URL` for a store that speaks like S3, `region=`, `path-style=` and, where clients can not reach the store, `presigned=false`; empty for `artifacts` in the data folder. Credentials are found as tools of AWS find them.',
   },
+  package: {
+    type: 'list',
+    default: [],
+    flag: 'package',
+    doc: 'Packages to serve, folders that `slipway package` made. Their files are compared with their manifests at start. Repeat the flag for several.',
+  },
   python: {
     type: 'string',
     default: '',

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { PythonEnvOptions } from '../adapters/python-env/index.ts'
+import { wheelsFolder } from '../packaging/index.ts'
 import type { ServingOptions } from '../serving/index.ts'
 import type { Config } from './config/load-config.ts'
 import { packageRoot } from './package-info.ts'
@@ -25,6 +27,7 @@ const hostEnvironment = (environment: Readonly<Record<string, string | undefined
 
 /** Folders of models: the user's, those uploaded, and the example that was asked for. */
 const modelRoots = (config: Config): string[] => [
+  ...config.app.package,
   ...config.serving.modelRepository,
   uploadsRoot(config),
   ...exampleRoots(config),
@@ -45,6 +48,10 @@ const installerEnvironment = (environment: Readonly<Record<string, string | unde
   return passed
 }
 
+/** Wheels that came with a package; empty when none did. */
+const packagedWheels = (config: Config): string =>
+  config.app.package.map((root) => join(resolve(root), wheelsFolder)).find((folder) => existsSync(folder)) ?? ''
+
 export const pythonOptionsOf = (
   config: Config,
   environment: Readonly<Record<string, string | undefined>>,
@@ -52,7 +59,7 @@ export const pythonOptionsOf = (
   python: config.app.python,
   mode: config.app.pythonEnv,
   root: resolve(config.app.dataDir, 'python-envs'),
-  wheels: config.app.pythonWheels === '' ? '' : resolve(config.app.pythonWheels),
+  wheels: config.app.pythonWheels === '' ? packagedWheels(config) : resolve(config.app.pythonWheels),
   buildTimeoutMs: config.serving['python.buildTimeoutMs'],
   environmentsMax: config.serving['python.environmentsMax'],
   environment: installerEnvironment(environment),

@@ -23,6 +23,18 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/deploy.ts')).deploy,
   },
   {
+    name: 'convert',
+    summary: 'turn a trained Python model into ONNX, proved equal',
+    group: 'Models',
+    load: async () => (await import('./commands/convert.ts')).convert,
+  },
+  {
+    name: 'package',
+    summary: 'make a self-contained package or image of a model',
+    group: 'Models',
+    load: async () => (await import('./commands/package.ts')).packageModel,
+  },
+  {
     name: 'models',
     summary: 'served models and registered ones: list, load, register, alias',
     group: 'Models',
@@ -71,12 +83,6 @@ export const commandList: readonly ListedCommand[] = [
     load: async () => (await import('./commands/runs.ts')).runs,
   },
   {
-    name: 'webhooks',
-    summary: 'who is told of changes to models: list, create, test; deliveries and their replay',
-    group: 'Registry',
-    load: async () => (await import('./commands/webhooks.ts')).webhooks,
-  },
-  {
     name: 'gc',
     summary: 'remove for good what was deleted long ago, and files that nothing names',
     group: 'Registry',
@@ -87,6 +93,12 @@ export const commandList: readonly ListedCommand[] = [
     summary: "bring MLflow's mlruns folder or SQLite database here",
     group: 'Registry',
     load: async () => (await import('./commands/import.ts')).importCommand,
+  },
+  {
+    name: 'webhooks',
+    summary: 'who is told of changes to models: list, create, test; deliveries and their replay',
+    group: 'Registry',
+    load: async () => (await import('./commands/webhooks.ts')).webhooks,
   },
   {
     name: 'bench',

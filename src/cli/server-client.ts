@@ -25,9 +25,14 @@ export class ServerClient {
 
   /** The JSON of a successful answer. */
   async json<T>(request: ServerRequest): Promise<T> {
+    return (await readJson(await this.stream(request))) as T
+  }
+
+  /** The body of a successful answer, as it arrives. */
+  async stream(request: ServerRequest): Promise<Readable> {
     const response = await this.#send(request)
     const status = response.statusCode ?? 0
-    if (status >= 200 && status < 300) return (await readJson(response)) as T
+    if (status >= 200 && status < 300) return response
     const text = await readText(response)
     throw new Refusal(
       errorOf(text) ?? `the server answered ${status}`,
@@ -66,8 +71,9 @@ export const unreachable = (url: URL, error: NodeJS.ErrnoException): Refusal =>
 
 const errorOf = (text: string): string | undefined => {
   try {
-    const { error } = JSON.parse(text) as { error?: unknown }
-    return typeof error === 'string' ? error : undefined
+    const { error, message } = JSON.parse(text) as { error?: unknown; message?: unknown }
+    if (typeof error === 'string') return error
+    return typeof message === 'string' ? message : undefined
   } catch {
     return undefined
   }

@@ -43,8 +43,6 @@ export type PagedOperation = {
 export type ItemOf<Name extends PagedOperation> = RegistryApi[Name]['output'] extends Page<infer Item> ? Item : never
 
 const artifactsRoot = '/api/2.0/mlflow-artifacts/artifacts'
-const artifactAddress = (path: string): string =>
-  `${artifactsRoot}/${path.split('/').map(encodeURIComponent).join('/')}`
 
 /**
  * Tracking and registry of a Slipway server. Every operation of its API is a method of its area, with what it takes and
@@ -59,9 +57,9 @@ export class SlipwayClient {
   readonly endpoints: Area<'endpoints'> = this.#area('endpoints')
   readonly lineage: Area<'lineage'> = this.#area('lineage')
   readonly audit: Area<'audit'> = this.#area('audit')
-  readonly webhooks: Area<'webhooks'> = this.#area('webhooks')
   readonly garbage: Area<'garbage'> = this.#area('garbage')
   readonly import: Area<'import'> = this.#area('import')
+  readonly webhooks: Area<'webhooks'> = this.#area('webhooks')
   readonly #options: SlipwayClientOptions
 
   constructor(options: SlipwayClientOptions) {
@@ -115,18 +113,62 @@ export class SlipwayClient {
 
   /** Uploads a file to a path below the artifact root, which the server told. */
   async putArtifact(path: string, body: string | Uint8Array<ArrayBuffer> | Blob): Promise<void> {
-    await this.#send(artifactAddress(path), { method: 'PUT', body })
+    await this.#send(pathOf(path), { method: 'PUT', body })
+  }
+
+  /**
+   * Where the files of a model are: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN/PATH`. `names` is the
+   * reference with its alias replaced by the version that it names now.
+   */
+  async locateModel(reference: string): Promise<{ readonly uri: string; readonly names: string }> {
+    const [, runId, path] = /^runs:\/([^/]+)\/(.+)$/.exec(reference) ?? []
+    if (runId !== undefined) {
+      const { artifactUri } = await this.call('runs.get', { runId })
+      return { uri: `${artifactUri}/${path}`, names: reference }
+    }
+    const [, name = '', alias, number] = /^models:\/([^/@]+)(?:@([^/@]+)|\/(\d+))$/.exec(reference) ?? []
+    if (name === '')
+      throw new SlipwayError(`'${reference}' is not models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN/PATH`, {
+        code: 'invalid_request',
+        status: 400,
+      })
+    const version = number ?? (await this.call('registeredModels.aliased', { name, alias: alias ?? '' })).version
+    const query = queryOf({ name, version })
+    const response = await this.#send(`/api/2.0/mlflow/model-versions/get-download-uri${query}`, { method: 'GET' })
+    const { artifact_uri: uri } = (await response.json()) as { artifact_uri: string }
+    return { uri, names: `models:/${name}/${version}` }
+  }
+
+  /** Paths of the files below a folder of artifacts. Throws SlipwayError for a name that leads elsewhere. */
+  async *filesBelow(uri: string): AsyncGenerator<string> {
+    const root = folderOf(uri)
+    const pending = ['']
+    for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+      const path = folder === '' ? root : `${root}/${folder}`
+      const response = await this.#send(`${artifactsRoot}${queryOf({ path })}`, { method: 'GET' })
+      const { files = [] } = (await response.json()) as { files?: readonly { path: string; is_dir: boolean }[] }
+      for (const { path: name, is_dir: isFolder } of files) {
+        if (!isPlainName(name))
+          throw new SlipwayError(`the server lists a file named '${name.slice(0, 100)}'`, {
+            code: 'invalid_path',
+            status: 400,
+          })
+        const below = folder === '' ? name : `${folder}/${name}`
+        if (isFolder) pending.push(below)
+        else yield below
+      }
+    }
+  }
+
+  /** The bytes of a file below a folder of artifacts, as they arrive. */
+  async readFile(uri: string, path: string): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#send(pathOf(`${folderOf(uri)}/${path}`), { method: 'GET' })
+    return response.body ?? new Blob([]).stream()
   }
 
   async #artifactPath(runId: string, path: string): Promise<string> {
     const { artifactUri } = await this.call('runs.get', { runId })
-    const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/*(.*)$/.exec(artifactUri)?.[1]
-    if (folder === undefined)
-      throw new SlipwayError(`the artifacts of this run are at ${artifactUri}, which the server doesn't keep`, {
-        code: 'unsupported',
-        status: 501,
-      })
-    return artifactAddress(`${folder}/${path}`)
+    return pathOf(`${folderOf(artifactUri)}/${path}`)
   }
 
   #area<Name extends string>(area: Name): Area<Name> {
@@ -152,6 +194,20 @@ export class SlipwayClient {
     })
   }
 }
+
+const isPlainName = (name: string): boolean => !/^(\.{0,2})$|[/\\\0]/.test(name)
+
+/** The folder that a URI means, in the server's tree of artifacts. */
+const folderOf = (uri: string): string => {
+  const folder = /^mlflow-artifacts:(?:\/\/[^/]*)?\/*(.*)$/.exec(uri)?.[1]
+  if (folder !== undefined) return folder
+  throw new SlipwayError(`these artifacts are at ${uri}, which the server doesn't keep`, {
+    code: 'unsupported',
+    status: 501,
+  })
+}
+
+const pathOf = (path: string): string => `${artifactsRoot}/${path.split('/').map(encodeURIComponent).join('/')}`
 
 /** JSON has no word for these numbers; they go as text. */
 const finite = (_: string, value: unknown): unknown => (typeof value === 'number' ? jsonNumber(value) : value)

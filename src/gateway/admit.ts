@@ -1,9 +1,9 @@
 import { fail } from '../protocol/index.ts'
-import { nullsName } from '../serving/index.ts'
 import type { InferTask, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
 import { modelParameters } from './model-parameters.ts'
+import { withNulls } from './with-nulls.ts'
 
 export interface AdmitLimits {
   readonly deadlineDefaultMs: number
@@ -35,7 +35,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     })
   }
   return {
-    inputs: withNulls(call),
+    inputs: withNulls(call, served.facts.signature),
     parameters: modelParameters(call.parameters, signature.parameters),
     wanted: call.outputs,
     priority: call.priority,
@@ -44,10 +44,6 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     cancellation: call.cancellation,
   }
 }
-
-/** The inputs with those that tell which of their values are missing; the dialect has made both alike. */
-const withNulls = ({ inputs, nulls = [] }: InferCall): InferCall['inputs'] =>
-  nulls.length === 0 ? inputs : [...inputs, ...nulls.map((tensor) => ({ ...tensor, name: nullsName(tensor.name) }))]
 
 /** When the caller stops waiting, on the monotonic clock. */
 export const deadlineOf = (call: InferCall, limits: AdmitLimits): number =>

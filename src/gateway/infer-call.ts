@@ -16,10 +16,10 @@ export interface InferCall {
   /** Chosen by the client, echoed. */
   readonly id: string
   readonly inputs: readonly Tensor[]
-  /** Which values of inputs are missing, as BOOL of the same name and shape, for a model that takes missing values. */
-  readonly nulls?: readonly Tensor[]
   /** Those that the model declares reach it; the others are none of its business. */
   readonly parameters?: Parameters
+  /** Which elements of an input are null, by its name, a byte for each: what a tensor can't say of itself. */
+  readonly nulls?: ReadonlyMap<string, Uint8Array>
   /** Names of the outputs to answer with; empty for all. */
   readonly outputs: readonly string[]
   readonly priority: number

@@ -1,5 +1,6 @@
 export { AppError, type ErrorCode, type ErrorDetails, type ErrorRow, errorRow, errorTable, fail } from './errors.ts'
 export {
+  type ErrorShape,
   type Exchange,
   type GrpcCall,
   type GrpcMethod,

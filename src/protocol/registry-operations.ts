@@ -51,6 +51,7 @@ const experiment = '/experiments/{experimentId}'
 const run = '/runs/{runId}'
 const model = '/registered-models/{name}'
 const version = `${model}/versions/{version}`
+const endpoint = '/endpoints/{name}'
 const webhook = '/webhooks/{webhookId}'
 
 const webhookFields: Readonly<Record<string, Shape>> = {
@@ -61,7 +62,6 @@ const webhookFields: Readonly<Record<string, Shape>> = {
   secret: { type: 'string', description: 'signs what is sent; never given out' },
   status: { type: 'string', enum: ['ACTIVE', 'DISABLED'] },
 }
-const endpoint = '/endpoints/{name}'
 
 /** The registry's operations. Routes, the OpenAPI document and the client are made of this table. */
 export const registryOperations: Readonly<Record<RegistryOperationName, RegistryOperationSpec>> = {
@@ -217,6 +217,16 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     limit: { ...limit, maximum: 1000 },
     pageToken: text,
   }),
+  'garbage.plan': query(
+    '/garbage/plan',
+    'What garbage collection would remove for good, and why the rest stays.',
+    garbage,
+  ),
+  'garbage.collect': purge(
+    '/garbage/collect',
+    'Removes for good what was deleted long ago, and files that nothing names; a page at a time.',
+    { ...garbage, reason },
+  ),
   'webhooks.list': read('/webhooks', 'Webhooks, the newest first.', {
     limit: { ...limit, maximum: 1000 },
     pageToken: text,
@@ -236,16 +246,6 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     },
   ),
   'webhooks.replay': create(`${webhook}/deliveries/{deliveryId}/replay`, 'Sends a delivery again, under the same id.'),
-  'garbage.plan': query(
-    '/garbage/plan',
-    'What garbage collection would remove for good, and why the rest stays.',
-    garbage,
-  ),
-  'garbage.collect': purge(
-    '/garbage/collect',
-    'Removes for good what was deleted long ago, and files that nothing names; a page at a time.',
-    { ...garbage, reason },
-  ),
   'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
   ...importOperations,
 }

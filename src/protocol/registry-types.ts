@@ -197,6 +197,39 @@ export interface LineageView {
   readonly truncated: boolean
 }
 
+/** What is removed for good, and what stays. */
+export interface GarbageItemView {
+  readonly kind: 'upload' | 'run' | 'logged_model' | 'experiment' | 'blob'
+  readonly id: string
+  readonly name: string
+  /** `goes` where nothing was removed yet, `gone` where it was. */
+  readonly verdict: 'goes' | 'gone' | 'kept'
+  readonly reason: string
+  /** Files that it names, and their bytes. */
+  readonly files: number
+  readonly bytes: number
+  /** Of those the bytes that nothing else names; they are freed when their blobs go. */
+  readonly bytesAlone: number
+}
+
+export interface GarbagePageView extends Page<GarbageItemView> {
+  /** Blobs that something names, as far as this page looked. */
+  readonly blobsInUse: number
+}
+
+interface GarbageInput {
+  /** How long ago something must have been deleted; 30 days, or no time at all for what is named. */
+  readonly olderThanMs?: number
+  /** How long a file must have been stored before it can count as unused; an hour. */
+  readonly blobAgeMs?: number
+  readonly runIds?: readonly string[]
+  readonly loggedModelIds?: readonly string[]
+  /** With their runs. */
+  readonly experimentIds?: readonly string[]
+  readonly limit?: number
+  readonly pageToken?: string
+}
+
 export type WebhookStatusName = 'ACTIVE' | 'DISABLED'
 
 export interface WebhookView {
@@ -252,39 +285,6 @@ interface WebhookFields {
 interface OfWebhook {
   readonly webhookId: string
 }
-/** What is removed for good, and what stays. */
-export interface GarbageItemView {
-  readonly kind: 'upload' | 'run' | 'logged_model' | 'experiment' | 'blob'
-  readonly id: string
-  readonly name: string
-  /** `goes` where nothing was removed yet, `gone` where it was. */
-  readonly verdict: 'goes' | 'gone' | 'kept'
-  readonly reason: string
-  /** Files that it names, and their bytes. */
-  readonly files: number
-  readonly bytes: number
-  /** Of those the bytes that nothing else names; they are freed when their blobs go. */
-  readonly bytesAlone: number
-}
-
-export interface GarbagePageView extends Page<GarbageItemView> {
-  /** Blobs that something names, as far as this page looked. */
-  readonly blobsInUse: number
-}
-
-interface GarbageInput {
-  /** How long ago something must have been deleted; 30 days, or no time at all for what is named. */
-  readonly olderThanMs?: number
-  /** How long a file must have been stored before it can count as unused; an hour. */
-  readonly blobAgeMs?: number
-  readonly runIds?: readonly string[]
-  readonly loggedModelIds?: readonly string[]
-  /** With their runs. */
-  readonly experimentIds?: readonly string[]
-  readonly limit?: number
-  readonly pageToken?: string
-}
-
 interface OfExperiment {
   readonly experimentId: string
 }
@@ -450,6 +450,8 @@ export interface RegistryApi extends ImportApi {
     }
     output: Page<AuditEventView>
   }
+  'garbage.plan': { input: GarbageInput; output: GarbagePageView }
+  'garbage.collect': { input: GarbageInput & Reasoned; output: GarbagePageView }
   'webhooks.list': { input: { readonly limit?: number; readonly pageToken?: string }; output: Page<WebhookView> }
   'webhooks.create': { input: WebhookFields; output: WebhookView }
   'webhooks.get': { input: OfWebhook; output: WebhookView }
@@ -465,8 +467,6 @@ export interface RegistryApi extends ImportApi {
     output: Page<DeliveryView>
   }
   'webhooks.replay': { input: OfWebhook & { readonly deliveryId: string }; output: DeliveryView }
-  'garbage.plan': { input: GarbageInput; output: GarbagePageView }
-  'garbage.collect': { input: GarbageInput & Reasoned; output: GarbagePageView }
   'modelVersions.deleteTag': { input: OfVersion & { readonly key: string }; output: Done }
 }
 

@@ -1,3 +1,5 @@
+import type { AppError } from './errors.ts'
+
 /** What a caller must be allowed to do; every route names one. */
 export type Permission =
   | 'server.read'
@@ -41,6 +43,14 @@ export interface Reply {
   readonly body?: string | Uint8Array | readonly Uint8Array[]
   /** A body too large to hold, at the client's pace; instead of `body`. */
   readonly stream?: { readonly bytes: number; readonly pieces: AsyncIterable<Uint8Array> }
+}
+
+/** How a protocol words errors that its routes never saw: those of the door, and of paths that nobody serves. */
+export interface ErrorShape {
+  /** Paths that are this or below it. */
+  readonly prefix: string
+  /** `header` gives those of the request, as far as it has any. */
+  reply(error: AppError, header: (name: string) => string | undefined): Reply
 }
 
 /** A route is data: the server, the permission matrix and the reference read the same table. */

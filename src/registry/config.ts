@@ -16,6 +16,19 @@ export const registryOptions = {
     default: [],
     doc: 'PEM files with certificates that are trusted to vouch for those who sign models.',
   },
+  'gc.everyMs': {
+    type: 'duration',
+    default: 0,
+    min: 0,
+    max: 2_000_000_000,
+    doc: 'How often what was deleted long ago, and files that nothing names, are removed for good, as `slipway gc --delete` does; 0 for never.',
+  },
+  'gc.olderThanMs': {
+    type: 'duration',
+    default: 2_592_000_000,
+    min: 0,
+    doc: 'How long ago something must have been deleted for it to be removed by that.',
+  },
   'webhooks.allow': {
     type: 'list',
     default: [],
@@ -31,18 +44,5 @@ export const registryOptions = {
     type: 'string',
     default: '',
     doc: 'File with that key; empty for `webhooks.key` in the data folder, which is made when it is first needed.',
-  },
-  'gc.everyMs': {
-    type: 'duration',
-    default: 0,
-    min: 0,
-    max: 2_000_000_000,
-    doc: 'How often what was deleted long ago, and files that nothing names, are removed for good, as `slipway gc --delete` does; 0 for never.',
-  },
-  'gc.olderThanMs': {
-    type: 'duration',
-    default: 2_592_000_000,
-    min: 0,
-    doc: 'How long ago something must have been deleted for it to be removed by that.',
   },
 } as const

@@ -38,9 +38,6 @@ export const eventKinds = [
   'logged_model.finalized',
   'logged_model.deleted',
   'artifact.deleted',
-  'webhook.created',
-  'webhook.updated',
-  'webhook.deleted',
   'endpoint.created',
   'endpoint.changed',
   'endpoint.deleted',
@@ -49,6 +46,9 @@ export const eventKinds = [
   'experiment.purged',
   'upload.purged',
   'blobs.swept',
+  'webhook.created',
+  'webhook.updated',
+  'webhook.deleted',
 ] as const
 export type EventKind = (typeof eventKinds)[number]
 

@@ -231,9 +231,9 @@ export const registryMigrations: readonly Migration[] = [
   usesMigration,
   signingMigration,
   lineageMigration,
-  webhooksMigration,
-  endpointsMigration,
-  searchMigration,
   gcMigration,
   importMigration,
+  webhooksMigration,
+  searchMigration,
+  endpointsMigration,
 ]

@@ -57,10 +57,10 @@ export interface RegistryDeps {
   readonly signing?: SigningTrust | undefined
   /** Says why a version can't be deleted, beside the uses that are kept in `inUse`. */
   readonly isServed?: IsServed | undefined
-  /** How webhooks are sent; without it none can be made. */
-  readonly webhooks?: WebhookWays | undefined
   /** Those who serve endpoints; without, nothing is served here. */
   readonly guard?: MoveGuard | undefined
+  /** How webhooks are sent; without it none can be made. */
+  readonly webhooks?: WebhookWays | undefined
 }
 
 /** Experiments, runs and models: everything that is tracked and registered. */
@@ -88,13 +88,13 @@ export interface Registry {
   readonly endpoints: EndpointStore
   readonly signatures: VersionSignatures
   readonly integrity: VersionIntegrity
+  readonly garbage: GarbageCollector
+  /** What comes from other stores, with its ids and times. */
+  readonly imports: ImportStore
   readonly webhooks: WebhookStore
   readonly deliveries: DeliveryStore
   /** Sends what webhooks are to be told, from its start to its stop. */
   readonly deliveryLoop: DeliveryLoop
-  readonly garbage: GarbageCollector
-  /** What comes from other stores, with its ids and times. */
-  readonly imports: ImportStore
   /** The datasets that runs of up to 20 experiments read. */
   datasets(experimentIds: readonly string[]): Promise<readonly DatasetSummary[]>
 }
@@ -150,8 +150,8 @@ export const openRegistry = async (deps: RegistryDeps): Promise<Registry> => {
     traces,
     spans: new SpanStore(db),
     assessments,
-    ...openWebhooks({ db, clock, random, events, outbox, newId }, deps.webhooks ?? noWebhooks),
     garbage: new GarbageCollector({ db, blobs, clock, events, traces, swept }),
+    ...openWebhooks({ db, clock, random, events, outbox, newId }, deps.webhooks ?? noWebhooks),
     datasets: (experimentIds) => datasetSummaries(db, experimentIds),
   }
 }

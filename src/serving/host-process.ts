@@ -13,6 +13,7 @@ import type {
 } from '../host/index.ts'
 import { FrameSplitter, frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from '../host/index.ts'
 import type { Logger } from '../lib/index.ts'
+import type { HostLink } from './host-link.ts'
 import { HostOutput } from './host-output.ts'
 
 /** The host ended, or was ended, before it answered. */
@@ -51,7 +52,7 @@ interface Pending {
  * The server's end of one model host: starts the process, speaks frames with it, and ends it. A host that dies
  * fails everything pending with HostGone, whose message says how it died.
  */
-export class HostProcess {
+export class HostProcess implements HostLink {
   readonly #child: ChildProcess
   readonly #link: Socket
   readonly #pending = new Map<number, Pending>()
@@ -87,8 +88,8 @@ export class HostProcess {
     lowerPriority(this.#child.pid, options.niceness)
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid
+  get pids(): readonly number[] {
+    return this.#child.pid === undefined ? [] : [this.#child.pid]
   }
 
   /** Settles with the reason once the process has ended; never rejects. */

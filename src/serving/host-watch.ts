@@ -36,11 +36,12 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
   let stopped = false
 
   const look = async (version: ServedVersion, instance: ModelInstance): Promise<void> => {
-    const bytes = instance.pid === undefined ? undefined : await residentBytes(instance.pid)
+    const bytes = await sumOfResidents(instance.pids)
     if (bytes === undefined) return
     measured.set(instance, bytes)
-    if (bytes > options.bytesMax) {
-      instance.kill(`its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(options.bytesMax)} MiB`)
+    const bytesMax = Math.min(options.bytesMax, ownLimit(version))
+    if (bytes > bytesMax) {
+      instance.kill(`its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(bytesMax)} MiB`)
     } else if (bytes > Math.max(options.bytesRecycle, grown * instance.memoryBytes) && !recycling.has(instance)) {
       recycling.add(instance)
       options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
@@ -86,7 +87,19 @@ const residentsOf = (versions: readonly ServedVersion[], bytesOf: (instance: Mod
   return [...byModel.values()]
 }
 
+/** The limit of one instance that the model's configuration sets; Infinity for none. */
+const ownLimit = ({ facts }: ServedVersion): number => {
+  const bytes = Number(facts.config.parameters['memory_bytes_max'])
+  return bytes > 0 ? bytes : Infinity
+}
+
 const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024)
+
+const sumOfResidents = async (pids: readonly number[]): Promise<number | undefined> => {
+  const each = await Promise.all(pids.map(residentBytes))
+  const known = each.filter((bytes) => bytes !== undefined)
+  return known.length === 0 ? undefined : known.reduce((sum, bytes) => sum + bytes, 0)
+}
 
 /** Second field of /proc/PID/statm (proc(5)): resident pages. */
 const residentBytes = async (pid: number): Promise<number | undefined> => {

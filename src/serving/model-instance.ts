@@ -1,7 +1,7 @@
 import type { LoadOrder, LoadReport, ScatteredTensor, TensorPayload } from '../host/index.ts'
 import type { Clock, Logger, Timer } from '../lib/index.ts'
 import { HostGone } from './host-process.ts'
-import type { HostProcess } from './host-process.ts'
+import type { HostLink } from './host-link.ts'
 import type { RestartStep } from './restart-policy.ts'
 
 export interface InstanceOptions {
@@ -11,7 +11,7 @@ export interface InstanceOptions {
   readonly loadTimeoutMs: number
   /** A run that takes longer has hung: its host is killed. */
   readonly runTimeoutMs: number
-  openHost(): HostProcess
+  openHost(): HostLink
   /** Called when the host died by itself or was killed; decides what happens next. */
   onCrash(reason: string): RestartStep
 }
@@ -25,12 +25,12 @@ export type InstanceState = 'starting' | 'ready' | 'restarting' | 'quarantined' 
 export class ModelInstance {
   readonly #options: InstanceOptions
   #order: LoadOrder
-  #host: HostProcess | undefined
+  #host: HostLink | undefined
   #pending = 0
   #restartTimer: Timer | undefined
   #idle: (() => void) | undefined
   /** A host that is loading, not yet in use. */
-  #loading: HostProcess | undefined
+  #loading: HostLink | undefined
   #ended: Promise<void> = Promise.resolve()
   state: InstanceState = 'starting'
   /** As the host reported after its load. */
@@ -55,8 +55,8 @@ export class ModelInstance {
     return this.state === 'ready' && this.#pending === 0
   }
 
-  get pid(): number | undefined {
-    return this.#host?.pid
+  get pids(): readonly number[] {
+    return this.#host?.pids ?? []
   }
 
   /** First start: a failure is the caller's to handle, no restart follows. */
@@ -123,7 +123,7 @@ export class ModelInstance {
     return this.#ended
   }
 
-  async #end(host: HostProcess): Promise<void> {
+  async #end(host: HostLink): Promise<void> {
     const watchdog = this.#options.clock.setTimer(() => host.kill('it did not end by itself'), closeTimeoutMs)
     await host.close()
     watchdog.cancel()
@@ -134,7 +134,7 @@ export class ModelInstance {
     return this.state === 'closed'
   }
 
-  async #loadedHost(): Promise<{ host: HostProcess; report: LoadReport }> {
+  async #loadedHost(): Promise<{ host: HostLink; report: LoadReport }> {
     const { clock, loadTimeoutMs } = this.#options
     const host = this.#options.openHost()
     this.#loading = host
@@ -152,7 +152,7 @@ export class ModelInstance {
     }
   }
 
-  #adopt(host: HostProcess): void {
+  #adopt(host: HostLink): void {
     this.#host = host
     this.state = 'ready'
     void host.exited.then((reason) => {

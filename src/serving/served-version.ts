@@ -1,16 +1,17 @@
 import { dirname, join, relative } from 'node:path'
-import type { HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
+import type { EngineName, HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
 import { nodeHost, pythonHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { Signature } from '../tensor/index.ts'
 import { batchOptions } from './batch-options.ts'
+import { HostChain } from './host-chain.ts'
+import type { HostLink } from './host-link.ts'
 import type { HostProcess } from './host-process.ts'
 import { engineOptions } from './engine-options.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import { autoComplete } from './model-config/auto-complete.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
-import { takesNulls } from './missing-values.ts'
 import { findModelFile } from './model-file.ts'
 import { ModelInstance } from './model-instance.ts'
 import type { PythonEnvironments } from './python-environments.ts'
@@ -23,6 +24,8 @@ import type { Reshaping } from './reshaping.ts'
 import { ReshapeError, reshaping } from './reshaping.ts'
 import type { ServingEvents } from './serving-events.ts'
 import { VersionScheduler } from './version-scheduler.ts'
+import type { Step } from './steps.ts'
+import { findSteps } from './steps.ts'
 import { readLabels } from './read-labels.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -73,8 +76,6 @@ export interface VersionFacts {
   readonly engine: string
   readonly config: ModelConfig
   readonly refuseAboveMaxBatch: boolean
-  /** Whether missing values of a type that has none come beside the input, as BOOL under `nullsName`. */
-  readonly takesNulls: boolean
   /** Shapes with the batch dimension, as requests send them. */
   readonly signature: Signature
   readonly metadata: Readonly<Record<string, string>>
@@ -99,6 +100,7 @@ export class ServedVersion {
   #file: ModelFile | undefined
   #program: HostProgram = nodeHost
   #prepared: Promise<unknown> | undefined
+  #steps: readonly Step[] = []
   readonly #preparing = new AbortController()
   #reshaping: Reshaping | undefined
   #crashes: readonly number[] = []
@@ -153,11 +155,14 @@ export class ServedVersion {
     const folder = this.#order.found.directory
     try {
       const file = await findModelFile(model, folder, this.#order.config)
-      if (file.engine === 'python') {
+      const programOf = async (engine: EngineName): Promise<HostProgram> => {
+        if (engine !== 'python') return nodeHost
         if (this.#deps.limits.pickle === 'refuse') await refusePickle(model, folder)
         const { python } = await this.#deps.pythons.require({ model, folder }, progress, this.#preparing.signal)
-        this.#program = pythonHost(python)
+        return pythonHost(python)
       }
+      this.#program = await programOf(file.engine)
+      this.#steps = await findSteps(model, folder, this.#order.config, programOf)
       this.#file = file
       return file
     } catch (error) {
@@ -190,7 +195,6 @@ export class ServedVersion {
         engine: file.engine,
         config,
         refuseAboveMaxBatch,
-        takesNulls: takesNulls(file.engine),
         signature,
         metadata: report.metadata,
         runtime: report.runtime,
@@ -297,11 +301,31 @@ export class ServedVersion {
       logger,
       loadTimeoutMs: limits.loadTimeoutMs,
       runTimeoutMs: limits.runTimeoutMs,
-      openHost: () => this.#deps.openHost({ program: this.#program, instances: this.#instanceCount() }),
+      openHost: () => this.#openLink(),
       onCrash: (reason) => this.#crashed(reason),
     })
     this.#instances.push(instance)
     return instance
+  }
+
+  /** A host, or a chain of them when the configuration names code around the model. */
+  #openLink(): HostLink {
+    const open = (program: HostProgram): HostProcess =>
+      this.#deps.openHost({ program, instances: this.#instanceCount() })
+    const model = open(this.#program)
+    if (this.#steps.length === 0) return model
+    const opened: HostProcess[] = [model]
+    try {
+      const steps = this.#steps.map((step) => {
+        const host = open(step.program)
+        opened.push(host)
+        return { step, host }
+      })
+      return new HostChain({ model, steps, directory: this.#order.found.directory, config: this.#order.config })
+    } catch (error) {
+      for (const host of opened) host.kill('another host of its chain could not be started')
+      throw error
+    }
   }
 
   async #openOthers(order: LoadOrder, config: ModelConfig): Promise<void> {

@@ -4,8 +4,8 @@ import { describeGarbage } from '../../src/testing/contracts/describe-garbage.ts
 import { describeGuardedModels } from '../../src/testing/contracts/describe-guarded-models.ts'
 import { describeImports } from '../../src/testing/contracts/describe-imports.ts'
 import { describeRegistry } from '../../src/testing/contracts/describe-registry.ts'
-import { describeWebhooks } from '../../src/testing/contracts/describe-webhooks.ts'
 import type { TestRegistryOptions } from '../../src/testing/open-test-registry.ts'
+import { describeWebhooks } from '../../src/testing/contracts/describe-webhooks.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
 const open = async (options?: TestRegistryOptions): Promise<TestRegistry> => {
@@ -22,7 +22,7 @@ const open = async (options?: TestRegistryOptions): Promise<TestRegistry> => {
 
 describeRegistry('Postgres', () => open())
 describeGuardedModels('Postgres', () => open())
-describeWebhooks('Postgres', open)
 describeGarbage('Postgres', open)
 describeRunSearch('Postgres', () => open())
 describeImports('Postgres', () => open())
+describeWebhooks('Postgres', open)

@@ -13,6 +13,7 @@ import type { S3BlobsOptions } from '../../src/adapters/s3/index.ts'
 import { systemClock } from '../../src/lib/index.ts'
 import type { BlobStore } from '../../src/ports/index.ts'
 import type { BlobStoreUnderTest } from '../../src/testing/contracts/describe-blob-store.ts'
+import { SlipwayClient } from '../../src/client/index.ts'
 import { startTestApp } from '../../src/testing/index.ts'
 import { describeBlobStore } from '../../src/testing/contracts/describe-blob-store.ts'
 
@@ -191,6 +192,27 @@ describe('a server whose artifacts are on S3', () => {
     const read = await app.fetch(`${root}/artifacts/0/m/model.bin`)
     expect(Buffer.from(await read.arrayBuffer()).equals(Buffer.concat(bodies))).toBe(true)
     expect((await app.fetch(`${root}/presigned/0/m/model.bin`)).status).toBe(501)
+  })
+
+  it('frees what was deleted, and takes the same bytes again', async () => {
+    await using test = await openTestS3()
+    await using app = await startTestApp({ flags: ['--artifacts', place(test.prefix)] })
+    const client = new SlipwayClient({ url: app.addresses.http })
+    const newRun = async (content: string): Promise<string> => {
+      const { runId } = await client.runs.create({})
+      await client.uploadArtifact(runId, 'model/file', content)
+      return runId
+    }
+    const [gone, kept] = [await newRun('of nobody'), await newRun('kept')]
+    await client.runs.delete({ runId: gone })
+    const all = { olderThanMs: 0, blobAgeMs: 0 }
+    const page = await client.garbage.collect(all)
+    expect(page.items.map(({ kind, verdict }) => `${kind} ${verdict}`)).toEqual(['run gone', 'blob gone'])
+    expect(page.blobsInUse).toBe(1)
+    expect(await test.keys()).toHaveLength(1)
+    await client.uploadArtifact(kept, 'again', 'of nobody')
+    expect((await client.garbage.collect(all)).items).toEqual([])
+    expect(await new Response(await client.downloadArtifact(kept, 'again')).text()).toBe('of nobody')
   })
 
   it('starts while S3 is away, and says so to whoever wants an artifact', async () => {

@@ -24,12 +24,13 @@ export const receive = async (
   options: ReceiveOptions,
 ): Promise<Blob> => {
   const file = await open(path, 'wx', 0o600).catch(rethrow)
+  const writer = new FileWriter(file)
   try {
-    const blob = await write(file, bytes, options)
-    await file.datasync()
+    const blob = await write(writer, bytes, options)
     await file.close()
     return blob
   } catch (error) {
+    await writer.stop()
     await file.close().catch(() => {})
     await rm(path, { force: true })
     throw diskError(error)
@@ -37,12 +38,11 @@ export const receive = async (
 }
 
 const write = async (
-  file: FileHandle,
+  writer: FileWriter,
   bytes: AsyncIterable<Uint8Array>,
   { bytesMax, digest: expected, sealed }: ReceiveOptions,
 ): Promise<Blob> => {
   const hash = createHash('sha256')
-  const writer = new FileWriter(file)
   let total = 0
   for await (const piece of bytes) {
     total += piece.length

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -27,6 +27,18 @@ const open = async (): Promise<BlobStoreUnderTest & { root: string }> => {
 describeBlobStore('disk', open)
 
 describe('blobs on disk', () => {
+  it('are told from what others left among them', async () => {
+    await using test = await open()
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      yield await Promise.resolve(Buffer.from('x'))
+    }
+    const { digest } = await test.blobs.put(pieces(), { bytesMax: 1 })
+    writeFileSync(join(test.root, 'sha256', '.DS_Store'), '')
+    writeFileSync(join(test.root, 'sha256', 'notes'), '')
+    writeFileSync(join(test.root, 'sha256', digest.slice(0, 2), '.DS_Store'), '')
+    expect((await Array.fromAsync(test.blobs.list())).map((blob) => blob.digest)).toEqual([digest])
+  })
+
   it('are rid at open of uploads that nobody went on with for a week', async () => {
     await using test = await open()
     const [old, young] = [await test.blobs.startUpload(), await test.blobs.startUpload()]

@@ -83,10 +83,10 @@ class DiskBlobs implements BlobStore {
     const { blobs } = this.#folders
     // The names of one folder, a 256th of all, are held at a time.
     for (const folder of (await readdir(blobs)).sort()) {
-      if (folder < after.slice(0, 2)) continue
+      if (!/^[0-9a-f]{2}$/.test(folder) || folder < after.slice(0, 2)) continue
       for (const name of (await readdir(join(blobs, folder))).sort()) {
         const digest = folder + name
-        if (digest <= after) continue
+        if (!isDigest(digest) || digest <= after) continue
         const found = await stat(join(blobs, folder, name)).catch(ignoreMissing)
         if (found !== undefined) yield { digest, bytes: found.size, storedAtMs: found.mtimeMs }
       }
@@ -119,7 +119,7 @@ class DiskBlobs implements BlobStore {
   }
 
   #pathOf(digest: string): string {
-    if (!/^[0-9a-f]{64}$/.test(digest)) throw fail('artifact_missing', { path: digest.slice(0, 100) })
+    if (!isDigest(digest)) throw fail('artifact_missing', { path: digest.slice(0, 100) })
     return join(this.#folders.blobs, digest.slice(0, 2), digest.slice(2))
   }
 
@@ -141,3 +141,5 @@ class DiskBlobs implements BlobStore {
     }
   }
 }
+
+const isDigest = (text: string): boolean => /^[0-9a-f]{64}$/.test(text)

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { Server as NetServer } from 'node:net'
 import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
-import type { Reply, Route } from '../../protocol/index.ts'
+import type { ErrorShape, Reply, Route } from '../../protocol/index.ts'
 import type { BodyLimits } from './body.ts'
 import { Connection } from './connection.ts'
 import { hostGuard } from './host-guard.ts'
@@ -12,6 +12,7 @@ import { errorReply, HttpRefusal, parserRefusal } from './http-refusal.ts'
 import { NodeExchange } from './node-exchange.ts'
 import { awaitsContinue, checkHead, hasUnreadBody, readTarget } from './request-head.ts'
 import { Router } from './router.ts'
+import { shapedError } from './shaped-error.ts'
 import { sendBody } from './send-body.ts'
 import { sendStream } from './send-stream.ts'
 
@@ -30,6 +31,8 @@ export interface HttpOptions extends BodyLimits {
 
 export interface HttpServerDeps {
   readonly routes: readonly Route[]
+  /** Of protocols that word errors in their own way; the longest prefix wins. */
+  readonly errorShapes?: readonly ErrorShape[]
   readonly clock: Clock
   readonly logger: Logger
   newRequestId(): string
@@ -45,6 +48,7 @@ export class HttpServer {
   readonly #router: Router
   readonly #server: Server
   readonly #guard: ReturnType<typeof hostGuard>
+  readonly #shapes: readonly ErrorShape[]
   readonly #open = new Map<Socket, Connection>()
   #closing = false
   connections = 0
@@ -53,6 +57,7 @@ export class HttpServer {
     this.#options = options
     this.#deps = deps
     this.#router = new Router(deps.routes)
+    this.#shapes = (deps.errorShapes ?? []).toSorted((a, b) => b.prefix.length - a.prefix.length)
     this.#guard = hostGuard({ listenHost: options.host, allowedHosts: options.allowedHosts })
     const serve = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response)
     this.#server = createServer(
@@ -145,7 +150,11 @@ export class HttpServer {
 
   #sendError(response: ServerResponse, error: AppError): void {
     // Why: the rest of a body that was refused unread would be taken for the next request.
-    this.#send(response, errorReply(error), error instanceof HttpRefusal || hasUnreadBody(response.req))
+    this.#send(
+      response,
+      shapedError(error, response.req, this.#shapes),
+      error instanceof HttpRefusal || hasUnreadBody(response.req),
+    )
   }
 
   #send(response: ServerResponse, reply: Reply, ends: boolean): void {

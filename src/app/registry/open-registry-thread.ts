@@ -74,12 +74,12 @@ class ThreadLink {
       (answer) => worker.postMessage(answer),
     )
     worker.on('message', (answer: ThreadAnswer | GuardQuestion | ThreadLogLine) => {
-      if ('kind' in answer && answer.kind === 'log') {
-        this.#deps.logger[answer.level](answer.event, answer.fields)
-        return
-      }
       if ('ask' in answer) {
         desk.receive(answer)
+        return
+      }
+      if (answer.kind === 'log') {
+        this.#deps.logger[answer.level](answer.event, answer.fields)
         return
       }
       this.#asked.get(answer.id)?.resolve(answer)

@@ -60,7 +60,7 @@ const webhookWays = ({ allow, key }: RegistryThreadData['webhooks']): WebhookWay
 })
 
 const open = async (
-  { database, artifacts, signing, webhooks, gc: schedule }: RegistryThreadData,
+  { database, artifacts, signing, gc: schedule, webhooks }: RegistryThreadData,
   guard: MoveGuard,
 ): Promise<Opened> => {
   const trust = openSigningTrust(signing)
@@ -74,7 +74,7 @@ const open = async (
       ...artifactMethods(artifactIndex(registry)),
       ...(Object.entries(endpointMethods(registry)) as [string, Method][]),
     ])
-    const gc = new GcLoop(registry.garbage, schedule, systemClock)
+    const gc = new GcLoop(schedule, { collector: registry.garbage, clock: systemClock, failed: tellGcFailed })
     gc.start()
     registry.deliveryLoop.start()
     return { registry, db, gc, routes: registryRoutes(registry), methods }
@@ -83,6 +83,10 @@ const open = async (
     throw error
   }
 }
+
+const tellGcFailed = (error: unknown): void => logger.warn('registry.gc_failed', { reason: reasonOf(error) })
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
 
 const retry = { firstMs: 250, maxMs: 5000 }
 
@@ -111,8 +115,8 @@ class Opening {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#opened?.registry.deliveryLoop.stop()
     await this.#opened?.gc.stop()
+    await this.#opened?.registry.deliveryLoop.stop()
     await this.#opened?.db.close()
   }
 
@@ -167,7 +171,7 @@ const serve = async (): Promise<void> => {
 const failure = (id: number, error: unknown): ThreadAnswer =>
   error instanceof AppError
     ? { id, kind: 'refused', code: error.code, details: error.details }
-    : { id, kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    : { id, kind: 'failed', reason: reasonOf(error) }
 
 const receivedExchange = (sent: SentExchange): Exchange => ({
   method: sent.method,

@@ -16,12 +16,12 @@ export interface RegistryThreadData {
     readonly keys: readonly PemFile[]
     readonly roots: readonly PemFile[]
   }
+  readonly gc: GcSchedule
   readonly webhooks: {
     /** Receivers that needn't be public. */
     readonly allow: readonly string[]
     readonly key: WebhookKeySource
   }
-  readonly gc: GcSchedule
 }
 
 /** The headers of a request that cross to the thread. */
@@ -42,14 +42,6 @@ export type ThreadCall =
   | { readonly id: number; readonly kind: 'method'; readonly method: string; readonly args: readonly unknown[] }
   | { readonly id: number; readonly kind: 'close' }
 
-/** A line of the log, which the thread asks its owner to write. */
-export interface ThreadLogLine {
-  readonly kind: 'log'
-  readonly level: keyof Logger
-  readonly event: string
-  readonly fields: LogFields
-}
-
 /** What the thread asks of those who serve endpoints. */
 export type GuardQuestion =
   | { readonly ask: number; readonly kind: 'prepare'; readonly moves: readonly PlannedMove[] }
@@ -62,6 +54,14 @@ export interface GuardAnswer {
   readonly kind: 'guard'
   readonly ask: number
   readonly refused?: { readonly code: ErrorCode; readonly details: Readonly<Record<string, string | number>> }
+}
+
+/** A line of the log, which the thread asks its owner to write. */
+export interface ThreadLogLine {
+  readonly kind: 'log'
+  readonly level: keyof Logger
+  readonly event: string
+  readonly fields: LogFields
 }
 
 export type ThreadAnswer =

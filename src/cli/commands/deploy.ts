@@ -1,14 +1,13 @@
-import { createReadStream, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { Transform } from 'node:stream'
-import type { ModelView } from '../../api/index.ts'
 import type { EndpointView } from '../../protocol/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext, Flag } from '../command.ts'
-import { Refusal, UsageError } from '../command.ts'
-import { bytesText } from '../format.ts'
+import { UsageError } from '../command.ts'
+import { modelInFolder } from '../model-folder.ts'
+import { uploadedText, uploadModel } from '../upload-model.ts'
 
 const flags: readonly Flag[] = [
   { name: 'name', value: 'NAME', doc: 'the model or endpoint; a new name makes a new one' },
@@ -18,9 +17,10 @@ const flags: readonly Flag[] = [
 
 /** Adds a model file to a server as the next version of a model, or makes an endpoint of a model that is registered. */
 export const deploy: Command = {
-  usage: 'FILE | REFERENCE --name NAME',
+  usage: 'FILE | FOLDER | REFERENCE --name NAME',
   words: [
     ['FILE', 'a model file: .onnx, .ts, .mjs or .js'],
+    ['FOLDER', 'NAME/VERSION/model.onnx, as slipway convert makes it; --name may be left out'],
     [
       'REFERENCE',
       'a registered model: models:/NAME@ALIAS, models:/NAME/VERSION, models:/NAME/latest, models:/NAME/STAGE or runs:/RUN/PATH',
@@ -35,23 +35,13 @@ export const deploy: Command = {
   async run(context) {
     const args = clientArgs(context, flags)
     const path = onePositional(args, 'the model file or reference')
-    const name = args.text('name')
+    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+    const found = isFolder ? modelInFolder(path) : { path, name: undefined }
+    const name = args.text('name') ?? found.name
     if (name === undefined) throw new UsageError('--name is missing')
     if (/^(models|runs):\//.test(path)) return deployReference(context, args, { name, reference: path })
-    const file = deployedName(path)
-    const size = sizeOf(path)
-    const model = await args.client.json<ModelView>({
-      method: 'POST',
-      path: `${apiRoot}/models/${encodeURIComponent(name)}/versions?file=${file}`,
-      body: createReadStream(path).pipe(progress(context, size, context.terminal && !args.json)),
-      contentType: 'application/octet-stream',
-    })
-    const newest = model.versions.findLast((version) => version.state === 'ready')
-    context.out(
-      args.json
-        ? `${JSON.stringify(model)}\n`
-        : `${name} version ${newest?.version ?? ''} is ready (loaded in ${newest?.loadMs ?? 0} ms)\n`,
-    )
+    const model = await uploadModel(context, args, { name, path: found.path, file: deployedName(found.path) })
+    context.out(args.json ? `${JSON.stringify(model)}\n` : uploadedText(name, model))
     return 0
   },
 }
@@ -80,28 +70,4 @@ const deployedName = (path: string): string => {
   const extension = extname(path)
   if (['.onnx', '.ts', '.mjs', '.js'].includes(extension)) return `model${extension}`
   throw new UsageError(`'${basename(path)}' is not a model file; they end in .onnx, .ts, .mjs or .js`)
-}
-
-const sizeOf = (path: string): number => {
-  try {
-    return statSync(path).size
-  } catch {
-    throw new Refusal(`there is no file '${path}'`)
-  }
-}
-
-/** Shows how much was sent. */
-const progress = (context: CommandContext, size: number, shown: boolean): Transform => {
-  let sent = 0
-  return new Transform({
-    transform(chunk: Uint8Array, _, done) {
-      sent += chunk.length
-      if (shown) context.err(`\r${bytesText(sent)} of ${bytesText(size)} sent`)
-      done(null, chunk)
-    },
-    flush(done) {
-      if (shown) context.err('\r\u001b[K')
-      done()
-    },
-  })
 }

@@ -47,7 +47,7 @@ export class ArtifactPlaces {
     for (const path of [usual, proxied(uri)])
       for (const folder of this.#roots)
         if (path !== undefined && (await folder.isFolder(path))) return { kind: 'here', folder, path }
-    const local = uri === undefined ? undefined : localPath(uri)
+    const local = uri === undefined || uri === '' ? undefined : localPath(uri)
     if (local === undefined) return { kind: 'none' }
     for (const folder of this.#roots) {
       const path = folder.within(local)

@@ -14,16 +14,22 @@ import type { SourceFile } from './import-source.ts'
 
 export type BatchName = Exclude<keyof ImportApi, 'import.files'>
 
-export interface ReadableFile extends SourceFile {
+/** A file that can be read, and whose it is. */
+export interface OwnedFile extends SourceFile {
   readonly content: Exclude<SourceFile['content'], { readonly unreadable: string }>
+  readonly owner: FileOwnerName
+  readonly id: string
 }
+
+/** Most uploads at once: the server syncs those that come together by one commit. */
+const uploadsAtOnce = 8
 
 /** Takes batches to where they go. */
 export interface ImportSender {
   /** One outcome a record. */
   send(name: BatchName, items: readonly object[]): Promise<readonly ImportOutcome[]>
   /** Uploads the files that aren't there; one outcome a file, `missing` for one that was uploaded. */
-  sendFiles(owner: FileOwnerName, id: string, files: readonly ReadableFile[]): Promise<readonly ImportedFileOutcome[]>
+  sendFiles(files: readonly OwnedFile[]): Promise<readonly ImportedFileOutcome[]>
 }
 
 /** Statuses that are about what was sent: sending less of it may help. */
@@ -54,18 +60,19 @@ export class ServerSender implements ImportSender {
     }
   }
 
-  async sendFiles(
-    owner: FileOwnerName,
-    id: string,
-    files: readonly ReadableFile[],
-  ): Promise<readonly ImportedFileOutcome[]> {
+  async sendFiles(files: readonly OwnedFile[]): Promise<readonly ImportedFileOutcome[]> {
     const items: ImportedFile[] = []
-    for (const { path, content } of files) items.push({ owner, id, path, digest: await digestOf(content) })
-    const { items: outcomes } = await this.#api.import.files({ items })
-    return Promise.all(outcomes.map((outcome, index) => this.#upload(outcome, files[index])))
+    for (const { owner, id, path, content } of files) items.push({ owner, id, path, digest: await digestOf(content) })
+    const { items: found } = await this.#api.import.files({ items })
+    const outcomes: ImportedFileOutcome[] = []
+    for (let at = 0; at < found.length; at += uploadsAtOnce) {
+      const group = found.slice(at, at + uploadsAtOnce)
+      outcomes.push(...(await Promise.all(group.map((outcome, index) => this.#upload(outcome, files[at + index])))))
+    }
+    return outcomes
   }
 
-  async #upload(outcome: ImportedFileOutcome, file: ReadableFile | undefined): Promise<ImportedFileOutcome> {
+  async #upload(outcome: ImportedFileOutcome, file: OwnedFile | undefined): Promise<ImportedFileOutcome> {
     if (outcome.outcome !== 'missing' || outcome.path === undefined || file === undefined) return outcome
     const body = 'text' in file.content ? file.content.text : await openAsBlob(file.content.file)
     try {
@@ -78,7 +85,7 @@ export class ServerSender implements ImportSender {
   }
 }
 
-const digestOf = async (content: ReadableFile['content']): Promise<string> => {
+const digestOf = async (content: OwnedFile['content']): Promise<string> => {
   const hash = createHash('sha256')
   if ('text' in content) hash.update(content.text)
   else for await (const piece of createReadStream(content.file)) hash.update(piece as Uint8Array)
@@ -88,7 +95,7 @@ const digestOf = async (content: ReadableFile['content']): Promise<string> => {
 /** Sends nothing: what it is given would be sent. */
 export const drySender: ImportSender = {
   send: async (name, items) => items.map((item) => ({ outcome: 'created', id: dryId(name, item) })),
-  sendFiles: async (_, __, files) => files.map(() => ({ outcome: 'missing' })),
+  sendFiles: async (files) => files.map(() => ({ outcome: 'missing' })),
 }
 
 const dryId = (name: BatchName, item: object): string =>

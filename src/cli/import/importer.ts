@@ -1,15 +1,15 @@
 import type { FileOwnerName, ImportedExperiment, ImportedPoints, ImportOutcome } from '../../protocol/index.ts'
 import { jsonNumber } from '../../protocol/index.ts'
-import type { BatchName, ImportSender, ReadableFile } from './import-sender.ts'
+import type { BatchName, ImportSender, OwnedFile } from './import-sender.ts'
 import type { ImportSource, Point, SourceFile, SourceRecord } from './import-source.ts'
 import type { ImportKind, ImportReport } from './report.ts'
 
 /** Most records of a batch, and most characters of its JSON unless one record has more. */
 const batchItems = 50
 const batchCharacters = 2_000_000
-/** Most points of a batch, and most files that are on their way at once. */
+/** Most points of a batch, and most files. */
 const batchPoints = 5000
-const filesAtOnce = 4
+const batchFiles = 50
 
 interface Flow<Record> {
   readonly name: BatchName
@@ -142,8 +142,7 @@ export class Importer {
     }
     await this.#sendPoints(taken)
     if (flow.owner === undefined) return
-    for (const [, { record, files }] of taken)
-      if (files !== undefined) await this.#sendFiles(files(), flow.owner, idOf(record))
+    await this.#sendFiles(taken, flow.owner)
   }
 
   #refused<Record>(flow: Flow<Record>, record: Record, { outcome, reason = '' }: ImportOutcome): void {
@@ -185,20 +184,27 @@ export class Importer {
     this.#report.problem({ kind: 'refused', what, reason: outcome?.reason ?? 'the server said nothing of it' })
   }
 
-  async #sendFiles(files: AsyncIterable<SourceFile>, owner: FileOwnerName, id: string): Promise<void> {
-    let batch: ReadableFile[] = []
+  /** Sends the files of several records, joined in batches. */
+  async #sendFiles(taken: readonly (readonly [string, SourceRecord<object>])[], owner: FileOwnerName): Promise<void> {
+    let batch: OwnedFile[] = []
     const flush = async (): Promise<void> => {
-      const outcomes = await this.#sender.sendFiles(owner, id, batch)
-      for (const [index, file] of batch.entries()) this.#countFile(file, `${owner} ${id}`, outcomes[index])
+      if (batch.length === 0) return
+      const outcomes = await this.#sender.sendFiles(batch)
+      for (const [index, file] of batch.entries()) this.#countFile(file, `${owner} ${file.id}`, outcomes[index])
       batch = []
     }
-    for await (const file of files) {
-      this.#report.count('files', 'found')
-      if (!('unreadable' in file.content)) batch.push({ ...file, content: file.content })
-      else this.#countFile(file, `${owner} ${id}`, { outcome: 'unreadable', reason: file.content.unreadable })
-      if (batch.length === filesAtOnce) await flush()
+    for (const [, { record, files }] of taken) {
+      if (files === undefined) continue
+      const id = idOf(record)
+      for await (const { content, ...file } of files()) {
+        this.#report.count('files', 'found')
+        if ('unreadable' in content)
+          this.#countFile({ ...file, content }, `${owner} ${id}`, { outcome: 'unreadable', reason: content.unreadable })
+        else batch.push({ ...file, content, owner, id })
+        if (batch.length === batchFiles) await flush()
+      }
     }
-    if (batch.length > 0) await flush()
+    await flush()
   }
 
   #countFile(

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import type { KeyValue } from '../../protocol/index.ts'
 import { Refusal } from '../command.ts'
 
 type Value = string | number | null
@@ -64,6 +65,18 @@ export class MlflowDatabase implements Disposable {
       if (last === undefined || page.length < pageRows) return
       after = key.map((column) => last[column] ?? null)
     }
+  }
+
+  /** Pairs of key and value, by the key; their columns may begin with a prefix. */
+  pairs(
+    table: string,
+    { where, args, prefix = '' }: { where: string; args: readonly Value[]; prefix?: string },
+  ): KeyValue[] {
+    const [key, value] = [`${prefix}key`, `${prefix}value`]
+    return Array.from(this.rows(table, [value], { key: [key], where, args }), (row) => ({
+      key: textOf(row, key) ?? '',
+      value: textOf(row, value) ?? '',
+    }))
   }
 
   count(table: string, where = '1 = 1'): number {

@@ -1,5 +1,5 @@
-import { isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
-import type { Document } from 'yaml'
+import { isAlias, isMap, isNode, isScalar, isSeq, Lexer, parseDocument } from 'yaml'
+import type { Document, Node } from 'yaml'
 
 /** Every scalar is text, as it is written: ids such as `2812e025` are no numbers. Null is undefined. */
 export type YamlValue = string | undefined | readonly YamlValue[] | YamlFields
@@ -13,6 +13,8 @@ export class Unusable extends Error {
 }
 
 const depthMax = 20
+/** Words and signs in one file: text is one, however long. MLflow's files have some hundred. */
+const tokensMax = 20_000
 /** Values in one file; aliases count with all that they stand for. */
 const valuesMax = 100_000
 
@@ -22,11 +24,13 @@ export const readYaml = (text: string): YamlFields => {
   const [error] = document.errors
   if (error !== undefined) throw new Unusable(`it is not YAML: ${error.message.split('\n')[0] ?? ''}`)
   let left = valuesMax
+  const anchors = new Map<string, Node>()
   const valueOf = (node: unknown, depth: number): YamlValue => {
     left -= 1
     if (left < 0) throw new Unusable(`it holds more than ${valuesMax} values`)
     if (depth > depthMax) throw new Unusable(`it is nested deeper than ${depthMax} levels`)
-    if (isAlias(node)) return valueOf(node.resolve(document), depth + 1)
+    if (isAlias(node)) return valueOf(anchors.get(node.source), depth + 1)
+    if (isNode(node) && 'anchor' in node && typeof node.anchor === 'string') anchors.set(node.anchor, node)
     if (isMap(node)) {
       const fields = node.items.map(({ key, value }) => [String(valueOf(key, depth + 1)), valueOf(value, depth + 1)])
       return Object.fromEntries(fields) as YamlFields
@@ -40,6 +44,10 @@ export const readYaml = (text: string): YamlFields => {
 }
 
 const parsed = (text: string): Document => {
+  // Why: the parser takes seconds for what is full of signs, and the lexer tells that at once.
+  let tokens = 0
+  for (const _ of new Lexer().lex(text))
+    if ((tokens += 1) > tokensMax) throw new Unusable(`it has more than ${tokensMax} words and signs`)
   try {
     return parseDocument(text, { schema: 'failsafe', prettyErrors: false, logLevel: 'silent', uniqueKeys: false })
   } catch (error) {

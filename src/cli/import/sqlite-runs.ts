@@ -7,11 +7,7 @@ const statuses: readonly RunStatusName[] = ['RUNNING', 'SCHEDULED', 'FINISHED', 
 /** A run with its params, tags, data sets and models. */
 export const readRunOf = (db: MlflowDatabase, row: DatabaseRow, artifactUri: string | undefined): ImportedRun => {
   const runId = textOf(row, 'run_uuid') ?? ''
-  const pairs = (table: string): KeyValue[] =>
-    Array.from(db.rows(table, ['value'], { key: ['key'], where: 'run_uuid = ?', args: [runId] }), (each) => ({
-      key: textOf(each, 'key') ?? '',
-      value: textOf(each, 'value') ?? '',
-    }))
+  const pairs = (table: string): KeyValue[] => db.pairs(table, { where: 'run_uuid = ?', args: [runId] })
   const tags = pairs('tags')
   return {
     runId,

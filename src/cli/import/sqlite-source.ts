@@ -11,15 +11,15 @@ import type {
 import { jsonNumber } from '../../protocol/index.ts'
 import type { ArtifactPlaces } from './artifact-places.ts'
 import { isElsewhere } from './artifact-places.ts'
-import type { ImportSource, Point, SourceFile, SourceRecord } from './import-source.ts'
+import type { ImportSource, Point, SourceRecord } from './import-source.ts'
 import type { DatabaseRow, MlflowDatabase } from './mlflow-database.ts'
 import { numberIn, textOf } from './mlflow-database.ts'
 import { NewestMetrics } from './mlruns-runs.ts'
-import { traceState } from './mlruns-traces.ts'
 import { Unusable } from './read-yaml.ts'
 import type { ImportReport } from './report.ts'
 import { deletedStage, versionRecord } from './version-record.ts'
 import { readRunOf } from './sqlite-runs.ts'
+import { readTraces } from './sqlite-traces.ts'
 
 /** What MLflow keeps beside, and this import doesn't take. */
 const otherTables: readonly (readonly [table: string, what: string])[] = [
@@ -33,10 +33,6 @@ const otherTables: readonly (readonly [table: string, what: string])[] = [
 
 /** Only the workspace that every server has; older databases have none. */
 const ofDefault = "workspace = 'default'"
-/** Rows with texts of megabytes. */
-const largeRows = 20
-/** Largest file of spans that is made of a trace's rows. */
-const spansBytesMax = 64 * 1024 * 1024
 
 const statuses = [
   'LOGGED_MODEL_STATUS_UNSPECIFIED',
@@ -135,30 +131,8 @@ export class SqliteSource implements ImportSource {
     }
   }
 
-  async *traces(): AsyncGenerator<SourceRecord<ImportedTrace>> {
-    const columns = ['experiment_id', 'timestamp_ms', 'execution_time_ms', 'status', 'client_request_id']
-    for (const row of this.#db.rows('trace_info', [...columns, 'request_preview', 'response_preview'], {
-      key: ['request_id'],
-      where: this.#inOwnExperiments(),
-    })) {
-      const traceId = textOf(row, 'request_id') ?? ''
-      const experimentId = textOf(row, 'experiment_id') ?? ''
-      const tags = this.#pairs('trace_tags', 'request_id', traceId)
-      const record: ImportedTrace = {
-        traceId,
-        experimentId,
-        timestamp: numberIn(row, 'timestamp_ms') ?? 0,
-        duration: numberIn(row, 'execution_time_ms'),
-        state: traceState(textOf(row, 'status')),
-        clientRequestId: textOf(row, 'client_request_id'),
-        requestPreview: textOf(row, 'request_preview'),
-        responsePreview: textOf(row, 'response_preview'),
-        tags,
-        metadata: this.#pairs('trace_request_metadata', 'request_id', traceId),
-      }
-      const location = tags.find(({ key }) => key === 'mlflow.artifactLocation')?.value
-      yield { record, files: () => this.#traceFiles(traceId, location, `${experimentId}/traces/${traceId}/artifacts`) }
-    }
+  traces(): AsyncIterable<SourceRecord<ImportedTrace>> {
+    return readTraces(this.#db, this.#places, this.#report, this.#inOwnExperiments())
   }
 
   async *registeredModels(): AsyncGenerator<SourceRecord<ImportedRegisteredModel>> {
@@ -223,10 +197,8 @@ export class SqliteSource implements ImportSource {
 
   #version(row: DatabaseRow, name: string, version: number): ImportedVersion {
     const source = textOf(row, 'source') ?? ''
-    const tags: KeyValue[] = []
     const where = `name = ? AND version = ? AND ${this.#own('model_version_tags')}`
-    for (const tag of this.#db.rows('model_version_tags', ['value'], { key: ['key'], where, args: [name, version] }))
-      tags.push({ key: textOf(tag, 'key') ?? '', value: textOf(tag, 'value') ?? '' })
+    const tags = this.#db.pairs('model_version_tags', { where, args: [name, version] })
     return versionRecord({
       name,
       version,
@@ -277,41 +249,8 @@ export class SqliteSource implements ImportSource {
     return newest.all()
   }
 
-  /** The spans: rows of the database, as the file that older clients upload, or the files that are there. */
-  async *#traceFiles(traceId: string, location: string | undefined, usual: string): AsyncGenerator<SourceFile> {
-    const spans: string[] = []
-    let bytes = 0
-    for (const row of this.#db.rows('spans', ['content'], {
-      key: ['span_id'],
-      where: 'trace_id = ?',
-      args: [traceId],
-      pageRows: largeRows,
-    })) {
-      const content = textOf(row, 'content') ?? ''
-      bytes += content.length
-      if (bytes > spansBytesMax) {
-        this.#report.unreadable(`spans of trace ${traceId}`, `they have more than ${spansBytesMax} bytes`)
-        return
-      }
-      if (content !== '') spans.push(content)
-    }
-    if (spans.length > 0) {
-      const text = `{"spans": [${spans.join(', ')}]}`
-      yield { path: 'traces.json', bytes: Buffer.byteLength(text), content: { text } }
-      return
-    }
-    const what = `trace ${traceId}`
-    const place = await this.#trying(what, () => this.#places.find(location, usual))
-    if (place !== undefined) yield* this.#places.files(place)
-  }
-
   #pairs(table: string, owner: string, id: string | number, prefix = ''): KeyValue[] {
-    const [key, value] = [`${prefix}key`, `${prefix}value`]
-    const pairs: KeyValue[] = []
-    const where = `${owner} = ? AND ${this.#own(table)}`
-    for (const row of this.#db.rows(table, [value], { key: [key], where, args: [id] }))
-      pairs.push({ key: textOf(row, key) ?? '', value: textOf(row, value) ?? '' })
-    return pairs
+    return this.#db.pairs(table, { where: `${owner} = ? AND ${this.#own(table)}`, args: [id], prefix })
   }
 
   #own(table: string): string {

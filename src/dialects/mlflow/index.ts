@@ -1,4 +1,4 @@
-import type { Route } from '../../protocol/index.ts'
+import type { ErrorShape, Route } from '../../protocol/index.ts'
 import { artifactPageRoutes } from './artifact-page-routes.ts'
 import type { ArtifactRoutesDeps } from './artifact-routes.ts'
 import { artifactTreeRoutes } from './artifact-routes.ts'
@@ -9,7 +9,8 @@ import { endpointRoutes } from './endpoint.ts'
 import { experimentEndpoints } from './experiment-endpoints.ts'
 import { loggedModelEndpoints } from './logged-model-endpoints.ts'
 import { metricEndpoints } from './metric-endpoints.ts'
-import { otlpRoutes } from './otlp/otlp-routes.ts'
+import { mlflowErrorShapes } from './mlflow-error.ts'
+import { otlpErrorShapes, otlpRoutes } from './otlp/otlp-routes.ts'
 import { registeredModelEndpoints } from './registered-model-endpoints.ts'
 import { runArtifactEndpoints } from './run-artifact-endpoints.ts'
 import { runEndpoints } from './run-endpoints.ts'
@@ -48,3 +49,6 @@ export const artifactRoutes = (deps: ArtifactRoutesDeps): Route[] => [
   ...artifactTreeRoutes(deps),
   ...artifactPageRoutes(deps),
 ]
+
+/** How errors are worded below the paths of all of these. */
+export const errorShapes: readonly ErrorShape[] = [...mlflowErrorShapes, ...otlpErrorShapes]

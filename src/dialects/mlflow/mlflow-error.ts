@@ -1,4 +1,4 @@
-import type { AppError, Reply, Status } from '../../protocol/index.ts'
+import type { AppError, ErrorShape, Reply, Status } from '../../protocol/index.ts'
 import { errorRow } from '../../protocol/index.ts'
 
 interface ErrorName {
@@ -52,3 +52,17 @@ export const mlflowError = (error: AppError): Reply => {
     body: JSON.stringify({ error_code: name, message: error.message }),
   }
 }
+
+const prefixes = [
+  ...['/api', '/ajax-api'].flatMap((root) => [
+    `${root}/2.0/mlflow`,
+    `${root}/3.0/mlflow`,
+    `${root}/2.0/mlflow-artifacts`,
+  ]),
+  '/ajax-api',
+  '/get-artifact',
+  '/model-versions/get-artifact',
+]
+
+/** Below MLflow's paths every error is in MLflow's shape, wherever it comes up. */
+export const mlflowErrorShapes: readonly ErrorShape[] = prefixes.map((prefix) => ({ prefix, reply: mlflowError }))

@@ -1,8 +1,10 @@
+import type { Parameters } from '../../gateway/index.ts'
 import { fail } from '../../protocol/index.ts'
 import { JsonError, LostDigits, parseJson, parseJsonQuick } from '../../tensor/index.ts'
 import type { JsonValue } from '../../tensor/index.ts'
 import type { ScoringTarget, ScoringTensors } from './frame-tensors.ts'
 import { tensorsOf } from './frame-tensors.ts'
+import { readParams } from './read-params.ts'
 import { readCsv } from './read-csv.ts'
 import { readInvocation, readPredictBody } from './read-frame.ts'
 import type { ScoringData } from './read-frame.ts'
@@ -17,6 +19,10 @@ export interface ScoringBody {
   readonly apart: boolean
 }
 
+export interface DecodedScoring extends ScoringTensors {
+  readonly parameters: Parameters
+}
+
 /** Where nothing bounds its memory, larger texts are read by the reader with limits. */
 const quickBytesMax = 64 * 1024
 /** A body of 64 MiB fits the memory of a thread whatever it holds. */
@@ -27,24 +33,31 @@ const growthMax = 8
 const bytesFree = 16 * 1024 ** 2
 
 /** Reads the body of a scoring request straight into the tensors of the model. Throws what is wrong with it. */
-export const decodeScoringBody = (given: ScoringBody): ScoringTensors => {
+export const decodeScoringBody = (given: ScoringBody): DecodedScoring => {
   const { body, form } = given
-  if (form === 'csv') return layOut({ frame: readCsv(body) }, given, true)
-  const read = form === 'json' ? readInvocation : readPredictBody
+  if (form === 'csv') return { ...layOut({ frame: readCsv(body) }, given, true), parameters: noParameters }
   if (body.length <= (given.apart ? quickBytesMaxApart : quickBytesMax)) {
     try {
-      return layOut(read(parse(parseJsonQuick, given)), given, false)
+      return decodeJson(parse(parseJsonQuick, given), given, false)
     } catch (error) {
       if (!(error instanceof LostDigits)) throw error
     }
   }
-  return layOut(read(parse(parseJson, given)), given, true)
+  return decodeJson(parse(parseJson, given), given, true)
+}
+
+const noParameters: Parameters = new Map()
+
+const decodeJson = (json: JsonValue, given: ScoringBody, exact: boolean): DecodedScoring => {
+  const data = given.form === 'json' ? readInvocation(json) : readPredictBody(json)
+  return { ...layOut(data, given, exact), parameters: readParams(json) }
 }
 
 const layOut = (data: ScoringData, { body, form, target }: ScoringBody, exact: boolean): ScoringTensors =>
   tensorsOf(data, target, {
     positional: form === 'rows',
     exact,
+    isText: form === 'csv',
     bytesMax: Math.max(bytesFree, growthMax * body.length),
   })
 

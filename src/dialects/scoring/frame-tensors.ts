@@ -6,6 +6,7 @@ import type { Cell } from './cells.ts'
 import { openCells } from './cells.ts'
 import type { ColumnReader, Frame } from './frame.ts'
 import { ListFrame } from './frame.ts'
+import { inferredInputs } from './inferred-inputs.ts'
 import { nestedTensor } from './nested-tensor.ts'
 import type { ScoringData } from './read-frame.ts'
 
@@ -14,8 +15,8 @@ export interface ScoringTarget {
   readonly inputs: readonly TensorSpec[]
   /** Names of the columns of the one input, when the model tells them. */
   readonly features: readonly string[] | undefined
-  /** Whether the model takes missing values where its types have none. */
-  readonly takesNulls: boolean
+  /** The model checks its inputs itself and knows missing values of every type; it may say nothing of what it takes. */
+  readonly open: boolean
 }
 
 export interface LayoutOptions {
@@ -23,24 +24,28 @@ export interface LayoutOptions {
   readonly positional: boolean
   /** Whether the text was read without loss of digits; otherwise LostDigits is thrown where that matters. */
   readonly exact: boolean
+  /** Whether every cell is text, so that only its look says what it is. */
+  readonly isText: boolean
   /** Most bytes of all tensors: rows that lack most of their columns must not grow without bound. */
   readonly bytesMax: number
 }
 
 export interface ScoringTensors {
   readonly inputs: readonly Tensor[]
-  /** For inputs with missing values: which of their values are missing, as BOOL of the same name and shape. */
-  readonly nulls: readonly Tensor[]
+  /** Which values of an input are missing, a byte for each, by its name. */
+  readonly nulls: ReadonlyMap<string, Uint8Array>
 }
 
 interface Layout extends LayoutOptions {
   readonly target: ScoringTarget
-  readonly nulls: Tensor[]
+  readonly nulls: Map<string, Uint8Array>
 }
 
 /** Lays out what a request asks to score as the tensors of the model. */
-export const tensorsOf = (data: ScoringData, target: ScoringTarget, options: LayoutOptions): ScoringTensors => {
-  const layout: Layout = { ...options, target, nulls: [] }
+export const tensorsOf = (data: ScoringData, given: ScoringTarget, options: LayoutOptions): ScoringTensors => {
+  const target =
+    given.open && given.inputs.length === 0 ? { ...given, inputs: inferredInputs(data, options.isText) } : given
+  const layout: Layout = { ...options, target, nulls: new Map() }
   const [only, other] = target.inputs
   const inputs =
     only !== undefined && other === undefined && !isColumn(only)
@@ -69,12 +74,13 @@ const missingInputs = (missing: readonly string[], extra: readonly string[]): Er
 const columnInputs = (data: ScoringData, layout: Layout): Tensor[] => {
   const specs = layout.target.inputs
   const required = specs.filter((spec) => spec.optional !== true)
-  if ('frame' in data && data.frame.names() !== undefined) return namedColumns(data.frame, layout)
+  const nameless = areNameless(layout.target)
+  if ('frame' in data && data.frame.names() !== undefined && !nameless) return namedColumns(data.frame, layout)
   const [single, more] = required
   if ('values' in data && single !== undefined && more === undefined) return [valuesInput(data.values, single, layout)]
   const frame = 'frame' in data ? data.frame : rowsFrame(data.values)
   const columns = frame.columns()
-  if (!layout.positional || columns.length !== specs.length) {
+  if (!(nameless && columns.length >= specs.length) && !(layout.positional && columns.length === specs.length)) {
     throw missingInputs(
       required.map((spec) => spec.name),
       columns.map((_, position) => String(position)),
@@ -83,6 +89,10 @@ const columnInputs = (data: ScoringData, layout: Layout): Tensor[] => {
   checkBytes(frame.rows, specs, layout)
   return specs.map((spec, position) => columnTensor(spec, frame.rows, columns[position] ?? nothing, layout))
 }
+
+/** Whether the model's columns are only counted, which is how those of a signature without names are shown. */
+const areNameless = ({ inputs, open }: ScoringTarget): boolean =>
+  open && inputs.length > 0 && inputs.every((spec, index) => spec.name === `input-${index}`)
 
 const nothing: ColumnReader = () => undefined
 
@@ -141,12 +151,12 @@ const flatTensor = (spec: TensorSpec, rows: number, read: ColumnReader, layout: 
   for (let row = 0; row < rows; row++) {
     const cell = read(row)
     if (cells.put(row, cell)) continue
-    if (!isMissing(cell) || !layout.target.takesNulls) throw wrongCell(spec, row, cell)
+    if (!isMissing(cell) || !layout.target.open) throw wrongCell(spec, row, cell)
     missing ??= new Uint8Array(rows)
     missing[row] = 1
     cells.put(row, zeroOf(spec))
   }
-  if (missing !== undefined) layout.nulls.push({ name, datatype: 'BOOL', shape, data: missing })
+  if (missing !== undefined) layout.nulls.set(name, missing)
   return { name, datatype, shape, data: cells.data() }
 }
 

@@ -30,13 +30,14 @@ export const score = async (
   exchange.onAbort(() => cancellation.cancel())
   const body = await exchange.body()
   const served = deps.models.get(model, version) ?? (await deps.models.require(model, version))
-  const { inputs, nulls } = await deps.tables.decode({ body, form, target: scoringTarget(served) })
+  const { inputs, nulls, parameters } = await deps.tables.decode({ body, form, target: scoringTarget(served) })
   const call: InferCall = {
     model,
     version,
     id: '',
     inputs,
-    nulls,
+    parameters,
+    ...(nulls.size === 0 ? {} : { nulls }),
     outputs: [],
     priority: 0,
     queueTimeoutMs: 0,
@@ -53,7 +54,7 @@ export const score = async (
 export const scoringTarget = ({ facts }: ServedVersion): ScoringTarget => ({
   inputs: facts.signature.inputs,
   features: featureNames(facts.metadata['feature_names']),
-  takesNulls: facts.takesNulls,
+  open: facts.signature.open === true,
 })
 
 /** The names of the columns of a model's input, as a JSON list in its metadata. */

@@ -7,6 +7,6 @@ import type { ScoringWork } from './scoring-work.ts'
 answerWork((work: ScoringWork) => {
   if (work.kind === 'encode') return { result: encodePredictions(work.outputs), transfer: [] }
   const result = decodeScoringBody(work.body)
-  const buffers = new Set([...result.inputs, ...result.nulls].map((tensor) => tensor.data.buffer as ArrayBuffer))
+  const buffers = new Set(result.inputs.map((tensor) => tensor.data.buffer as ArrayBuffer))
   return { result, transfer: [...buffers] }
 })

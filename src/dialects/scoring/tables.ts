@@ -1,10 +1,9 @@
 import { siblingModule } from '../../lib/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { WorkThread } from '../threads/index.ts'
-import type { ScoringBody } from './decode-body.ts'
+import type { DecodedScoring, ScoringBody } from './decode-body.ts'
 import { decodeScoringBody } from './decode-body.ts'
 import { encodePredictions } from './encode-predictions.ts'
-import type { ScoringTensors } from './frame-tensors.ts'
 import type { ScoringWork } from './scoring-work.ts'
 
 export interface TablesOptions {
@@ -27,12 +26,12 @@ export class ScoringTables {
   }
 
   /** Throws what is wrong with the body; payload_too_large when its values need more memory than the thread may have. */
-  async decode(given: Pick<ScoringBody, 'body' | 'form' | 'target'>): Promise<ScoringTensors> {
+  async decode(given: Pick<ScoringBody, 'body' | 'form' | 'target'>): Promise<DecodedScoring> {
     const apart = given.body.length > this.#options.threadBytesMin
     const body: ScoringBody = { ...given, depthMax: this.#options.jsonDepthMax, apart }
     if (!apart) return decodeScoringBody(body)
     const message = () => ({ work: { kind: 'decode', body } as const, transfer: [] })
-    return (await this.#thread.ask('the memory to read this table', message)) as ScoringTensors
+    return (await this.#thread.ask('the memory to read this table', message)) as DecodedScoring
   }
 
   async encode(outputs: readonly Tensor[]): Promise<string> {

@@ -18,6 +18,6 @@ const endpoints = (dialect: SqlDialect): string[] => [
 
 /** Names under which registered models are called. */
 export const endpointsMigration: Migration = {
-  id: '0021-endpoints',
+  id: '0019-endpoints',
   statements: (dialect) => byBytes(endpoints(dialect), dialect),
 }

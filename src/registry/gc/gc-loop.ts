@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../../lib/index.ts'
-import { AppError } from '../../protocol/index.ts'
 import type { GarbageCollector } from './garbage-collector.ts'
 
 export interface GcSchedule {
@@ -12,24 +11,29 @@ const blobAgeMs = 3_600_000
 const pageItems = 1000
 const actor = { name: 'slipway', reason: 'scheduled' }
 
+export interface GcLoopDeps {
+  readonly collector: GarbageCollector
+  readonly clock: Clock
+  /** Told of what ended a round early; the next one goes on. */
+  failed(error: unknown): void
+}
+
 /** Collects garbage again and again. What can't be done now, with the database or the store away, waits for the next time. */
 export class GcLoop {
-  readonly #collector: GarbageCollector
   readonly #schedule: GcSchedule
-  readonly #clock: Clock
+  readonly #deps: GcLoopDeps
   #timer: Timer | undefined
   #round: Promise<void> = Promise.resolve()
   #stopped = false
 
-  constructor(collector: GarbageCollector, schedule: GcSchedule, clock: Clock) {
-    this.#collector = collector
+  constructor(schedule: GcSchedule, deps: GcLoopDeps) {
     this.#schedule = schedule
-    this.#clock = clock
+    this.#deps = deps
   }
 
   start(): void {
     if (this.#schedule.everyMs === 0 || this.#stopped) return
-    this.#timer = this.#clock.setTimer(() => {
+    this.#timer = this.#deps.clock.setTimer(() => {
       this.#round = this.#collect().then(() => this.start())
     }, this.#schedule.everyMs)
   }
@@ -47,10 +51,10 @@ export class GcLoop {
       do {
         const { olderThanMs } = this.#schedule
         const query = { remove: true, olderThanMs, blobAgeMs, limit: pageItems, pageToken, actor }
-        ;({ nextPageToken: pageToken } = await this.#collector.page(query))
+        ;({ nextPageToken: pageToken } = await this.#deps.collector.page(query))
       } while (pageToken !== undefined && !this.#stopped)
     } catch (error) {
-      if (!(error instanceof AppError)) throw error
+      this.#deps.failed(error)
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Queries, SqlValue } from '../../ports/index.ts'
 import { defaultExperimentId } from '../experiment.ts'
+import { parentTag } from '../lineage/lineage-node.ts'
 import { placeholders } from '../sql.ts'
 import { uploadKeptMs } from '../uploads/upload-store.ts'
 import { folderOf } from '../version-seals.ts'
@@ -85,12 +86,28 @@ const runKept = async (queries: Queries, { id }: Candidate): Promise<string | un
        UNION SELECT model_id FROM run_models WHERE run_id = ? AND direction = 'output')`,
     [id, id],
   )
-  return through === undefined ? undefined : `${await versionText(queries, through)} is a model that this run made`
+  if (through !== undefined) return `${await versionText(queries, through)} is a model that this run made`
+  const below = await firstVersion(queries, `v.run_id IN (SELECT run_id FROM (${runsBelow}) inner_runs)`, [id])
+  return below === undefined
+    ? undefined
+    : `${await versionText(queries, below)} was made from a run that this one started`
 }
+
+/** The runs that a run started, those that they started, and so on. */
+const runsBelow = `WITH RECURSIVE below (run_id) AS (
+    SELECT run_id FROM run_tags WHERE key = '${parentTag}' AND value = ?
+    UNION SELECT t.run_id FROM run_tags t JOIN below b ON t.value = b.run_id WHERE t.key = '${parentTag}')
+  SELECT run_id FROM below`
 
 const modelKept = async (queries: Queries, id: string): Promise<string | undefined> => {
   const registered = await firstVersion(queries, 'v.model_id = ?', [id])
-  return registered === undefined ? undefined : `${await versionText(queries, registered)} is this model`
+  if (registered !== undefined) return `${await versionText(queries, registered)} is this model`
+  const reader = await firstVersion(
+    queries,
+    `v.run_id IN (SELECT run_id FROM run_models WHERE model_id = ? AND direction = 'input')`,
+    [id],
+  )
+  return reader && `${await versionText(queries, reader)} was made from a run that read this model`
 }
 
 /** Runs of an experiment that a dry run decides about, to foresee whether the experiment can go. */

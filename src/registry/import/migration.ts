@@ -23,6 +23,6 @@ const imports = (dialect: SqlDialect): string[] => [
 
 /** What came from other stores. */
 export const importMigration: Migration = {
-  id: '0015-import',
+  id: '0016-import',
   statements: (dialect) => byBytes(imports(dialect), dialect),
 }

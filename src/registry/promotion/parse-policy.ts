@@ -1,10 +1,10 @@
-import { parseDocument } from 'yaml'
 import { didYouMean } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { Stage } from '../registered-model.ts'
 import { stages } from '../registered-model.ts'
 import { parseCondition } from './parse-condition.ts'
 import { Problems } from './problems.ts'
+import { readYaml, YamlError } from './read-yaml.ts'
 import type { PolicyRule, PromotionPolicy, RuleTarget } from './policy.ts'
 
 /**
@@ -20,18 +20,15 @@ export interface PolicyDocument {
 const charactersMax = 262_144
 const rulesMax = 100
 const conditionsMax = 50
-const yamlAliasesMax = 20
 
 /** Reads YAML, which JSON is a part of. */
 const readText = (text: string): unknown => {
   if (text.length > charactersMax) throw refused([`it has ${text.length} characters; ${charactersMax} are allowed`])
-  const document = parseDocument(text, { schema: 'core', logLevel: 'silent', prettyErrors: false, uniqueKeys: true })
-  if (document.errors.length > 0)
-    throw refused(document.errors.map((error) => `it is not YAML or JSON: ${error.message}`))
   try {
-    return document.toJS({ maxAliasCount: yamlAliasesMax })
-  } catch {
-    throw refused(['it refers to itself too often'])
+    return readYaml(text)
+  } catch (error) {
+    if (error instanceof YamlError) throw refused([error.message])
+    throw error
   }
 }
 

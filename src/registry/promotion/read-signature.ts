@@ -1,4 +1,3 @@
-import { parseDocument } from 'yaml'
 import type {
   Column,
   ModelSchema,
@@ -8,6 +7,7 @@ import type {
   TensorSpec,
   ValueType,
 } from './model-signature.ts'
+import { readYaml, YamlError } from './read-yaml.ts'
 
 /** A signature that can't be read; the message says what is wrong with it. */
 export class SignatureError extends Error {
@@ -17,10 +17,9 @@ export class SignatureError extends Error {
   }
 }
 
-/** Deepest nesting of types, most columns of a schema, and most references within the YAML. */
+/** Deepest nesting of types, and most columns of a schema. */
 const depthMax = 20
 const columnsMax = 100_000
-const yamlAliasesMax = 100
 
 const scalars: ReadonlySet<string> = new Set([
   'boolean',
@@ -118,13 +117,12 @@ const paramOf = (value: unknown): SignatureParam => {
 
 /** Reads the signature out of an MLmodel file (YAML); undefined when it has none. Fails with SignatureError. */
 export const readSignature = (mlmodel: string): ModelSignature | undefined => {
-  const document = parseDocument(mlmodel, { schema: 'core', logLevel: 'silent', prettyErrors: false })
-  if (document.errors[0] !== undefined) throw new SignatureError('MLmodel is not YAML')
   let model: unknown
   try {
-    model = document.toJS({ maxAliasCount: yamlAliasesMax })
-  } catch {
-    throw new SignatureError('MLmodel refers to itself too often')
+    model = readYaml(mlmodel)
+  } catch (error) {
+    if (error instanceof YamlError) throw new SignatureError(`MLmodel can not be read: ${error.message}`)
+    throw error
   }
   const { signature } = fieldsOf(model, 'MLmodel') as { signature?: unknown }
   if (signature === undefined || signature === null) return undefined

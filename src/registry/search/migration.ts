@@ -5,7 +5,7 @@ import type { Migration } from '../../ports/index.ts'
  * that the index before it did, which goes, since both would follow every measurement.
  */
 export const searchMigration: Migration = {
-  id: '0020-metrics-by-value',
+  id: '0018-metrics-by-value',
   statements: () => [
     'CREATE INDEX metric_series_by_value ON metric_series (key, latest_is_nan, latest_value)',
     'DROP INDEX metric_series_by_key',

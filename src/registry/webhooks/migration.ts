@@ -56,6 +56,6 @@ const webhooks = (dialect: SqlDialect): string[] => {
 
 /** Webhooks, what they are still to be told, and what they were. */
 export const webhooksMigration: Migration = {
-  id: '0015-webhooks',
+  id: '0017-webhooks',
   statements: (dialect) => byBytes(webhooks(dialect), dialect),
 }

@@ -215,6 +215,39 @@ const describeKept = (open: Open): void => {
     expect((await register(test, 's3://elsewhere/model')).version).toBe(4)
   })
 
+  it('keeps what a registered version came of further up', async () => {
+    await using test = await open(now())
+    const { runs, models, loggedModels, log } = test.registry
+    await models.create('fraud', {}, actor)
+    const base = { experimentId: '0', name: 'base', modelType: '', sourceRunId: '', params: [], tags: [] }
+    const { modelId } = await loggedModels.create(base)
+    const started = async (parent: string): Promise<string> => {
+      const runId = await newRun(test, 'below')
+      await runs.setTag(runId, { key: 'mlflow.parentRunId', value: parent })
+      return runId
+    }
+    const top = await newRun(test, 'top')
+    const middle = await started(top)
+    const made = await started(middle)
+    const other = await started(top)
+    await log.logInputs(made, [], [{ modelId }])
+    await register(test, 's3://elsewhere/model', made)
+    for (const id of [top, middle, made, other]) await runs.delete(id)
+    await loggedModels.delete(modelId)
+    const items = await collected(test, { olderThanMs: 0, blobAgeMs: dayMs })
+    const reasons = Object.fromEntries(
+      items.filter(({ kind }) => kind !== 'blob').map(({ id, reason }) => [id, reason]),
+    )
+    expect(reasons).toEqual({
+      [top]: 'version fraud/1 was made from a run that this one started',
+      [middle]: 'version fraud/1 was made from a run that this one started',
+      [made]: 'version fraud/1 was made from this run',
+      [other]: 'deleted 0 seconds ago',
+      [modelId]: 'version fraud/1 was made from a run that read this model',
+    })
+    expect(await runs.get(other)).toBeUndefined()
+  })
+
   it('keeps bytes that another file has as well', async () => {
     await using test = await open(now())
     const [gone, kept] = [await newRun(test, 'same'), await newRun(test, 'same')]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 import requests
 from expectations import VERSION
 from mlflow.models import ModelSignature
-from mlflow.types.schema import ColSpec, Schema
+from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
 from packaging.version import Version
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression
@@ -52,40 +53,111 @@ SIGNATURE = ModelSignature(
 )
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory):
-    """The addresses that take invocations of the model: MLflow's, and Slipway's."""
-    from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+def seen():
+    """A model that tells what reached it; made here, so that it is saved with its code."""
 
-    model = trained()
-    directory = tmp_path_factory.mktemp("scoring")
-    mlflow.sklearn.save_model(model, directory / "model", signature=SIGNATURE, serialization_format="cloudpickle")
-    types = [
-        ("amount", FloatTensorType([None, 1])),
-        ("count", Int64TensorType([None, 1])),
-        ("country", StringTensorType([None, 1])),
-    ]
-    converted = to_onnx(model, initial_types=types).SerializeToString()
-    slipway = f"{os.environ['SLIPWAY_TEST_HTTP']}/api/slipway/v1/models/scoring"
-    requests.post(f"{slipway}/versions?file=model.onnx", data=converted, timeout=60).raise_for_status()
+    class Seen(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            rows = model_input.to_dict(orient="records")
+            return [f"{sorted((key, str(value)) for key, value in row.items())} {sorted((params or {}).items())}" for row in rows]
+
+    return Seen()
+
+
+SEEN_SIGNATURE = ModelSignature(
+    inputs=Schema(
+        [
+            ColSpec("double", "amount"),
+            ColSpec("string", "word"),
+            ColSpec("boolean", "known", required=False),
+            ColSpec("integer", "count", required=False),
+        ]
+    ),
+    outputs=Schema([ColSpec("string")]),
+    params=ParamSchema([ParamSpec("factor", "double", 1.5), ParamSpec("name", "string", "nobody")]),
+)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A model repository with the models as MLflow saves them."""
+    repository = tmp_path_factory.mktemp("repository")
+    mlflow.sklearn.save_model(trained(), repository / "scoring" / "1", signature=SIGNATURE, serialization_format="cloudpickle")
+    mlflow.pyfunc.save_model(repository / "seen" / "1", python_model=seen(), signature=SEEN_SIGNATURE, pip_requirements=[])
+    return repository
+
+
+@contextlib.contextmanager
+def running(command, log, **options):
+    """A server of its own, killed with all that it started."""
+    with open(log, "w") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **options)
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@contextlib.contextmanager
+def mlflow_serving(model, log):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--host", "127.0.0.1"]
     # It starts uvicorn by its name.
     environment = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
-    arguments = ["--port", str(port), "--model-uri", str(directory / "model")]
-    with open(directory / "serve.log", "w") as log:
-        server = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, start_new_session=True, env=environment)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/ping", server, directory / "serve.log")
-        yield f"http://127.0.0.1:{port}/invocations", f"{slipway}/invocations"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-        requests.delete(slipway, timeout=60)
+    with running([*command, "--port", str(port), "--model-uri", str(model)], log, env=environment) as server:
+        wait_for(f"http://127.0.0.1:{port}/ping", server, log)
+        yield f"http://127.0.0.1:{port}/invocations"
+
+
+@pytest.fixture(scope="module")
+def expected_of(saved, tmp_path_factory):
+    """MLflow's own servers of the models, by name."""
+    logs = tmp_path_factory.mktemp("logs")
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(mlflow_serving(saved / name / "1", logs / f"{name}.log")) for name in ["scoring", "seen"]}
+
+
+@pytest.fixture(scope="module")
+def python_address(saved, tmp_path_factory):
+    """Slipway, with the models as they are saved."""
+    directory = tmp_path_factory.mktemp("slipway")
+    ready = directory / "ready.json"
+    command = ["node", str(Path(__file__).parents[3] / "bin" / "slipway.mjs"), "up", "--port", "0", "--grpc-port", "0"]
+    flags = ["--mlflow-port", "off", "--data-dir", str(directory / "data"), "--model-repository", str(saved)]
+    flags += ["--python", sys.executable, "--ready-file", str(ready)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLIPWAY_")}
+    with running([*command, *flags], directory / "slipway.log", env=environment) as server:
+        until = time.monotonic() + START_SECONDS
+        while not ready.exists():
+            assert server.poll() is None and time.monotonic() < until, (directory / "slipway.log").read_text()
+            time.sleep(0.1)
+        address = json.loads(ready.read_text())["http"]
+        for name in ["scoring", "seen"]:
+            wait_for(f"{address}/v2/models/{name}/ready", server, directory / "slipway.log")
+        yield address
+
+
+@pytest.fixture(scope="module")
+def onnx_address():
+    """Slipway, with the model converted to ONNX."""
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+
+    types = [
+        ("amount", FloatTensorType([None, 1])),
+        ("count", Int64TensorType([None, 1])),
+        ("country", StringTensorType([None, 1])),
+    ]
+    converted = to_onnx(trained(), initial_types=types).SerializeToString()
+    address = os.environ["SLIPWAY_TEST_HTTP"]
+    model = f"{address}/api/slipway/v1/models/scoring"
+    requests.post(f"{model}/versions?file=model.onnx", data=converted, timeout=60).raise_for_status()
+    yield address
+    requests.delete(model, timeout=60)
 
 
 def wait_for(url, server, log):
@@ -182,19 +254,23 @@ DIFFERENCES = {
 }
 
 
-def send(url, name):
-    content_type, body = CORPUS[name]
+def send(url, content_type, body):
     data = body if isinstance(body, (str, bytes)) else json.dumps(body)
     reply = requests.post(url, data=data, headers={"content-type": content_type}, timeout=60)
     kind = reply.headers["content-type"].split(";")[0]
     return reply.status_code, kind, reply.json() if kind == JSON else reply.text
 
 
+def invocations(address, model):
+    return f"{address}/api/slipway/v1/models/{model}/invocations"
+
+
 @pytest.mark.parametrize("name", CORPUS)
-def test_replies_are_those_of_mlflow(servers, name):
-    (mlflow_url, slipway_url) = servers
-    status, kind, body = send(slipway_url, name)
-    expected_status, expected_kind, expected = send(mlflow_url, name)
+@pytest.mark.parametrize("engine", ["onnx", "python"])
+def test_replies_are_those_of_mlflow(request, expected_of, engine, name):
+    address = request.getfixturevalue(f"{engine}_address")
+    status, kind, body = send(invocations(address, "scoring"), *CORPUS[name])
+    expected_status, expected_kind, expected = send(expected_of["scoring"], *CORPUS[name])
     if name in DIFFERENCES:
         known_status, known_error, _ = DIFFERENCES[name]
         assert (status, body.get("error_code")) == (known_status, known_error), body
@@ -202,7 +278,9 @@ def test_replies_are_those_of_mlflow(servers, name):
         return
     assert (status, kind) == (expected_status, expected_kind), (body, expected)
     if status == 200:
-        assert np.allclose(body["predictions"], expected["predictions"], rtol=1e-5, atol=1e-4)
+        # The converted model computes in single precision.
+        close = {"rtol": 1e-5, "atol": 1e-4} if engine == "onnx" else {"rtol": 0, "atol": 0}
+        assert np.allclose(body["predictions"], expected["predictions"], **close)
         assert body.keys() == expected.keys()
     elif kind == JSON:
         assert body["error_code"] == expected["error_code"], (body, expected)
@@ -213,8 +291,22 @@ def test_replies_are_those_of_mlflow(servers, name):
         assert body.split(":")[0].split(".")[0] == expected.split(":")[0].split(".")[0]
 
 
-def test_what_answers_is_seen_at_ping(servers):
-    mlflow_url, slipway_url = servers
-    expected = requests.get(mlflow_url.replace("/invocations", "/ping"), timeout=60)
-    got = requests.get(f"{slipway_url.split('/api/')[0]}/ping", timeout=60)
+SEEN_ROWS = {
+    "every column": [{"amount": 1, "word": "a", "known": True, "count": 3}],
+    "optional ones left out": [{"amount": 1.5, "word": "a"}],
+    "a missing number": [{"amount": None, "word": "a"}, {"amount": 2, "word": "b"}],
+    "a missing word": [{"amount": 1, "word": None}, {"amount": 2, "word": "b"}],
+    "no word at all": [{"amount": 1, "word": None}],
+}
+
+
+@pytest.mark.parametrize("rows", SEEN_ROWS)
+def test_what_is_missing_reaches_the_model_as_it_does_in_mlflow(python_address, expected_of, rows):
+    body = {"dataframe_records": SEEN_ROWS[rows]}
+    assert send(invocations(python_address, "seen"), JSON, body) == send(expected_of["seen"], JSON, body)
+
+
+def test_what_answers_is_seen_at_ping(onnx_address, expected_of):
+    expected = requests.get(expected_of["scoring"].replace("/invocations", "/ping"), timeout=60)
+    got = requests.get(f"{onnx_address}/ping", timeout=60)
     assert (got.status_code, got.text) == (expected.status_code, expected.text)

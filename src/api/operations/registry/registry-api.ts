@@ -24,9 +24,9 @@ const handlers: Handlers<string> = {
   ...endpointHandlers,
   ...lineageHandlers,
   ...auditHandlers,
-  ...webhookHandlers,
   ...garbageHandlers,
   ...importHandlers,
+  ...webhookHandlers,
 }
 
 const readJson = (bytes: Uint8Array): unknown => {

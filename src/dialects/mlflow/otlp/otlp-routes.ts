@@ -1,6 +1,6 @@
 import { ProtobufError } from '../../../lib/index.ts'
 import { AppError, fail } from '../../../protocol/index.ts'
-import type { Exchange, Reply, Route } from '../../../protocol/index.ts'
+import type { ErrorShape, Exchange, Reply, Route } from '../../../protocol/index.ts'
 import type { Registry } from '../../../registry/index.ts'
 import { JsonError } from '../../../tensor/index.ts'
 import { decodeJson } from './decode-json.ts'
@@ -15,8 +15,15 @@ const encodings: Readonly<Record<string, OtlpEncoding>> = {
   'application/json': 'json',
 }
 
-const encodingOf = (exchange: Exchange): OtlpEncoding | undefined =>
-  encodings[exchange.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '']
+const encodingOf = (contentType: string | undefined): OtlpEncoding | undefined =>
+  encodings[contentType?.split(';')[0]?.trim().toLowerCase() ?? '']
+
+const path = '/v1/traces'
+
+/** Errors that come up before the routes, in the encoding of the request. */
+export const otlpErrorShapes: readonly ErrorShape[] = [
+  { prefix: path, reply: (error, header) => statusReply(encodingOf(header('content-type')) ?? 'json', error) },
+]
 
 const decode = (encoding: OtlpEncoding, body: Uint8Array): DecodedSpans => {
   try {
@@ -29,7 +36,7 @@ const decode = (encoding: OtlpEncoding, body: Uint8Array): DecodedSpans => {
 }
 
 const receive = async (exchange: Exchange, registry: Registry): Promise<Reply> => {
-  const encoding = encodingOf(exchange)
+  const encoding = encodingOf(exchange.header('content-type'))
   if (encoding === undefined) throw fail('unsupported_media_type', { type: exchange.header('content-type') ?? 'none' })
   const experimentId = exchange.header('x-mlflow-experiment-id') ?? ''
   if (experimentId === '')
@@ -49,14 +56,14 @@ const receive = async (exchange: Exchange, registry: Registry): Promise<Reply> =
 export const otlpRoutes = (registry: Registry): Route[] => [
   {
     method: 'POST',
-    path: '/v1/traces',
+    path,
     needs: 'registry.write',
     doc: 'Takes the spans of traces in the OpenTelemetry protocol, as protobuf or JSON.',
     async handle(exchange) {
       try {
         return await receive(exchange, registry)
       } catch (error) {
-        if (error instanceof AppError) return statusReply(encodingOf(exchange) ?? 'json', error)
+        if (error instanceof AppError) return statusReply(encodingOf(exchange.header('content-type')) ?? 'json', error)
         throw error
       }
     },

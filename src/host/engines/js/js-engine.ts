@@ -40,10 +40,25 @@ export interface JsModelModule {
 export const jsEngine: Engine = {
   name: 'js',
   async load(order: LoadOrder): Promise<LoadedModel> {
-    const module = readModule((await import(pathToFileURL(order.path).href)) as Record<string, unknown>)
+    const exports = (await import(pathToFileURL(order.path).href)) as Record<string, unknown>
+    const module = readModule(stepExports(exports, order.options))
     await module.load?.({ model: order.model, version: order.version, parameters: order.options })
     return new JsModel(module)
   },
+}
+
+/**
+ * A module that runs before or behind a model exports a function of the step's name, or `predict`. It always takes
+ * whole batches, and the model around it says what it takes and gives.
+ */
+const stepExports = (
+  exports: Record<string, unknown>,
+  { step_function: name, step_signature: signature }: Readonly<Record<string, string | undefined>>,
+): Record<string, unknown> => {
+  if (name === undefined || signature === undefined) return exports
+  const predict = exports[name] ?? exports['predict']
+  if (typeof predict !== 'function') throw new EngineError('model', `the module must export a function ${name}(inputs)`)
+  return { ...exports, predict, signature: JSON.parse(signature) as unknown, batched: true }
 }
 
 const readModule = (exports: Record<string, unknown>): JsModelModule => {

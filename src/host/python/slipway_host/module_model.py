@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import json
 import os
 import platform
 import sys
@@ -30,12 +31,17 @@ class ModuleModel:
         context = Context(order)
         module = _imported(order["path"])
         holder = module.Model() if isinstance(getattr(module, "Model", None), type) else module
-        self._predict = _callable(holder, "predict")
+        # Code that runs before or behind a model has a function of the step's name; the model says what it takes and gives.
+        step = order["options"].get("step_function")
+        self._predict = (_callable(holder, step) if step else None) or _callable(holder, "predict")
+        if self._predict is None and step:
+            raise EngineError("model", f"the module must define {step}(inputs)")
         if self._predict is None:
             raise EngineError("model", "the module must define predict(inputs, context), or a class Model that does")
         self._arguments = (context,) if _takes(self._predict, 2) else ()
-        self.signature = _signature(_attribute(holder, module, "signature"))
-        self.batched = _attribute(holder, module, "batched")
+        declared = order["options"].get("step_signature")
+        self.signature = _signature(json.loads(declared) if declared else _attribute(holder, module, "signature"))
+        self.batched = True if step else _attribute(holder, module, "batched")
         if self.batched not in (None, True, False):
             raise EngineError("model", "batched, when defined, must be True or False")
         # Rows of requests are joined only by a model that says it takes them.

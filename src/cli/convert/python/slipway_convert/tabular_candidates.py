@@ -73,6 +73,7 @@ def _sklearn(original, layout, wide, opset):
             # Why: the converter refuses it, though it concerns transform() alone.
             part.flatten_transform = False
     _take_booleans_for_integers()
+    _take_infinite_thresholds()
     final = original.model.steps[-1][1] if hasattr(original.model, "steps") else original.model
     for options in _options(original):
         try:
@@ -106,6 +107,21 @@ def _take_booleans_for_integers():
 
     make_attribute.takes_booleans = True
     onnx.helper.make_attribute = make_attribute
+
+
+def _take_infinite_thresholds():
+    """Trees that only ask whether a value is missing have infinite thresholds, for which skl2onnx would search forever."""
+    from skl2onnx.common import tree_ensemble
+
+    search = tree_ensemble.sklearn_threshold
+    if getattr(search, "takes_infinity", False):
+        return
+
+    def sklearn_threshold(value, dtype, mode):
+        return search(value, dtype, mode) if np.isfinite(value) else value
+
+    sklearn_threshold.takes_infinity = True
+    tree_ensemble.sklearn_threshold = sklearn_threshold
 
 
 def _options(original):

@@ -1,0 +1,30 @@
+import { openPythonEnvironments } from '../adapters/python-env/index.ts'
+import { silentLogger, systemClock } from '../lib/index.ts'
+
+export interface EnvironmentOrder {
+  /** What it is for, for messages. */
+  readonly model: string
+  /** Holds the requirements.txt of what it needs. */
+  readonly folder: string
+  /** Folder of the environments. */
+  readonly root: string
+  readonly environment: Readonly<Record<string, string>>
+  progress(text: string): void
+}
+
+/** Conversions need a few libraries each; the least recently used go. */
+const environmentsMax = 16
+/** PyTorch and TensorFlow are large. */
+const buildTimeoutMs = 1_800_000
+
+/** Makes a Python environment outside of a server, or finds the one that is there. Throws an AppError. */
+export const makeEnvironment = async (order: EnvironmentOrder): Promise<string> => {
+  const options = { python: '', mode: 'venv', wheels: '', buildTimeoutMs, environmentsMax } as const
+  const { root, environment, model, folder, progress } = order
+  const pythons = openPythonEnvironments(
+    { ...options, root, environment },
+    { clock: systemClock, logger: silentLogger },
+  )
+  const { python } = await pythons.require({ model, folder }, progress, new AbortController().signal)
+  return python
+}

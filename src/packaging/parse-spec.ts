@@ -1,0 +1,90 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { parseDocument } from 'yaml'
+import { checkObject, Problems } from './check-field.ts'
+import type { ModelSpec } from './model-spec.ts'
+import { PackagingError } from './packaging-error.ts'
+import { specFields } from './spec-fields.ts'
+
+const fileBytesMax = 1024 * 1024
+
+/** Reads a model.yaml. Throws PackagingError with all that is wrong with it. */
+export const readSpec = (path: string): ModelSpec => {
+  const text = readBounded(path)
+  if (text === undefined) throw new PackagingError([`${path}: larger than ${fileBytesMax} bytes`])
+  return parseSpec(text, path)
+}
+
+/** Reads the text of a model.yaml; `name` is what messages call it. */
+export const parseSpec = (text: string, name: string): ModelSpec => {
+  const problems = new Problems()
+  const spec = checkObject(specFields, readYaml(text, name), '', problems) as ModelSpec | undefined
+  if (spec !== undefined && problems.list.length === 0) checkWhole(spec, problems)
+  if (spec === undefined || problems.list.length > 0)
+    throw new PackagingError(problems.list.map((problem) => `${name}: ${problem}`))
+  return spec
+}
+
+/** Objects as maps, so that no name is special. Aliases are refused: they are what makes small files large. */
+const readYaml = (text: string, name: string): unknown => {
+  try {
+    const document = parseDocument(text, { schema: 'core', strict: true, uniqueKeys: true })
+    if (document.errors.length > 0)
+      throw new PackagingError(document.errors.map((error) => `${name}: ${error.message.split('\n')[0] ?? ''}`))
+    return document.toJS({ maxAliasCount: 0, mapAsMap: true }) as unknown
+  } catch (error) {
+    if (error instanceof PackagingError) throw error
+    // Aliases, or nesting beyond the stack.
+    throw new PackagingError([`${name}: ${error instanceof Error ? error.message : String(error)}`])
+  }
+}
+
+export const isReference = (model: string): boolean => /^(models|runs):\//.test(model)
+
+/** What no single field tells. */
+const checkWhole = (spec: ModelSpec, problems: Problems): void => {
+  if (!isReference(spec.model)) checkPath('model', spec.model, problems)
+  for (const step of ['preprocess', 'postprocess'] as const) {
+    const file = spec[step]
+    if (file === undefined) continue
+    checkPath(step, file, problems)
+    if (!/\.(ts|mjs|js|py)$/.test(file)) problems.add(step, 'must be a file that ends in .ts, .mjs, .js or .py')
+  }
+  for (const which of ['inputs', 'outputs'] as const) {
+    const names = (spec.signature?.[which] ?? []).map((tensor) => tensor.name)
+    const twice = names.find((tensorName, index) => names.indexOf(tensorName) < index)
+    if (twice !== undefined) problems.add(`signature.${which}`, `'${twice.slice(0, 100)}' appears more than once`)
+  }
+  for (const line of spec.resources?.requirements ?? [])
+    if (/^\s*-|[\r\n]/.test(line))
+      problems.add('resources.requirements', `'${line.slice(0, 100)}' is not a requirement`)
+}
+
+/** Paths stay in the folder of model.yaml; symbolic links are looked at when the files are. */
+const checkPath = (field: string, path: string, problems: Problems): void => {
+  const segments = path.split('/').filter((segment, index) => index > 0 || segment !== '.')
+  if (path.startsWith('/') || path.includes('\\') || path.includes('\0') || /^[A-Za-z]:/.test(path))
+    problems.add(field, 'must be a path below the folder of model.yaml, with / between its parts')
+  else if (segments.includes('..')) problems.add(field, 'must not lead out of the folder of model.yaml')
+}
+
+/** The file's text, or undefined when it is too large: no more is read than may be, as devices and pipes tell no size. */
+const readBounded = (path: string): string | undefined => {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    throw new PackagingError([`${path}: can't be read: ${error instanceof Error ? error.message : String(error)}`])
+  }
+  try {
+    const buffer = Buffer.allocUnsafe(fileBytesMax + 1)
+    let filled = 0
+    while (filled < buffer.length) {
+      const count = readSync(file, buffer, filled, buffer.length - filled, null)
+      if (count === 0) return buffer.toString('utf8', 0, filled)
+      filled += count
+    }
+    return undefined
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,290 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runCommandLine } from '../../src/cli/main.ts'
+import { buildOnnx, eventually, identityModel, startTestApp } from '../../src/testing/index.ts'
+
+const preprocess = `
+export const preprocess = ({ celsius }) => ({ x: celsius.data.map((value) => value * 1.8 + 32) })
+`
+const postprocess = `
+export const postprocess = ({ y }) => ({
+  felt: Array.from(y.data, (value) => (value > 80 ? 'hot' : value < 50 ? 'cold' : 'fine')),
+})
+`
+const modelYaml = `
+model: model.onnx
+name: weather
+version: 4
+preprocess: preprocess.ts
+postprocess: postprocess.ts
+signature:
+  inputs: [{ name: celsius, datatype: FP32, shape: [-1, 1] }]
+  outputs: [{ name: felt, datatype: BYTES, shape: [-1, 1] }]
+resources: { threads: 1 }
+warmup:
+  - inputs: { celsius: { datatype: FP32, shape: [2, 1], values: [[10], [20]] } }
+metadata: { owner: "the \\"north\\" team" }
+`
+const question = { dataframe_records: [{ celsius: 40 }, { celsius: 20 }, { celsius: -5 }] }
+const answer = { predictions: ['hot', 'fine', 'cold'] }
+
+let root: string
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'slipway-package-'))
+  project('weather', modelYaml)
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const project = (name: string, yaml: string): string => {
+  const folder = join(root, name)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'model.yaml'), yaml)
+  writeFileSync(join(folder, 'model.onnx'), buildOnnx(identityModel('FP32', [-1, 1])))
+  writeFileSync(join(folder, 'preprocess.ts'), preprocess)
+  writeFileSync(join(folder, 'postprocess.ts'), postprocess)
+  return folder
+}
+
+const slipway = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
+  let out = ''
+  let err = ''
+  const code = await runCommandLine({
+    args,
+    environment: {},
+    directory: root,
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    input: () => Promise.resolve(new Uint8Array()),
+    terminal: false,
+  })
+  return { code, out, err }
+}
+
+const packaged = async (...args: string[]): Promise<{ digest: string; image?: string }> => {
+  const { code, out, err } = await slipway('package', ...args, '--json')
+  expect(err).toBe('')
+  expect(code).toBe(0)
+  return JSON.parse(out) as { digest: string; image?: string }
+}
+
+describe('a package', () => {
+  it('answers as it should, from its folder, by either flag', async () => {
+    await packaged('weather', '--output', 'out')
+    for (const flag of ['--package', '--model-repository']) {
+      await using app = await startTestApp({ flags: [flag, join(root, 'out')] })
+      const response = await app.post('/invocations', question)
+      expect(await response.json()).toEqual(answer)
+      expect(await (await app.fetch('/v2/models/weather')).json()).toMatchObject({
+        versions: ['4'],
+        inputs: [{ name: 'celsius', datatype: 'FP32', shape: [-1, 1] }],
+        outputs: [{ name: 'felt', datatype: 'BYTES', shape: [-1, 1] }],
+      })
+      const config = (await (await app.fetch('/v2/models/weather/config')).json()) as { parameters: object }
+      expect(config.parameters).toMatchObject({ 'metadata.owner': { string_value: 'the "north" team' } })
+    }
+  })
+
+  it('is the same each time it is made, and another when anything in it is', async () => {
+    const first = await packaged('weather', '--output', 'first')
+    const second = await packaged('weather/model.yaml', '--output', 'second')
+    expect(second.digest).toBe(first.digest)
+    appendFileSync(join(project('changed', modelYaml), 'postprocess.ts'), '\n')
+    expect((await packaged('changed', '--output', 'second')).digest).not.toBe(first.digest)
+  })
+
+  it('is not served once it was tampered with', async () => {
+    await packaged('weather', '--output', 'tampered')
+    const file = join(root, 'tampered', 'weather', '4', 'postprocess.ts')
+    const start = (): Promise<unknown> => startTestApp({ flags: ['--package', join(root, 'tampered')] })
+    appendFileSync(file, '// more\n')
+    await expect(start()).rejects.toThrow(/weather\/4\/postprocess.ts is not what the manifest says/)
+    rmSync(file)
+    await expect(start()).rejects.toThrow(/weather\/4\/postprocess.ts is missing/)
+    await packaged('weather', '--output', 'tampered')
+    writeFileSync(join(root, 'tampered', 'weather', '4', 'more.ts'), '')
+    await expect(start()).rejects.toThrow(/weather\/4\/more.ts is not in the manifest/)
+  })
+
+  it('is made of what a reference names on a server', async () => {
+    await using app = await startTestApp()
+    const call = async (path: string, body: object): Promise<Record<string, Record<string, string>>> =>
+      (await (await app.post(`/api/2.0/mlflow/${path}`, body)).json()) as Record<string, Record<string, string>>
+    const { run } = (await call('runs/create', { experiment_id: '0' })) as unknown as {
+      run: { info: { run_id: string; artifact_uri: string } }
+    }
+    const folder = run.info.artifact_uri.replace(/^mlflow-artifacts:\/*/, '')
+    await app.fetch(`/api/2.0/mlflow-artifacts/artifacts/${folder}/model/model.onnx`, {
+      method: 'PUT',
+      body: readFileSync(join(root, 'weather', 'model.onnx')),
+    })
+    await call('registered-models/create', { name: 'weather' })
+    await call('model-versions/create', { name: 'weather', source: `runs:/${run.info.run_id}/model` })
+    await call('registered-models/alias', { name: 'weather', alias: 'champion', version: '1' })
+    const digests = new Set<string>()
+    for (const reference of ['models:/weather@champion', 'models:/weather/1', `runs:/${run.info.run_id}/model`]) {
+      project('referred', modelYaml.replace('model: model.onnx', `model: ${reference}`))
+      const made = await packaged('referred', '--output', 'referred-out', '--server', app.addresses.http)
+      digests.add(made.digest)
+      expect(readFileSync(join(root, 'referred-out', 'weather', '4', 'model.onnx'))).toEqual(
+        readFileSync(join(root, 'weather', 'model.onnx')),
+      )
+    }
+    // What an alias names now is written down, not the alias.
+    expect(digests.size).toBe(2)
+    project('referred', modelYaml.replace('model: model.onnx', 'model: models:/weather@nobody'))
+    const refused = await slipway('package', 'referred', '--output', 'no', '--server', app.addresses.http)
+    expect([refused.code, existsSync(join(root, 'no'))]).toEqual([1, false])
+  })
+
+  it('is refused when its files lead elsewhere, are not there, or are no files', async () => {
+    const folder = project('hostile', modelYaml)
+    const refusal = async (): Promise<string> => {
+      const { code, err } = await slipway('package', 'hostile', '--output', 'hostile-out')
+      expect([code, existsSync(join(root, 'hostile-out'))]).toEqual([1, false])
+      return err
+    }
+    rmSync(join(folder, 'model.onnx'))
+    expect(await refusal()).toMatch(/model: there is no 'model.onnx'/)
+    symlinkSync('/etc/passwd', join(folder, 'model.onnx'))
+    expect(await refusal()).toMatch(/model: 'model.onnx' leads out of the folder/)
+    rmSync(join(folder, 'model.onnx'))
+    mkdirSync(join(folder, 'model.onnx'))
+    symlinkSync('/etc/passwd', join(folder, 'model.onnx', 'weights'))
+    expect(await refusal()).toMatch(/'weights' leads out of the folder/)
+    rmSync(join(folder, 'model.onnx', 'weights'))
+    execFileSync('mkfifo', [join(folder, 'model.onnx', 'pipe')])
+    expect(await refusal()).toMatch(/'pipe' is neither a file nor a folder/)
+    writeFileSync(join(folder, 'model.yaml'), `#${'x'.repeat(2 * 1024 ** 2)}\n${modelYaml}`)
+    expect(await refusal()).toMatch(/larger than 1048576 bytes/)
+    writeFileSync(join(folder, 'model.yaml'), modelYaml.replace('values: [[10], [20]]', 'values: [1]'))
+    project('hostile-values', modelYaml.replace('values: [[10], [20]]', 'values: [1]'))
+    const values = await slipway('package', 'hostile-values', '--output', 'hostile-out')
+    expect(values.err).toMatch(/warmup\[0\].inputs.celsius: shape \[2,1\] takes 2 values, got 1/)
+  })
+
+  it('takes the place of an earlier package, and of nothing else', async () => {
+    mkdirSync(join(root, 'precious'))
+    writeFileSync(join(root, 'precious', 'thesis.txt'), 'years of work')
+    const { code, err } = await slipway('package', 'weather', '--output', 'precious')
+    expect([code, err]).toEqual([1, expect.stringMatching(/holds something else than a package/)])
+    expect(readFileSync(join(root, 'precious', 'thesis.txt'), 'utf8')).toBe('years of work')
+    for (const args of [[], ['a', 'b', '--output', 'x'], ['absent', '--output', 'x']])
+      expect((await slipway('package', ...args)).code).toBeGreaterThan(0)
+  })
+})
+
+interface OciManifest {
+  readonly config: { readonly digest: string; readonly size: number }
+  readonly layers: readonly { readonly digest: string; readonly size: number; readonly mediaType: string }[]
+}
+interface OciConfig {
+  readonly config: { readonly Entrypoint: string[]; readonly Cmd: string[]; readonly User: string }
+  readonly rootfs: { readonly diff_ids: readonly string[] }
+}
+
+const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+
+describe.runIf(process.platform === 'linux')('an image', () => {
+  const layout = (): string => join(root, 'image')
+  const blob = (digest: string): Buffer => readFileSync(join(layout(), 'blobs', 'sha256', digest.slice(7)))
+  let manifest: OciManifest
+  let config: OciConfig
+
+  beforeAll(async () => {
+    const { image = '' } = await packaged('weather', '--output', 'imaged', '--oci', 'image')
+    manifest = JSON.parse(blob(image).toString()) as OciManifest
+    config = JSON.parse(blob(manifest.config.digest).toString()) as OciConfig
+  }, 180_000)
+
+  it('has the digests and sizes that it says, in the layout of the OCI', () => {
+    expect(JSON.parse(readFileSync(join(layout(), 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' })
+    const index = JSON.parse(readFileSync(join(layout(), 'index.json'), 'utf8')) as {
+      manifests: readonly { digest: string; size: number }[]
+    }
+    for (const { digest, size } of [...index.manifests, manifest.config, ...manifest.layers]) {
+      expect(sha256(blob(digest))).toBe(digest)
+      expect(blob(digest).length).toBe(size)
+    }
+    expect(manifest.layers.map(({ digest }) => sha256(gunzipSync(blob(digest))))).toEqual(config.rootfs.diff_ids)
+    expect(config.config.User).toBe('65532:65532')
+  })
+
+  it('is the same when it is made again, as an archive too', async () => {
+    const again = await packaged('weather', '--output', 'imaged', '--oci', 'image.tar')
+    const unpacked = join(root, 'unpacked-layout')
+    mkdirSync(unpacked)
+    execFileSync('tar', ['-xf', join(root, 'image.tar'), '-C', unpacked])
+    const index = (folder: string): string => readFileSync(join(folder, 'index.json'), 'utf8')
+    expect(index(unpacked)).toBe(index(layout()))
+    expect(index(unpacked)).toContain(again.image ?? 'none')
+  }, 180_000)
+
+  it.runIf(process.getuid?.() === 0)(
+    'runs by its own files alone',
+    async () => {
+      const system = join(root, 'system')
+      mkdirSync(system)
+      for (const { digest } of manifest.layers)
+        execFileSync('tar', ['-xzpf', join(layout(), 'blobs', 'sha256', digest.slice(7)), '-C', system])
+      // What every engine gives a container.
+      mkdirSync(join(system, 'dev'))
+      mkdirSync(join(system, 'proc'))
+      for (const [name, minor] of [
+        ['null', 3],
+        ['urandom', 9],
+      ] as const)
+        execFileSync('mknod', ['-m', '666', join(system, 'dev', name), 'c', '1', String(minor)])
+      execFileSync('mount', ['-t', 'proc', 'proc', join(system, 'proc')])
+      const flags = ['--port', '0', '--grpc-port', '0', '--ready-file', '/data/ready.json']
+      const command = [...config.config.Entrypoint, ...config.config.Cmd, ...flags]
+      const container = spawn('chroot', ['--userspec', config.config.User, system, ...command], {
+        env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, HOME: '/data' },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      })
+      const exited = new Promise<number | null>((resolve) => container.on('exit', resolve))
+      try {
+        const ready = join(system, 'data', 'ready.json')
+        const { http } = await eventually(
+          'the container is ready',
+          () => (existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined),
+          60_000,
+        )
+        const response = await fetch(`http://127.0.0.1:${new URL(http).port}/invocations`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(question),
+        })
+        expect(await response.json()).toEqual(answer)
+        container.kill('SIGTERM')
+        expect(await exited).toBe(0)
+      } finally {
+        container.kill('SIGKILL')
+        await exited
+        execFileSync('umount', [join(system, 'proc')])
+      }
+    },
+    180_000,
+  )
+
+  it('is not made of a package that needs Python', async () => {
+    const folder = project('snake', modelYaml.replace('postprocess: postprocess.ts', 'postprocess: post.py'))
+    writeFileSync(join(folder, 'post.py'), 'def postprocess(outputs):\n    return outputs\n')
+    const { code, err } = await slipway('package', 'snake', '--output', 'snake-out', '--oci', 'snake.tar')
+    expect([code, err]).toEqual([1, expect.stringMatching(/an image has no Python/)])
+    expect(existsSync(join(root, 'snake.tar'))).toBe(false)
+  })
+})
