@@ -84,6 +84,22 @@ describe('a webhook', () => {
     await client.webhooks.delete({ webhookId })
   })
 
+  it('that will not be told is told of in the log, without the path of its URL', async () => {
+    receiver.answer = (response) => response.writeHead(410).end('gone')
+    const { webhook_id: id } = await make({})
+    await client.registeredModels.create({ name: 'gone' })
+    const line = await eventually('it is logged', () =>
+      app.log.find(({ event: name, fields }) => name === 'webhooks.failed' && fields['webhook'] === id),
+    )
+    expect(line).toMatchObject({
+      level: 'warn',
+      fields: { event: 'registered_model.created', attempts: 1, reason: 'the receiver answered 410' },
+    })
+    expect(JSON.stringify(line)).not.toContain('/hook')
+    receiver.answer = (response) => response.end('thanks')
+    await client.webhooks.delete({ webhookId: id })
+  })
+
   it('is tried out at once, with what the receiver answers', async () => {
     receiver.answer = (response) => response.writeHead(418).end('a teapot')
     const { webhook_id: id } = await make({ events: [event, { entity: 'PROMPT_ALIAS', action: 'DELETED' }] })

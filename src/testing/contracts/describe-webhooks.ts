@@ -353,8 +353,12 @@ const describeClaims = (open: Open): void => {
       })
     }
     expect(outbound.sent).toEqual([])
-    const stopped = registry.deliveryLoop.stop()
-    await clock.advance(2000)
+    let hasStopped = false
+    const stopped = registry.deliveryLoop.stop().then(() => (hasStopped = true))
+    await eventually('it stops', async () => {
+      await clock.advance(100)
+      return hasStopped ? true : undefined
+    })
     await stopped
     await settled(test, [made])
     await other.deliveryLoop.stop()
