@@ -94,7 +94,7 @@ dynamic_batching { priority_levels: 2 default_priority_level: 2 default_queue_po
     await using app = await startTestApp({
       models: {
         'm/1/model.mjs': jsModel(
-          'globalThis.runs = (globalThis.runs ?? 0) + 1; await new Promise((done) => setTimeout(done, 150)); return Array.from(x.data, () => globalThis.runs)',
+          'globalThis.runs = (globalThis.runs ?? 0) + 1; await new Promise((done) => setTimeout(done, 600)); return Array.from(x.data, () => globalThis.runs)',
         ),
         'm/config.pbtxt': 'max_batch_size: 1',
       },
