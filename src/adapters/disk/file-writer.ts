@@ -5,7 +5,7 @@ import { freeBytes } from '../../lib/index.ts'
 const writeBytesMin = 1024 * 1024
 const piecesMax = 1024
 /** So many bytes are given to the disk while the next arrive, so that the sync in the end finds little left to do. */
-const syncBytes = 32 * 1024 * 1024
+const syncBytes = 64 * 1024 * 1024
 
 /**
  * Writes pieces to a file one after another; one write is under way while the pieces of the next are gathered, and one
