@@ -24,8 +24,24 @@ export const parseSpec = (text: string, name: string): ModelSpec => {
   return spec
 }
 
+/** Nothing in this file is deeper; the time that YAML takes to read grows with the square of the depth. */
+const depthMax = 100
+
+/** Whether brackets, or markers of lists and keys on one line, may nest deeper than the limit; those in quotes count too. */
+const nestsTooDeep = (text: string): boolean => {
+  if (/(?:[-?:][ \t]+){100}/.test(text)) return true
+  let depth = 0
+  for (const character of text) {
+    if (character === '[' || character === '{') depth += 1
+    else if (character === ']' || character === '}') depth -= 1
+    if (depth > depthMax) return true
+  }
+  return false
+}
+
 /** Objects as maps, so that no name is special. Aliases are refused: they are what makes small files large. */
 const readYaml = (text: string, name: string): unknown => {
+  if (nestsTooDeep(text)) throw new PackagingError([`${name}: nests deeper than ${depthMax}`])
   try {
     const document = parseDocument(text, { schema: 'core', strict: true, uniqueKeys: true })
     if (document.errors.length > 0)
