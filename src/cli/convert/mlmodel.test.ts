@@ -30,8 +30,9 @@ describe('an MLmodel file', () => {
     ['flavors: { python_function: {} }', undefined, 'the model has only python_function; sklearn, xgboost'],
     ['flavors: { spark: {}, python_function: {} }', undefined, 'the model has spark;'],
     ['flavors: { onnx: { data: model.onnx } }', undefined, 'it is one already; slipway deploy takes its model.onnx'],
-    ['flavors: [', undefined, "the MLmodel file can't be read: "],
-    ['just text', undefined, 'the model has only python_function'],
+    ['flavors: [', undefined, "the MLmodel file can't be read: it is not YAML"],
+    ['just text', undefined, "the MLmodel file can't be read: it is not a map of fields"],
+    ['['.repeat(30_000), undefined, 'more than 20000 words and signs'],
     [
       "flavors: { sklearn: {} }\nsignature: { inputs: '[{' }",
       undefined,

@@ -1,5 +1,5 @@
-import { parse } from 'yaml'
 import { Refusal } from '../command.ts'
+import { readYaml, Unusable } from '../import/read-yaml.ts'
 import type { Flavor } from './flavors.ts'
 import { flavors } from './flavors.ts'
 
@@ -42,12 +42,10 @@ export const readMlmodel = (text: string, wanted: Flavor | undefined): Mlmodel =
 
 const parsed = (text: string): Fields => {
   try {
-    return fields(parse(text))
+    return readYaml(text)
   } catch (error) {
-    throw new Refusal(
-      `the MLmodel file can't be read: ${(error as Error).message.split('\n')[0] ?? ''}`,
-      'unreadable_model',
-    )
+    if (!(error instanceof Unusable)) throw error
+    throw new Refusal(`the MLmodel file can't be read: ${error.message}`, 'unreadable_model')
   }
 }
 
