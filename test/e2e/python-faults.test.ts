@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { eventually, inferBody, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
@@ -152,3 +156,63 @@ describeWithPython('a Python model that does not load', () => {
     expect(await response.text()).toMatch(/interpreter \/no\/such\/python can not be run/)
   })
 })
+
+describeWithPython('several hosts of a Python model', () => {
+  it('share its requests and the cores, and one that is killed comes back while the others answer', async () => {
+    const model = pythonModel('time.sleep(0.05)\nreturn x * 0 + os.getpid()', 'batched = False')
+    await using app = await startTestApp({
+      models: {
+        'm/1/model.py': `${model}\nprint("threads", os.environ.get("OMP_NUM_THREADS"))`,
+        'm/config.pbtxt': 'instance_group [{ count: 2 kind: KIND_CPU }]',
+      },
+      flags: [...pythonFlags, ...faults],
+    })
+    const pids = async (): Promise<number[]> => {
+      const replies = await Promise.all([1, 2, 3, 4].map((value) => app.post('/v2/models/m/infer', inferBody([value]))))
+      const bodies = (await Promise.all(replies.map((reply) => reply.json()))) as { outputs?: { data: number[] }[] }[]
+      return [...new Set(bodies.flatMap((body) => body.outputs?.[0]?.data ?? []))]
+    }
+    const [first = 0, second = 0, ...more] = await pids()
+    expect([first > 0, second > 0, more]).toEqual([true, true, []])
+    expect(app.log.filter(({ fields }) => /^threads [1-9]/.test(String(fields['text'])))).toHaveLength(2)
+    process.kill(first, 'SIGKILL')
+    await eventually('another host has taken its place', async () => {
+      const now = await pids()
+      return now.length === 2 && now.includes(second) && !now.includes(first) ? true : undefined
+    })
+  })
+})
+
+describeWithPython('a host of a Python model', () => {
+  it('ends with its server, also while its model hangs', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'slipway-orphan-'))
+    const pidFile = join(root, 'pid')
+    mkdirSync(join(root, 'models/m/1'), { recursive: true })
+    const source = `import os\nopen(${JSON.stringify(pidFile)}, "w").write(f"{os.getpid()}.")\nwhile True: pass`
+    writeFileSync(join(root, 'models/m/1/model.py'), source)
+    const places = ['--data-dir', join(root, 'data'), '--model-repository', join(root, 'models')]
+    const ports = ['--port', '0', '--grpc-port', '0', '--mlflow-port', 'off']
+    const args = ['bin/slipway.mjs', 'up', ...pythonFlags, ...places, ...ports]
+    const server = spawn(process.execPath, args, { stdio: 'ignore' })
+    try {
+      const written = (): string => (existsSync(pidFile) ? readFileSync(pidFile, 'utf8') : '')
+      const text = await eventually('the model hangs', () => (written().endsWith('.') ? written() : undefined))
+      const host = Number(text.slice(0, -1))
+      expect(isAlive(host)).toBe(true)
+      server.kill('SIGKILL')
+      await eventually('the host has ended', () => (isAlive(host) ? undefined : true))
+    } finally {
+      server.kill('SIGKILL')
+      rmSync(root, { recursive: true })
+    }
+  })
+})
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+  } catch {
+    return false
+  }
+}

@@ -28,9 +28,9 @@ export const configFields: Readonly<Record<string, Readonly<Record<string, Field
   ModelConfig: {
     name: honoured('Must be the name of the folder; may be left out.'),
     platform: honoured(
-      'The engine, when there is no backend: onnxruntime_onnx, js or echo. Another one fails the load.',
+      'The engine, when there is no backend: onnxruntime_onnx, js, python, mlflow or echo. Another one fails the load.',
     ),
-    backend: honoured('The engine: onnxruntime, js or echo. Another one fails the load.'),
+    backend: honoured('The engine: onnxruntime, js, python, mlflow or echo. Another one fails the load.'),
     runtime: kept('engines are part of the server, not libraries of their own'),
     max_batch_size: honoured(
       'Most rows of a request and of a run; 0: the first dimension is not a batch. Left out, the model decides.',
