@@ -246,8 +246,6 @@ export class ServedVersion {
   /** Takes no new request, waits for those inside (no longer than the drain limit), then ends the hosts. */
   async drain(reason: string): Promise<void> {
     this.unavailable ??= reason
-    this.#preparing.abort(new Error(reason))
-    await this.#prepared?.catch(() => undefined)
     const { clock, limits } = this.#deps
     if (this.#outstanding > 0) {
       await new Promise<void>((resolve) => {
@@ -264,6 +262,8 @@ export class ServedVersion {
   /** Ends the hosts at once, and with them what is inside. */
   async end(reason: string): Promise<void> {
     this.unavailable ??= reason
+    this.#preparing.abort(new Error(reason))
+    await this.#prepared?.catch(() => undefined)
     this.#idle?.()
     this.#scheduler?.failWaiting(fail('model_not_ready', { model: this.model, reason }))
     await this.#closeInstances()
