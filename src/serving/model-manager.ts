@@ -65,6 +65,7 @@ const patient: Patience = { deadlineMs: Infinity }
 export class ModelManager {
   readonly #options: ManagerOptions
   #source: ModelSource
+  readonly #added: ModelSource[] = []
   readonly #entries = new Map<string, ModelEntry>()
   /** What each folder was when it was last brought in line. */
   readonly #polled = new Map<string, string>()
@@ -142,9 +143,18 @@ export class ModelManager {
     }
   }
 
-  /** Has models of another source served as well; names that are there already hide those of the new one. */
+  /** Has models of another source served as well; their names hide those of model repositories. */
   addSource(source: ModelSource): void {
-    this.#source = joinSources([this.#source, source])
+    this.#added.push(source)
+    this.#source = joinSources([source, this.#source])
+  }
+
+  /** Fails with `conflict` for a model whose files are no model repository's. */
+  async requireOfRepository(name: string): Promise<void> {
+    if ((await joinSources(this.#added).find(name)) === undefined) return
+    throw fail('conflict', {
+      reason: `'${name}' is an endpoint; what it serves changes with the model that it follows`,
+    })
   }
 
   /**
@@ -156,7 +166,10 @@ export class ModelManager {
       const before = entry.remember()
       entry.override = override
       try {
-        if (staged !== undefined) await this.#refuseHidden(name, staged)
+        if (staged !== undefined) {
+          await this.requireOfRepository(name)
+          await this.#refuseHidden(name, staged)
+        }
         await this.#want(entry, {
           unloads: true,
           staged: staged && changeOfFiles(name, staged, this.#options.openSource),

@@ -21,12 +21,15 @@ export interface ModelStatus {
   /** Not in memory, but the next request loads it. */
   readonly onDemand: boolean
   readonly versions: readonly VersionStatus[]
+  /** The version that answers when none is named; undefined while none is in memory. */
+  readonly answers: number | undefined
 }
 
 export const modelStatus = (entry: ModelEntry): ModelStatus => ({
   name: entry.name,
   problem: entry.problem,
   onDemand: entry.onDemand,
+  answers: entry.newest?.version,
   versions: [...entry.versions.values()]
     .sort((a, b) => a.version - b.version)
     .map((slot) => {

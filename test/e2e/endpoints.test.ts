@@ -230,6 +230,26 @@ describe('an endpoint', () => {
     await expectOk(await remove())
   })
 
+  it('is not changed by files that are deployed or loaded under its name', async () => {
+    await using app = await startTestApp()
+    await fraud(app)
+    const deploy = app.fetch('/api/slipway/v1/models/fraud/versions?file=model.mjs', {
+      method: 'POST',
+      body: addModel(9),
+    })
+    const files = { 'file:1/model.mjs': Buffer.from(addModel(9)).toString('base64') }
+    const load = app.post('/v2/repository/models/fraud/load', { parameters: { config: '{}', ...files } })
+    const remove = app.fetch('/api/slipway/v1/models/fraud', { method: 'DELETE' })
+    for (const refused of await Promise.all([deploy, load, remove]))
+      expect([refused.status, await messageOf(refused)]).toEqual([409, expect.stringContaining('is an endpoint')])
+    // A model repository that gets a folder of the name later doesn't either.
+    app.write('fraud/7/model.mjs', addModel(7))
+    await expectOk(await app.post('/v2/repository/models/fraud/load', {}))
+    expect(await answer(app)).toEqual(['1', 11])
+    const { answers } = await expectOk(await app.fetch('/api/slipway/v1/models/fraud'))
+    expect(answers).toBe('1')
+  })
+
   it('tells those who call it why it does not serve', async () => {
     await using app = await startTestApp()
     await registerVersion(app, 'broken', { 'model.mjs': 'throw new Error("no weights")' })

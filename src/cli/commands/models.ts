@@ -84,7 +84,10 @@ const list = async (context: CommandContext, args: ClientArgs): Promise<number> 
           version.engine,
           version.state === 'ready' ? bytesText(version.memoryBytes) : '',
           version.state === 'ready' ? String(version.queueDepth) : '',
-          version.reason || (version.lastCrash === '' ? '' : `last crash: ${version.lastCrash}`) || model.problem,
+          version.reason ||
+            (version.lastCrash === '' ? '' : `last crash: ${version.lastCrash}`) ||
+            model.problem ||
+            (version.state === 'ready' && version.version !== model.answers ? 'answers to its number' : ''),
         ]),
   )
   context.out(

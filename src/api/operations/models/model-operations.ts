@@ -72,6 +72,7 @@ export const modelOperations = (deps: ModelOperationsDeps): Operation[] => [
     run: async (exchange) => {
       const model = modelOf(exchange)
       viewOf(deps, model)
+      await deps.serving.models.requireOfRepository(model)
       await deps.serving.changes.run(model, async () => {
         await deps.deploys.remove(model)
         await deps.serving.models.forget(model)
@@ -100,6 +101,7 @@ const deploy = async (deps: ModelOperationsDeps, exchange: Exchange): Promise<Mo
     throw fail('invalid_request', { reason: `the query must name the file, one of ${deployFiles.join(', ')}` })
   }
   const { serving, deploys } = deps
+  await serving.models.requireOfRepository(model)
   const staged = await deploys.stage(model, file, exchange.bodyStream())
   try {
     return await serving.changes.run(model, async () => {

@@ -7,6 +7,8 @@ export interface ModelView {
   readonly name: string
   readonly problem: string
   readonly onDemand: boolean
+  /** The version that answers when none is named; empty while none is in memory. */
+  readonly answers: string
   readonly versions: readonly VersionView[]
 }
 
@@ -33,6 +35,7 @@ export const modelView = (status: ModelStatus, serving: Serving): ModelView => (
   name: status.name,
   problem: status.problem ?? '',
   onDemand: status.onDemand,
+  answers: status.answers === undefined ? '' : String(status.answers),
   versions: status.versions.map((version) => versionView(status.name, version, serving)),
 })
 
@@ -74,11 +77,12 @@ const number: Schema = { type: 'number' }
 
 export const modelSchema: Schema = {
   type: 'object',
-  required: ['name', 'problem', 'onDemand', 'versions'],
+  required: ['name', 'problem', 'onDemand', 'answers', 'versions'],
   properties: {
     name: text,
     problem: text,
     onDemand: { type: 'boolean' },
+    answers: text,
     versions: {
       type: 'array',
       items: {
