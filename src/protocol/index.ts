@@ -17,3 +17,4 @@ export { type RegistryInput, registryOperations, type RegistryOutput } from './r
 export type * from './registry-types.ts'
 export { jsonNumber, type ObjectShape, readShape, type Shape } from './shape.ts'
 export { type Status, statusTable } from './status.ts'
+export { readYaml, YamlError } from './read-yaml.ts'

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parse } from 'yaml'
+import { readYaml } from '../protocol/index.ts'
 
 /** What the server itself reads of the file that describes a model MLflow saved. */
 export interface Mlmodel {
@@ -29,7 +29,7 @@ export const readMlmodel = async (directory: string): Promise<Mlmodel | undefine
   const facts = await stat(path).catch(() => undefined)
   if (facts?.isFile() !== true || facts.size > bytesMax) return undefined
   try {
-    return mlmodelOf(parse(await readFile(path, 'utf8'), { maxAliasCount: 0, logLevel: 'silent' }))
+    return mlmodelOf(readYaml(await readFile(path, 'utf8')))
   } catch {
     return undefined
   }

@@ -9,6 +9,8 @@ import { ModelEntry } from './model-entry.ts'
 import type { EntryBefore, Patience, VersionSlot } from './model-entry.ts'
 import { modelStatus } from './model-status.ts'
 import type { ModelStatus } from './model-status.ts'
+import type { FreshVersion } from './fresh-version.ts'
+import { asLists, loadedFrom, queueDepthOf } from './load-facts.ts'
 import type { FoundModel, FoundVersion, ModelSource } from './model-source.ts'
 import { joinSources } from './model-source.ts'
 import type { ServedVersion, VersionOrder } from './served-version.ts'
@@ -45,15 +47,6 @@ interface LoadManner {
   /** Whether other models may be unloaded to make room; if not, a model without room is left to be loaded on demand. */
   readonly unloads: boolean
   readonly staged?: StagedChange | undefined
-}
-
-/** A version that could serve, but doesn't yet. */
-interface FreshVersion {
-  readonly slot: VersionSlot
-  readonly found: FoundVersion
-  readonly version: ServedVersion
-  /** Gives up the memory reserved for the load. */
-  release(): void
 }
 
 const patient: Patience = { deadlineMs: Infinity }
@@ -503,14 +496,3 @@ export class ModelManager {
     this.#options.logger.error('model.load_failed', { model, reason })
   }
 }
-
-/** Requests that the model's configuration lets wait. */
-const queueDepthOf = (config: ModelConfig | undefined): number =>
-  config?.dynamicBatching?.defaultQueuePolicy?.maxQueueSize || Infinity
-
-const loadedFrom = (found: FoundVersion, config: ModelConfig | undefined): string =>
-  `${found.fingerprint}\n${JSON.stringify(config ?? null, asLists)}`
-
-/** Maps and sets have no JSON form of their own. */
-const asLists = (_: string, value: unknown): unknown =>
-  value instanceof Map || value instanceof Set ? [...value] : value

@@ -1,4 +1,4 @@
-import { parse } from 'yaml'
+import { readYaml } from '../../protocol/index.ts'
 import { fail } from '../../protocol/index.ts'
 import { normalName, readRequirements } from './requirements.ts'
 
@@ -52,7 +52,7 @@ const missingOfMlflow = (names: ReadonlySet<string>, mlmodel: string): string[] 
 const yaml = (text: string | undefined): unknown => {
   if (text === undefined) return undefined
   try {
-    return parse(text, { maxAliasCount: 0, logLevel: 'silent' })
+    return readYaml(text)
   } catch {
     return undefined
   }

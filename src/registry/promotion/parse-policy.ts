@@ -1,10 +1,9 @@
 import { didYouMean } from '../../lib/index.ts'
-import { fail } from '../../protocol/index.ts'
+import { fail, readYaml, YamlError } from '../../protocol/index.ts'
 import type { Stage } from '../registered-model.ts'
 import { stages } from '../registered-model.ts'
 import { parseCondition } from './parse-condition.ts'
 import { Problems } from './problems.ts'
-import { readYaml, YamlError } from './read-yaml.ts'
 import type { PolicyRule, PromotionPolicy, RuleTarget } from './policy.ts'
 
 /**

@@ -1,3 +1,4 @@
+import { readYaml, YamlError } from '../../protocol/index.ts'
 import type {
   Column,
   ModelSchema,
@@ -7,7 +8,6 @@ import type {
   TensorSpec,
   ValueType,
 } from './model-signature.ts'
-import { readYaml, YamlError } from './read-yaml.ts'
 
 /** A signature that can't be read; the message says what is wrong with it. */
 export class SignatureError extends Error {
