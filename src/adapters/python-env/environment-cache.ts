@@ -2,13 +2,11 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
 import { join } from 'node:path'
-import { Semaphore } from '../../lib/index.ts'
-import type { Clock, Logger } from '../../lib/index.ts'
+import { installerEnvironment, runProgram, Semaphore } from '../../lib/index.ts'
+import type { Clock, Logger, RunResult } from '../../lib/index.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { EnvironmentPlan } from './plan-environment.ts'
 import { takeProcessLock } from './process-lock.ts'
-import type { RunResult } from './run-program.ts'
-import { runProgram } from './run-program.ts'
 import { SharedWork } from './shared-work.ts'
 
 export interface CacheOptions {
@@ -16,8 +14,10 @@ export interface CacheOptions {
   readonly logger: Logger
   /** Folder of the environments, one a digest. */
   readonly root: string
-  /** What the installer is run with: proxies and its own configuration among it. */
-  readonly environment: Readonly<Record<string, string>>
+  /** The operator's, of which the installer is given how it reaches an index. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Packages without a wheel are built, which runs their code. */
+  readonly sourceBuilds: boolean
   /** Folder of wheels to install from, and from nowhere else; empty for the index that the installer is set up with. */
   readonly wheels: string
   readonly buildTimeoutMs: number
@@ -90,12 +90,18 @@ export class EnvironmentCache {
       logger.info('python.installing', { model: order.model, packages, names: order.plan.names.join(', ') })
       progress(installing)
       const made = await mkdtemp(join(root, `.${digest}.`))
+      const home = await mkdtemp(join(root, `.${digest}.home.`))
       try {
-        await this.#install(order, made, { progress: (text) => progress(`${installing}; ${text}`), signal })
+        await this.#install(
+          order,
+          { directory: made, home },
+          { progress: (text) => progress(`${installing}; ${text}`), signal },
+        )
         await rm(directory, { recursive: true, force: true })
         await rename(made, directory)
       } finally {
         await rm(made, { recursive: true, force: true })
+        await rm(home, { recursive: true, force: true })
       }
       logger.info('python.installed', { model: order.model, packages, elapsedMs: Math.round(clock.now() - startedAt) })
       await this.#keepWithinBound()
@@ -107,10 +113,11 @@ export class EnvironmentCache {
 
   async #install(
     { base, folder, plan }: BuildOrder,
-    directory: string,
+    { directory, home }: { readonly directory: string; readonly home: string },
     { progress, signal }: { progress: (text: string) => void; signal: AbortSignal },
   ): Promise<void> {
-    const { environment, buildTimeoutMs, wheels } = this.#options
+    const { buildTimeoutMs, wheels, sourceBuilds } = this.#options
+    const environment = installerEnvironment(this.#options.environment, home)
     const run = async (command: readonly string[], what: string): Promise<void> => {
       const onLine = (line: string): void => {
         const text = progressOf(line)
@@ -127,7 +134,9 @@ export class EnvironmentCache {
     const quiet = ['--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '--prefer-binary']
     const source = wheels === '' ? [] : ['--no-index', '--find-links', wheels]
     const installer = ownPip ? [pythonOf(directory), '-I', '-m', 'pip'] : pipForOthers(base, pythonOf(directory))
-    const pip = [...installer, 'install', ...quiet, ...source, '-r', list]
+    // Why: the code that builds a package is whoever's who published it, and runs before anybody could look at it.
+    const built = sourceBuilds ? [] : ['--only-binary=:all:']
+    const pip = [...installer, 'install', ...quiet, ...built, ...source, '-r', list]
     await run(pip, 'its packages could not be installed')
   }
 
