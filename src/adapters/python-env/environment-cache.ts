@@ -4,6 +4,7 @@ import { arch, platform } from 'node:os'
 import { join } from 'node:path'
 import { installerEnvironment, runProgram, Semaphore } from '../../lib/index.ts'
 import type { Clock, Logger, RunResult } from '../../lib/index.ts'
+import { evict, markUsed } from './environment-use.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { EnvironmentPlan } from './plan-environment.ts'
 import { takeProcessLock } from './process-lock.ts'
@@ -21,7 +22,7 @@ export interface CacheOptions {
   /** Folder of wheels to install from, and from nowhere else; empty for the index that the installer is set up with. */
   readonly wheels: string
   readonly buildTimeoutMs: number
-  /** Environments beyond this go, the least recently used first; those of models loaded since the start stay. */
+  /** Environments beyond this go, the least recently used first; those that a process has used since it started stay. */
   readonly environmentsMax: number
 }
 
@@ -47,7 +48,6 @@ export class EnvironmentCache {
   readonly #options: CacheOptions
   readonly #builds = new SharedWork<string>()
   readonly #turns = new Semaphore(buildsMax)
-  readonly #used = new Set<string>()
 
   constructor(options: CacheOptions) {
     this.#options = options
@@ -57,8 +57,8 @@ export class EnvironmentCache {
   async require(order: BuildOrder, progress: (text: string) => void, signal: AbortSignal): Promise<string> {
     const digest = await digestOf(order)
     const directory = join(this.#options.root, digest)
-    this.#used.add(digest)
-    if (!(await isWhole(directory))) {
+    // Why: marked before it is looked at, so that it can't be evicted between; one just made may be gone again already.
+    while (!((await markUsed(directory)) && (await isWhole(directory)))) {
       await this.#builds.join(digest, { progress, signal }, (shared) =>
         this.#turns.run(() => this.#build(order, digest, shared)),
       )
@@ -104,6 +104,7 @@ export class EnvironmentCache {
         await rm(home, { recursive: true, force: true })
       }
       logger.info('python.installed', { model: order.model, packages, elapsedMs: Math.round(clock.now() - startedAt) })
+      await markUsed(directory)
       await this.#keepWithinBound()
       return directory
     } finally {
@@ -161,9 +162,7 @@ export class EnvironmentCache {
       })),
     )
     dated.sort((a, b) => b.usedMs - a.usedMs)
-    for (const { name } of dated.slice(environmentsMax)) {
-      if (!this.#used.has(name)) await rm(join(root, name), { recursive: true, force: true })
-    }
+    for (const { name } of dated.slice(environmentsMax)) await evict(join(root, name))
   }
 }
 
