@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DeployStore } from '../api/index.ts'
+import { folderArchive } from '../api/index.ts'
 import type { UploadStore } from '../dialects/open-inference/index.ts'
+import { TarError, untar } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 
 /** Keeps uploaded model files as a model repository of its own, `ROOT/NAME/VERSION/FILE`. */
@@ -97,6 +99,23 @@ const storageFailure = (error: unknown, model: string): unknown =>
     ? fail('storage_full', { what: `the files of '${model}'` }, error)
     : error
 
+/** Writes the files of an archive below a folder. Throws invalid_request for what is none. */
+const unpack = async (bytes: AsyncIterable<Uint8Array>, folder: string): Promise<void> => {
+  try {
+    for await (const { path, content } of untar(bytes)) {
+      const target = join(folder, path)
+      await mkdir(dirname(target), { recursive: true })
+      await pipeline(Readable.from(content()), createWriteStream(target, { flags: 'wx' }))
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (error instanceof TarError) throw fail('invalid_request', { reason: error.message }, error)
+    if (code === 'EEXIST' || code === 'EISDIR' || code === 'ENOTDIR' || code === 'ENAMETOOLONG')
+      throw fail('invalid_request', { reason: 'the archive has a file twice, or one whose name is too long' }, error)
+    throw error
+  }
+}
+
 /** Keeps deployed files among the uploads. `earlier` are the roots that win over them, `later` those that they win over. */
 export const diskDeploys = (
   root: string,
@@ -118,7 +137,8 @@ export const diskDeploys = (
       const drop = (): Promise<void> => rm(fresh, { recursive: true, force: true })
       try {
         await mkdir(fresh, { recursive: true })
-        await pipeline(Readable.from(bytes), createWriteStream(join(fresh, file), { flags: 'wx' }))
+        if (file === folderArchive) await unpack(bytes, fresh)
+        else await pipeline(Readable.from(bytes), createWriteStream(join(fresh, file), { flags: 'wx' }))
       } catch (error) {
         await drop()
         throw storageFailure(error, model)

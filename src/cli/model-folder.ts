@@ -10,6 +10,10 @@ export interface FolderModel {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
+/** Whether a folder as a whole is a model: one that MLflow saved, or a Python module with what it needs. */
+export const isWholeModel = (folder: string): boolean =>
+  ['MLmodel', 'model.py'].some((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true)
+
 /** The newest version's file of a folder NAME/VERSION/model.onnx; undefined when it holds no such. */
 const ofModel = (folder: string): FolderModel | undefined => {
   const versions = readdirSync(folder)
@@ -34,7 +38,9 @@ export const modelInFolder = (given: string): FolderModel => {
     .flatMap((each) => ofModel(each) ?? [])
   const [only] = models
   if (only === undefined)
-    throw new Refusal(`'${given}' holds no NAME/VERSION/model.onnx; slipway convert makes one of a trained model`)
+    throw new Refusal(
+      `'${given}' holds no MLmodel, no model.py and no NAME/VERSION/model.onnx; slipway convert makes one of a trained model`,
+    )
   if (models.length > 1) {
     const names = models.map(({ name }) => name).join(', ')
     throw new Refusal(

@@ -1,6 +1,8 @@
 import { createReadStream, statSync } from 'node:fs'
-import { Transform } from 'node:stream'
+import { Readable, Transform } from 'node:stream'
 import type { ModelView } from '../api/index.ts'
+import { gatherFolder, PackagingError, tar } from '../packaging/index.ts'
+import type { TarEntry } from '../packaging/index.ts'
 import { apiRoot } from '../protocol/index.ts'
 import type { ClientArgs } from './client-options.ts'
 import type { CommandContext } from './command.ts'
@@ -13,13 +15,48 @@ export const uploadModel = async (
   args: ClientArgs,
   { name, path, file }: { readonly name: string; readonly path: string; readonly file: string },
 ): Promise<ModelView> => {
-  const size = sizeOf(path)
-  return args.client.json<ModelView>({
+  const shown = progress(context, sizeOf(path), context.terminal && !args.json)
+  return send(args, { name, file, body: createReadStream(path).pipe(shown) })
+}
+
+/** Sends a folder, with all that is in it, as the next version of a model. */
+export const uploadFolder = async (
+  context: CommandContext,
+  args: ClientArgs,
+  { name, path }: { readonly name: string; readonly path: string },
+): Promise<ModelView> => {
+  const entries = await entriesOf(path)
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
+  const shown = progress(context, bytes, context.terminal && !args.json)
+  const archive = Readable.from(tar(entries), { objectMode: false })
+  archive.on('error', (error) => shown.destroy(error))
+  return send(args, { name, file: 'model.tar', body: archive.pipe(shown) })
+}
+
+const send = (
+  args: ClientArgs,
+  { name, file, body }: { readonly name: string; readonly file: string; readonly body: Readable },
+): Promise<ModelView> =>
+  args.client.json<ModelView>({
     method: 'POST',
     path: `${apiRoot}/models/${encodeURIComponent(name)}/versions?file=${file}`,
-    body: createReadStream(path).pipe(progress(context, size, context.terminal && !args.json)),
+    body,
     contentType: 'application/octet-stream',
   })
+
+const entriesOf = async (folder: string): Promise<Extract<TarEntry, { kind: 'file' }>[]> => {
+  try {
+    const files = await gatherFolder(folder)
+    return files.map(({ path, source }) => ({
+      path,
+      kind: 'file',
+      bytes: sizeOf(source),
+      content: () => createReadStream(source),
+    }))
+  } catch (error) {
+    if (error instanceof PackagingError) throw new Refusal(error.message)
+    throw error
+  }
 }
 
 /** `fraud version 2 is ready (loaded in 187 ms)`. */

@@ -5,6 +5,8 @@ import { siblingModule } from '../lib/index.ts'
 export interface HostProgram {
   readonly command: string
   readonly args: readonly string[]
+  /** Variables of its own, beside those of all hosts. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** The host of every engine that runs in Node. */

@@ -18,4 +18,5 @@ export { normalName, readRequirements, type Requirement } from './requirements.t
 export { type RunOptions, runProgram, type RunResult } from './run-program.ts'
 export { Semaphore } from './semaphore.ts'
 export { siblingModule } from './sibling-module.ts'
+export { type TarFile, TarError, untar } from './untar.ts'
 export { Turns } from './turns.ts'

@@ -144,8 +144,7 @@ export class Serving {
       ...hostEnvironment,
       ...pythonThreads(instances),
       HOME: directory,
-      // Why: MLflow then refuses as well what has been overlooked.
-      ...(this.#options.limits.pickle === 'refuse' ? { MLFLOW_ALLOW_PICKLE_DESERIALIZATION: 'false' } : {}),
+      ...program.environment,
     }
     const host = new HostProcess({ program, directory, environment, niceness, logger })
     void host.exited.then(() => rm(directory, { recursive: true, force: true }))

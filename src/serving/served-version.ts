@@ -157,9 +157,9 @@ export class ServedVersion {
       const file = await findModelFile(model, folder, this.#order.config)
       const programOf = async (engine: EngineName): Promise<HostProgram> => {
         if (engine !== 'python') return nodeHost
-        if (this.#deps.limits.pickle === 'refuse') await refusePickle(model, folder)
+        const environment = this.#deps.limits.pickle === 'refuse' ? await refusePickle(model, folder) : {}
         const { python } = await this.#deps.pythons.require({ model, folder }, progress, this.#preparing.signal)
-        return pythonHost(python)
+        return { ...pythonHost(python), environment }
       }
       this.#program = await programOf(file.engine)
       this.#steps = await findSteps(model, folder, this.#order.config, programOf)

@@ -6,8 +6,8 @@ import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext, Flag } from '../command.ts'
 import { UsageError } from '../command.ts'
-import { modelInFolder } from '../model-folder.ts'
-import { uploadedText, uploadModel } from '../upload-model.ts'
+import { isWholeModel, modelInFolder } from '../model-folder.ts'
+import { uploadedText, uploadFolder, uploadModel } from '../upload-model.ts'
 
 const flags: readonly Flag[] = [
   { name: 'name', value: 'NAME', doc: 'the model or endpoint; a new name makes a new one' },
@@ -19,8 +19,11 @@ const flags: readonly Flag[] = [
 export const deploy: Command = {
   usage: 'FILE | FOLDER | REFERENCE --name NAME',
   words: [
-    ['FILE', 'a model file: .onnx, .ts, .mjs or .js'],
-    ['FOLDER', 'NAME/VERSION/model.onnx, as slipway convert makes it; --name may be left out'],
+    ['FILE', 'a model file: .onnx, .ts, .mjs, .js or .py'],
+    [
+      'FOLDER',
+      'one that MLflow saved, or with a model.py; or NAME/VERSION/model.onnx, as slipway convert makes it, for which --name may be left out',
+    ],
     [
       'REFERENCE',
       'a registered model: models:/NAME@ALIAS, models:/NAME/VERSION, models:/NAME/latest, models:/NAME/STAGE or runs:/RUN/PATH',
@@ -31,16 +34,20 @@ export const deploy: Command = {
     'slipway deploy ./model.onnx --name fraud',
     'slipway deploy models:/fraud@champion --name fraud',
     'slipway deploy ./rules.ts --name rules',
+    'slipway deploy ./mlflow-model --name churn',
   ],
   async run(context) {
     const args = clientArgs(context, flags)
     const path = onePositional(args, 'the model file or reference')
     const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-    const found = isFolder ? modelInFolder(path) : { path, name: undefined }
+    const isWhole = isFolder && isWholeModel(path)
+    const found = isFolder && !isWhole ? modelInFolder(path) : { path, name: undefined }
     const name = args.text('name') ?? found.name
     if (name === undefined) throw new UsageError('--name is missing')
     if (/^(models|runs):\//.test(path)) return deployReference(context, args, { name, reference: path })
-    const model = await uploadModel(context, args, { name, path: found.path, file: deployedName(found.path) })
+    const model = isWhole
+      ? await uploadFolder(context, args, { name, path })
+      : await uploadModel(context, args, { name, path: found.path, file: deployedName(found.path) })
     context.out(args.json ? `${JSON.stringify(model)}\n` : uploadedText(name, model))
     return 0
   },
@@ -68,6 +75,6 @@ const deployReference = async (
 const deployedName = (path: string): string => {
   if (path.endsWith('.echo.json')) return 'model.echo.json'
   const extension = extname(path)
-  if (['.onnx', '.ts', '.mjs', '.js'].includes(extension)) return `model${extension}`
-  throw new UsageError(`'${basename(path)}' is not a model file; they end in .onnx, .ts, .mjs or .js`)
+  if (['.onnx', '.ts', '.mjs', '.js', '.py'].includes(extension)) return `model${extension}`
+  throw new UsageError(`'${basename(path)}' is not a model file; they end in .onnx, .ts, .mjs, .js or .py`)
 }

@@ -59,7 +59,8 @@ describe('a folder without pickles', () => {
     ['onnx', '    data: model.onnx\n    onnx_version: 1.16.0\n'],
   ])('passes with a model of %s:\n%s', async (flavor, fields) => {
     write('MLmodel', mlmodel(flavor, fields))
-    await refusePickle('m', directory)
+    const allowed = await refusePickle('m', directory)
+    expect(allowed).toEqual({ MLFLOW_ALLOW_PICKLE_DESERIALIZATION: String(flavor === 'sklearn') })
   })
 
   it.each<[string, string | Uint8Array]>([

@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs'
 import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fail } from '../../protocol/index.ts'
+import { readMlmodel } from '../mlmodel.ts'
 import { FileWindow } from './file-window.ts'
 import { mlmodelProblem } from './mlmodel-problem.ts'
 import { namesPickle } from './names-pickle.ts'
@@ -17,9 +18,10 @@ const mlmodelBytesMax = 4 * 1024 ** 2
 /**
  * Throws load_failed for a folder that may be read by way of a pickle, which runs whatever code its author put in it: an
  * MLmodel that is not of a flavor and format known to do without, or a file that is a pickle by its name, or by what
- * reading it as one would do, or an archive with such a file.
+ * reading it as one would do, or an archive with such a file. Answers variables by which MLflow refuses as well what has
+ * been overlooked.
  */
-export const refusePickle = async (model: string, directory: string): Promise<void> => {
+export const refusePickle = async (model: string, directory: string): Promise<Record<string, string>> => {
   const entries = await readdir(directory, { withFileTypes: true, recursive: true })
   if (entries.length > filesMax) throw refused(model, `it has more than ${filesMax} files`)
   for (const entry of entries) {
@@ -27,6 +29,9 @@ export const refusePickle = async (model: string, directory: string): Promise<vo
     const problem = await problemOf(entry, path, relative(directory, path))
     if (problem !== undefined) throw refused(model, problem)
   }
+  // Why: MLflow takes skops for a pickle, since a model itself says which types to trust; here these were looked at.
+  const isSkops = (await readMlmodel(directory))?.loader === 'mlflow.sklearn'
+  return { MLFLOW_ALLOW_PICKLE_DESERIALIZATION: String(isSkops) }
 }
 
 const problemOf = async (entry: Dirent, path: string, name: string): Promise<string | undefined> => {

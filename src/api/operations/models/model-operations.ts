@@ -15,7 +15,7 @@ export interface StagedVersion {
 
 /** Keeps deployed model files; the part of the server that owns the data directory provides it. */
 export interface DeployStore {
-  /** Writes a file aside. Throws storage_full, or conflict when the model is kept elsewhere. */
+  /** Writes a file aside, or those of an archive. Throws storage_full, or conflict when the model is kept elsewhere. */
   stage(model: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<StagedVersion>
   /** Takes a version back that turned out not to load. */
   removeVersion(model: string, version: number): Promise<void>
@@ -29,7 +29,10 @@ export interface ModelOperationsDeps {
 }
 
 /** File names that the engines look for in a version's folder. */
-const deployFiles = ['model.onnx', 'model.ts', 'model.mjs', 'model.js', 'model.echo.json']
+const deployFiles = ['model.onnx', 'model.ts', 'model.mjs', 'model.js', 'model.py', 'model.echo.json']
+
+/** Name of an archive of a whole folder, which is unpacked. */
+export const folderArchive = 'model.tar'
 
 /** Operations on models: what `slipway models` and `slipway deploy` call. */
 export const modelOperations = (deps: ModelOperationsDeps): Operation[] => [
@@ -57,7 +60,9 @@ export const modelOperations = (deps: ModelOperationsDeps): Operation[] => [
     path: '/models/{model}/versions',
     needs: 'model.write',
     doc: 'Adds the file in the body as the next version and loads it; the versions that serve go on until it is ready.',
-    query: { file: `Name of the file, which says its kind: ${deployFiles.join(', ')}.` },
+    query: {
+      file: `Name of the file, which says its kind: ${deployFiles.join(', ')}; or ${folderArchive}, an archive in tar's format of the files of a folder, such as MLflow saves.`,
+    },
     file: 'application/octet-stream',
     output: modelSchema,
     run: (exchange) => deploy(deps, exchange),
@@ -97,8 +102,9 @@ const viewOf = ({ serving }: ModelOperationsDeps, model: string): ModelView => {
 const deploy = async (deps: ModelOperationsDeps, exchange: Exchange): Promise<ModelView> => {
   const model = modelOf(exchange)
   const file = exchange.query.get('file') ?? ''
-  if (!deployFiles.includes(file)) {
-    throw fail('invalid_request', { reason: `the query must name the file, one of ${deployFiles.join(', ')}` })
+  const known = [...deployFiles, folderArchive]
+  if (!known.includes(file)) {
+    throw fail('invalid_request', { reason: `the query must name the file, one of ${known.join(', ')}` })
   }
   const { serving, deploys } = deps
   await serving.models.requireOfRepository(model)
