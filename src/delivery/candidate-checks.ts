@@ -5,7 +5,7 @@ import { Cancellation } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature } from '../tensor/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import type { Signature, Tensor } from '../tensor/index.ts'
 import { notANumber, outputDifference } from './compare-outputs.ts'
 import { goldenBytesMax, goldenFile, readGoldenCases } from './golden-cases.ts'
 import { signatureProblems } from './signature-check.ts'
@@ -21,12 +21,18 @@ export interface CandidateChecksDeps {
   readonly readExample: ReadExample
 }
 
+export interface Incumbent {
+  readonly version: number
+  readonly signature: Signature
+}
+
 /** A loaded version that is to take over, and the one that serves now. */
 export interface Candidate {
   readonly endpoint: string
   readonly folder: string
   readonly version: ServedVersion
-  readonly incumbent: ServedVersion | undefined
+  /** What callers of the version that serves now rely on; undefined when none does. */
+  readonly incumbent: Incumbent | undefined
 }
 
 /** Runs of the input example before a candidate serves, so that the first request isn't the one that pays for laziness. */
@@ -50,7 +56,7 @@ export class CandidateChecks {
   #requireSignature({ endpoint, version, incumbent }: Candidate): void {
     const { signature, logger } = this.#deps
     if (incumbent === undefined || signature === 'off') return
-    const problems = signatureProblems(version.facts.signature, incumbent.facts.signature)
+    const problems = signatureProblems(version.facts.signature, incumbent.signature)
     if (problems.length === 0) return
     const reason = `callers of version ${incumbent.version} could not go on: ${problems.join('; ')}`
     if (signature === 'enforce') throw failed(version, reason)

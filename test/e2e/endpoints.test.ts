@@ -254,8 +254,12 @@ describe('an endpoint', () => {
     await using app = await startTestApp()
     await registerVersion(app, 'broken', { 'model.mjs': 'throw new Error("no weights")' })
     await expectOk(await putEndpoint(app, 'broken', { reference: 'models:/broken/1', wait: false }))
-    const response = await app.post('/v2/models/broken/infer', inferBody([1]))
-    expect([response.status, await messageOf(response)]).toEqual([503, expect.stringContaining('no weights')])
+    const ask = async (): Promise<[number, string]> => {
+      const response = await app.post('/v2/models/broken/infer', inferBody([1]))
+      return [response.status, await messageOf(response)]
+    }
+    expect((await ask())[0]).toBe(503)
+    await expect.poll(ask).toEqual([503, expect.stringContaining('no weights')])
     // A move that may mend it isn't held up by what is there.
     await registerVersion(app, 'broken', adds(2))
     await expectOk(await putEndpoint(app, 'broken', { reference: 'models:/broken/2' }))

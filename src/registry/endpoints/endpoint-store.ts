@@ -107,7 +107,7 @@ export class EndpointStore {
     const { folder } = await this.#row(name)
     await db.transact(async (tx) => {
       await tx.query('DELETE FROM endpoints WHERE name = ?', [name])
-      if (folder !== null) await this.#release(tx, folder)
+      if (folder !== null) await this.#deps.seals.release(tx, [artifactsUri(folder)])
       await uses.replaceWith(tx, ownerOf(name), [])
       await events.append(tx, {
         kind: 'endpoint.deleted',
@@ -190,11 +190,13 @@ export class EndpointStore {
     return { version: 1, folder, digest }
   }
 
-  /** Opens a run's files again that nothing serves any more. */
-  async #release(tx: Queries, folder: string): Promise<void> {
-    const { seals } = this.#deps
-    const others = await tx.query('SELECT 1 AS used FROM endpoints WHERE folder = ? LIMIT 1', [folder])
-    if (others.length === 0) await seals.release(tx, [artifactsUri(folder)])
+  /** What was followed, and loaded, must still be what is to be followed. */
+  async #requireStill(tx: Queries, { kind, selector }: ModelReference, version: VersionRow): Promise<void> {
+    const now = await this.#deps.moves.find(tx, { kind, selector, model_key: version.model_key })
+    if (now?.version !== version.version)
+      throw fail('conflict', {
+        reason: `what it follows has moved from version ${version.version} meanwhile; try again`,
+      })
   }
 
   async #write(
@@ -203,7 +205,8 @@ export class EndpointStore {
     { reference, version, folder, modelKey }: Followed,
     actor: Actor,
   ): Promise<void> {
-    const { clock, events, moves, artifacts, uses } = this.#deps
+    const { clock, events, moves, artifacts, seals, uses } = this.#deps
+    if (version !== undefined) await this.#requireStill(tx, reference, version)
     const [earlier] = await tx.query<{ folder: string | null }>('SELECT folder FROM endpoints WHERE name = ?', [name])
     const [count] = await tx.query<{ others: number }>('SELECT COUNT(*) AS others FROM endpoints WHERE name <> ?', [
       name,
@@ -219,7 +222,8 @@ export class EndpointStore {
       actor.name,
       clock.wallMs(),
     ])
-    if (typeof earlier?.folder === 'string' && earlier.folder !== folder) await this.#release(tx, earlier.folder)
+    if (typeof earlier?.folder === 'string' && earlier.folder !== folder)
+      await seals.release(tx, [artifactsUri(earlier.folder)])
     if (folder !== undefined) await artifacts.seal(tx, folder)
     if (version === undefined) await uses.replaceWith(tx, ownerOf(name), [])
     else await moves.pointAt(tx, name, version)
