@@ -40,6 +40,7 @@ import { pythonOptionsOf, servingOptionsOf, uploadsRoot } from './serving-option
 import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
+import { ConfiguredEndpoints } from './configured-endpoints.ts'
 import { openEndpoints } from './open-endpoints.ts'
 import type { RegistryThreadData } from './registry/thread-messages.ts'
 import { openWebhookKey } from './registry/webhook-key.ts'
@@ -74,6 +75,7 @@ export interface Parts {
   blobs: BlobStore
   registry: RegistryThread
   endpoints: Endpoints
+  configuredEndpoints: ConfiguredEndpoints
   /** What every door of HTTP serves. */
   routes: readonly Route[]
   http: Door
@@ -91,7 +93,7 @@ export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...doorModules(environment),
 })
 
-type Keeping = 'blobs' | 'registry' | 'endpoints'
+type Keeping = 'blobs' | 'registry' | 'endpoints' | 'configuredEndpoints'
 type Doors = 'http' | 'mlflow' | 'grpc'
 
 const artifactsPlace = ({ app }: Config): string =>
@@ -144,6 +146,15 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
       return { value, stop: () => value.stop() }
     },
   },
+  configuredEndpoints: {
+    needs: ['registry'],
+    open({ registry }) {
+      const make = (name: string, reference: string) =>
+        registry.endpoints.putEndpoint(name, reference, { name: 'configuration' })
+      const value = new ConfiguredEndpoints({ wanted: config.delivery.endpoints, make, clock, random, logger })
+      return { value, stop: () => Promise.resolve(value.stop()) }
+    },
+  },
 })
 
 const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'scoring' | 'routes' | Doors> => {
@@ -190,7 +201,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       }),
     },
     openInference: {
-      needs: ['serving', 'statistics', 'predict', 'endpoints'],
+      needs: ['serving', 'statistics', 'predict', 'endpoints', 'configuredEndpoints'],
       open({ serving, statistics, predict, endpoints }) {
         const threads = new JsonThreads()
         const value = {
