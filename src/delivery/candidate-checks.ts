@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Logger } from '../lib/index.ts'
-import { Cancellation } from '../lib/index.ts'
+import { Cancellation, deferToCheckPhase } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature } from '../tensor/index.ts'
@@ -79,8 +79,12 @@ export class CandidateChecks {
     const size = (await stat(path).catch(() => undefined))?.size
     if (size === undefined) return
     if (size > goldenBytesMax) throw failed(version, `${goldenFile} has ${size} bytes; ${goldenBytesMax} are read`)
-    const { cases, tolerance } = readGolden(version, await readFile(path))
-    for (const [index, { inputs, outputs }] of cases.entries()) {
+    const bytes = await readFile(path)
+    const { count, tolerance, caseAt } = orFailed(version, () => readGoldenCases(bytes))
+    for (let index = 0; index < count; index++) {
+      // Why: predictions that have arrived meanwhile go first.
+      await new Promise<void>((resolve) => deferToCheckPhase(resolve))
+      const { inputs, outputs } = orFailed(version, () => caseAt(index))
       const what = `golden case ${index}`
       requireFit(version, inputs, what)
       const difference = outputDifference(await this.#run(version, inputs, what), outputs, tolerance)
@@ -108,9 +112,9 @@ const requireFit = (version: ServedVersion, inputs: readonly Tensor[], what: str
   }
 }
 
-const readGolden = (version: ServedVersion, bytes: Uint8Array): ReturnType<typeof readGoldenCases> => {
+const orFailed = <T>(version: ServedVersion, read: () => T): T => {
   try {
-    return readGoldenCases(bytes)
+    return read()
   } catch (error) {
     throw failed(version, reasonOf(error))
   }
