@@ -181,7 +181,7 @@ describe('a move', () => {
     gate.resolve()
     await moved
     expect([models.answering.get('a'), models.answering.get('b')]).toEqual([2, 2])
-    expect(checked.toSorted()).toEqual([1, 1, 2, 2])
+    expect(checked.toSorted((a, b) => a - b)).toEqual([1, 1, 2, 2])
   })
 
   it('back to a version in memory takes neither a load nor a check', async () => {
