@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parse } from 'yaml'
+import { Lexer, parse } from 'yaml'
 
 /** What the server itself reads of the file that describes a model MLflow saved. */
 export interface Mlmodel {
@@ -22,6 +22,10 @@ export interface InputExample {
 }
 
 const bytesMax = 4 * 1024 ** 2
+/** Words and signs in the file: a signature is one, however long. MLflow's files have some hundred. */
+const tokensMax = 20_000
+/** The time that the parser takes grows with the square of the depth. */
+const depthMax = 100
 
 /** Reads the MLmodel of a folder; undefined when there is none that can be read: its host tells what is wrong with it. */
 export const readMlmodel = async (directory: string): Promise<Mlmodel | undefined> => {
@@ -29,10 +33,30 @@ export const readMlmodel = async (directory: string): Promise<Mlmodel | undefine
   const facts = await stat(path).catch(() => undefined)
   if (facts?.isFile() !== true || facts.size > bytesMax) return undefined
   try {
-    return mlmodelOf(parse(await readFile(path, 'utf8'), { maxAliasCount: 0, logLevel: 'silent' }))
+    const text = await readFile(path, 'utf8')
+    if (isTangled(text)) return undefined
+    return mlmodelOf(parse(text, { maxAliasCount: 0, logLevel: 'silent', uniqueKeys: false }))
   } catch {
     return undefined
   }
+}
+
+/** Whether a text has more signs, or deeper nesting, than the parser gets through in no time; the lexer tells at once. */
+const isTangled = (text: string): boolean => {
+  let tokens = 0
+  let depth = 0
+  let nestedOnLine = 0
+  for (const token of new Lexer().lex(text)) {
+    if ((tokens += 1) > tokensMax) return true
+    if (token === '[' || token === '{') depth += 1
+    else if (token === ']' || token === '}') depth -= 1
+    else if (token === '\n') nestedOnLine = 0
+    else if (token === '-' || token === '?' || token === ':') nestedOnLine += 1
+    // An indent of spaces is a level each at most.
+    else if (/^ +$/.test(token) && token.length > depthMax) return true
+    if (depth > depthMax || nestedOnLine > depthMax) return true
+  }
+  return false
 }
 
 const mlmodelOf = (document: unknown): Mlmodel => {
