@@ -159,7 +159,9 @@ const inside = (folder: string, path: string): string => {
 const isIntact = async (place: string, files: readonly ModelFile[]): Promise<boolean> => {
   const entries = await readdir(place, { recursive: true, withFileTypes: true }).catch(() => undefined)
   if (entries === undefined) return false
-  if (entries.filter((entry) => !entry.isDirectory()).length !== files.length) return false
+  const others = entries.filter((entry) => !entry.isDirectory())
+  // Why: a pipe that a model put there would be read without end.
+  if (others.length !== files.length || !others.every((entry) => entry.isFile())) return false
   for (const file of files) if ((await digestOf(inside(place, file.path))) !== file.digest) return false
   return true
 }
