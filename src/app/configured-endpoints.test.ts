@@ -37,6 +37,11 @@ describe('endpoints that the configuration names', () => {
     expect(log).toEqual(['endpoint.not_made'])
   })
 
+  it('have the form of a name and a reference', () => {
+    for (const wrong of ['churn', '=models:/m/1', 'a='])
+      expect(() => open([wrong], 0)).toThrow(`--endpoint '${wrong}' is not NAME=REFERENCE`)
+  })
+
   it('are not tried any more once the server stops', async () => {
     const { configured, clock, made } = open(['a=models:/m@x'], 1)
     await configured.start()

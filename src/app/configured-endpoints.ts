@@ -21,7 +21,11 @@ export class ConfiguredEndpoints {
   readonly #timers = new Set<Timer>()
   #closed = false
 
+  /** Throws for text of another form. */
   constructor(deps: ConfiguredEndpointsDeps) {
+    const wrong = deps.wanted.find((text) => !/^[^=]+=.+$/.test(text))
+    if (wrong !== undefined)
+      throw new Error(`--endpoint '${wrong}' is not NAME=REFERENCE, for example fraud=models:/fraud@champion`)
     this.#deps = deps
   }
 

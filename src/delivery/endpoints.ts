@@ -192,7 +192,9 @@ export class Endpoints implements MoveGuard {
 
   async #requireFree(endpoint: string): Promise<void> {
     if (this.#stateOf(endpoint).active !== undefined || !(await this.#deps.models.isOfRepository(endpoint))) return
-    throw fail('conflict', { reason: `a model of a model repository is served as '${endpoint}' already` })
+    throw fail('conflict', {
+      reason: `a model that was deployed as files is served as '${endpoint}' already; choose another name, or remove it`,
+    })
   }
 
   /** Notes a change as long as it is under way. */

@@ -92,7 +92,10 @@ describe('an endpoint', () => {
     expect(await expectOk(await rollback(app))).toMatchObject({ version: 1 })
     expect(await answer(app)).toEqual(['1', 11])
     const refused = await rollback(app)
-    expect([refused.status, await messageOf(refused)]).toEqual([409, expect.stringContaining('nothing to go back to')])
+    expect([refused.status, await messageOf(refused)]).toEqual([
+      409,
+      expect.stringContaining('no earlier version to go back to'),
+    ])
     expect(await expectOk(await rollback(app, { version: '3' }))).toMatchObject({ version: 3 })
     const { items } = await expectOk(await app.fetch('/api/slipway/v1/endpoints/fraud/history'))
     const moves = items as { version: number; cause?: string; reason?: string }[]

@@ -8,6 +8,7 @@ import type { Command, CommandContext, Flag } from '../command.ts'
 import { UsageError } from '../command.ts'
 import { modelInFolder } from '../model-folder.ts'
 import { uploadedText, uploadModel } from '../upload-model.ts'
+import { showingLoads } from '../show-loading.ts'
 
 const flags: readonly Flag[] = [
   { name: 'name', value: 'NAME', doc: 'the model or endpoint; a new name makes a new one' },
@@ -52,11 +53,13 @@ const deployReference = async (
   { name, reference }: { readonly name: string; readonly reference: string },
 ): Promise<number> => {
   const wait = !args.isSet('no-wait')
-  const endpoint = await args.client.json<EndpointView>({
-    method: 'PUT',
-    path: `${apiRoot}/endpoints/${encodeURIComponent(name)}`,
-    body: JSON.stringify({ reference, wait }),
-  })
+  const put = (): Promise<EndpointView> =>
+    args.client.json<EndpointView>({
+      method: 'PUT',
+      path: `${apiRoot}/endpoints/${encodeURIComponent(name)}`,
+      body: JSON.stringify({ reference, wait }),
+    })
+  const endpoint = await (args.json ? put() : showingLoads(args.client, [name], { work: put, err: context.err }))
   const text = wait
     ? `serves version ${endpoint.version ?? 1}`
     : `will serve version ${endpoint.version ?? 1} once it is loaded`

@@ -135,7 +135,7 @@ export class EndpointStore {
     const to = version ?? rollbackTarget(await history.aliasHistory(model, alias))
     if (to === undefined)
       throw fail('conflict', {
-        reason: `@${alias} of '${excerpt(model)}' has not been moved, so that there is nothing to go back to`,
+        reason: `@${alias} of '${excerpt(model)}' has no earlier version to go back to: it was never moved, or every move was taken back`,
       })
     await models.setAlias(model, alias, String(to), { ...actor, cause: rollbackCause })
     return this.require(name)
@@ -161,7 +161,9 @@ export class EndpointStore {
     const { model_key: modelKey } = await requireModelRow(db, reference.model)
     const version = await moves.find(db, { ...reference, model_key: modelKey })
     if (version === undefined)
-      throw fail('resource_missing', { reason: `${referenceText(reference)} names no version` })
+      throw fail('resource_missing', {
+        reason: `${referenceText(reference)} names no version: ${absent[reference.kind]}`,
+      })
     return { reference, version, folder: undefined, modelKey }
   }
 
@@ -232,6 +234,14 @@ export class EndpointStore {
     await events.append(tx, { kind, subject: subjectText('endpoint', name), actor, details })
   }
 }
+
+/** Why a reference to a model that is there names nothing. */
+const absent = {
+  alias: 'the model has no such alias',
+  stage: 'no version is in that stage',
+  version: 'there is no such version',
+  latest: 'the model has no versions',
+} as const
 
 const putEndpoint = `INSERT INTO endpoints (name, kind, model_key, selector, folder, created_by, created_time) VALUES (?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, model_key = excluded.model_key, selector = excluded.selector,
