@@ -70,6 +70,9 @@ export interface Parts {
   serving: Serving
   statistics: Statistics
   predict: Predict
+  /** Whether every door takes requests. */
+  ready: () => boolean
+  tables: ScoringTables
   openInference: OpenInferenceDeps & GrpcMethodsDeps
   scoring: ScoringDeps
   blobs: BlobStore
@@ -88,12 +91,13 @@ export interface Parts {
 export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...coreModules(environment),
   ...keepingModules(environment),
-  ...scoringModule(environment),
+  ...scoringModules(environment),
   ...routesModule(environment),
   ...doorModules(environment),
 })
 
 type Keeping = 'blobs' | 'registry' | 'endpoints' | 'configuredEndpoints'
+type Scoring = 'ready' | 'tables' | 'scoring'
 type Doors = 'http' | 'mlflow' | 'grpc'
 
 const artifactsPlace = ({ app }: Config): string =>
@@ -139,9 +143,8 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
     },
   },
   endpoints: {
-    needs: ['blobs', 'registry', 'serving', 'scoring'],
-    open({ blobs, registry, serving, scoring }) {
-      const { tables } = scoring
+    needs: ['blobs', 'registry', 'serving', 'tables'],
+    open({ blobs, registry, serving, tables }) {
       const value = openEndpoints(config, { blobs, registry, serving, tables, clock, random, logger })
       return { value, stop: () => value.stop() }
     },
@@ -157,7 +160,7 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
   },
 })
 
-const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'scoring' | 'routes' | Doors> => {
+const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | Scoring | 'routes' | Doors> => {
   const { config, clock, random, logger, variables, draining } = environment
   return {
     tracing: {
@@ -201,8 +204,8 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       }),
     },
     openInference: {
-      needs: ['serving', 'statistics', 'predict', 'endpoints', 'configuredEndpoints'],
-      open({ serving, statistics, predict, endpoints }) {
+      needs: ['serving', 'statistics', 'predict', 'ready'],
+      open({ serving, statistics, predict, ready }) {
         const threads = new JsonThreads()
         const value = {
           models: serving.models,
@@ -215,7 +218,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
           serverVersion: packageVersion,
           threadBytesMin: config.http.jsonThreadBytes,
           jsonDepthMax: config.http.jsonDepthMax,
-          ready: () => serving.ready && endpoints.ready && !draining(),
+          ready,
         }
         return { value, stop: () => threads.close() }
       },
@@ -223,21 +226,24 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
   }
 }
 
-const scoringModule = ({ config, draining }: Environment): Pick<ModuleTable<Parts>, 'scoring'> => ({
-  scoring: {
-    needs: ['serving', 'predict'],
-    open({ serving, predict }) {
+const scoringModules = ({ config, draining }: Environment): Pick<ModuleTable<Parts>, Scoring> => ({
+  ready: {
+    needs: ['serving', 'endpoints', 'configuredEndpoints'],
+    open: ({ serving, endpoints }) => ({ value: () => serving.ready && endpoints.ready && !draining() }),
+  },
+  tables: {
+    needs: [],
+    open() {
       const { jsonThreadBytes, jsonDepthMax } = config.http
-      const tables = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonDepthMax })
-      const value = {
-        models: serving.models,
-        predict,
-        tables,
-        defaultModel: config.serving.defaultModel,
-        ready: () => serving.ready && !draining(),
-      }
-      return { value, stop: () => tables.close() }
+      const value = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonDepthMax })
+      return { value, stop: () => value.close() }
     },
+  },
+  scoring: {
+    needs: ['serving', 'predict', 'tables', 'ready'],
+    open: ({ serving, predict, tables, ready }) => ({
+      value: { models: serving.models, predict, tables, ready, defaultModel: config.serving.defaultModel },
+    }),
   },
 })
 

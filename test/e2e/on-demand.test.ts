@@ -109,6 +109,29 @@ describe('a request that can not wait for the load', () => {
     expect(loadsOf(app, 'b')).toBe(2)
   })
 
+  it('is answered 504 at its deadline where tables are scored, and 429 where others wait', async () => {
+    await using app = await startPair(['--serving.queue.depth-max', '1'])
+    const root = '/api/slipway/v1/models/b'
+    const score = (path: string, timeoutMs: number, signal?: AbortSignal): Promise<Response> =>
+      app.fetch(`${root}/${path}`, {
+        method: 'POST',
+        body: JSON.stringify(path === 'predict' ? { data: [[10]] } : { inputs: [[10]] }),
+        headers: { 'content-type': 'application/json', 'slipway-timeout-ms': String(timeoutMs) },
+        ...(signal === undefined ? {} : { signal }),
+      })
+    for (const path of ['predict', 'invocations']) {
+      const late = await score(path, 50)
+      expect([late.status, late.headers.get('slipway-error')]).toEqual([504, 'deadline_exceeded'])
+    }
+    const leaving = new AbortController()
+    const left = score('predict', 10_000, leaving.signal).catch(() => 'left')
+    await eventually('it waits', async () => ((await score('predict', 10_000)).status === 429 ? true : undefined))
+    leaving.abort()
+    expect(await left).toBe('left')
+    await eventually('it is answered', async () => ((await score('predict', 10_000)).status === 200 ? true : undefined))
+    expect(loadsOf(app, 'b')).toBe(2)
+  })
+
   it('gives its place back when its client leaves', async () => {
     await using app = await startPair(['--serving.queue.depth-max', '1'])
     const leaving = new AbortController()
