@@ -8,7 +8,8 @@ export interface EnvironmentOrder {
   readonly folder: string
   /** Folder of the environments. */
   readonly root: string
-  readonly environment: Readonly<Record<string, string>>
+  /** The user's, of which the installer is given what it needs. */
+  readonly environment: Readonly<Record<string, string | undefined>>
   progress(text: string): void
 }
 
@@ -19,7 +20,14 @@ const buildTimeoutMs = 1_800_000
 
 /** Makes a Python environment outside of a server, or finds the one that is there. Throws an AppError. */
 export const makeEnvironment = async (order: EnvironmentOrder): Promise<string> => {
-  const options = { python: '', mode: 'venv', wheels: '', buildTimeoutMs, environmentsMax } as const
+  const options = {
+    python: '',
+    mode: 'venv',
+    wheels: '',
+    sourceBuilds: false,
+    buildTimeoutMs,
+    environmentsMax,
+  } as const
   const { root, environment, model, folder, progress } = order
   const pythons = openPythonEnvironments(
     { ...options, root, environment },

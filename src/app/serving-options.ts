@@ -39,16 +39,6 @@ export const exampleRoots = (config: Config): string[] =>
 
 export const uploadsRoot = (config: Config): string => join(config.app.dataDir, 'models')
 
-/** The environment of what installs packages: how it reaches an index is set up in variables and in files below HOME. */
-const installerEnvironment = (environment: Readonly<Record<string, string | undefined>>): Record<string, string> => {
-  const passed = hostEnvironment(environment)
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined && /^(PIP_\w+|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE)$/i.test(name))
-      passed[name] = value
-  }
-  return passed
-}
-
 /** Wheels that came with a package; empty when none did. */
 const packagedWheels = (config: Config): string =>
   config.app.package.map((root) => join(resolve(root), wheelsFolder)).find((folder) => existsSync(folder)) ?? ''
@@ -63,7 +53,8 @@ export const pythonOptionsOf = (
   wheels: config.app.pythonWheels === '' ? packagedWheels(config) : resolve(config.app.pythonWheels),
   buildTimeoutMs: config.serving['python.buildTimeoutMs'],
   environmentsMax: config.serving['python.environmentsMax'],
-  environment: installerEnvironment(environment),
+  sourceBuilds: config.serving['python.sourceBuilds'],
+  environment,
 })
 
 export const servingOptionsOf = (

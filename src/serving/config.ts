@@ -131,6 +131,11 @@ export const servingOptions = {
     values: ['allow', 'refuse'],
     doc: 'refuse: a Python model with a file that is a pickle, or looks like one, is not loaded, since reading it runs whatever code its author put in it.',
   },
+  'python.sourceBuilds': {
+    type: 'boolean',
+    default: false,
+    doc: 'Packages that come without a wheel are built, which runs code of theirs as the user of the server; without this, a Python model that requires one is not loaded.',
+  },
   'python.buildTimeoutMs': {
     type: 'duration',
     default: 900_000,

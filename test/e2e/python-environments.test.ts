@@ -31,6 +31,35 @@ with zipfile.ZipFile(f"{folder}/{name}-1.0-py3-none-any.whl", "w") as wheel:
   execFileSync(testPython ?? '', ['-c', script, folder, name, source])
 }
 
+/** Makes a source archive whose build writes its environment to a file. */
+const makeSourceArchive = (folder: string, name: string, told: string): void => {
+  const backend = `
+import json, os, zipfile
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    with open(${JSON.stringify(told)}, "w") as file:
+        json.dump(dict(os.environ), file)
+    wheel = "${name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(directory, wheel), "w") as archive:
+        archive.writestr("${name}.py", "FACTOR = 5")
+        archive.writestr("${name}-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: ${name}\\nVersion: 1.0\\n")
+        archive.writestr("${name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        archive.writestr("${name}-1.0.dist-info/RECORD", "")
+    return wheel
+`
+  const script = `
+import io, sys, tarfile
+folder, name, backend = sys.argv[1:]
+project = '[build-system]\\nrequires = []\\nbuild-backend = "backend"\\nbackend-path = ["."]\\n'
+files = {"PKG-INFO": f"Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n", "pyproject.toml": project, "backend.py": backend}
+with tarfile.open(f"{folder}/{name}-1.0.tar.gz", "w:gz") as archive:
+    for path, text in files.items():
+        info = tarfile.TarInfo(f"{name}-1.0/{path}")
+        info.size = len(text.encode())
+        archive.addfile(info, io.BytesIO(text.encode()))
+`
+  execFileSync(testPython ?? '', ['-c', script, folder, name, backend])
+}
+
 /** A stand-in that brings the numpy of the interpreter of the tests, so that nothing is fetched. */
 const numpyStandIn = (): string => {
   const site = execFileSync(testPython ?? '', [
@@ -130,6 +159,7 @@ describeWithPython('the environments of Python models', () => {
     'numpy @ https://evil.example/numpy.whl',
     '../../evil.whl',
     'code/absent-1.0-py3-none-any.whl',
+    'code/evil-1.0.tar.gz',
   ])('are not made of %s', async (requirements) => {
     const dataDir = join(root, 'hostile')
     await using app = await startTestApp({
@@ -142,11 +172,42 @@ describeWithPython('the environments of Python models', () => {
     expect(existsSync(join(dataDir, 'python-envs'))).toBe(false)
   })
 
+  it('are built from source only where the operator says so, without the secrets of the server', async () => {
+    const sources = join(root, 'sources')
+    const told = join(root, 'told.json')
+    mkdirSync(sources)
+    makeWheel(sources, 'numpy', numpyStandIn())
+    makeSourceArchive(sources, 'rates', told)
+    process.env['SLIPWAY_TEST_SECRET'] = 'secret'
+    try {
+      await using refusing = await startTestApp({ models, flags: flags(join(root, 'unbuilt'), sources) })
+      const failed = await refusing.post('/v2/repository/models/m/load')
+      expect(await failed.text()).toMatch(/No matching distribution found for rates/)
+      expect(existsSync(told)).toBe(false)
+
+      const building = [...flags(join(root, 'built'), sources), '--serving.python.source-builds']
+      await using app = await startTestApp({ models, flags: building })
+      const loaded = await app.post('/v2/repository/models/m/load')
+      expect(loaded.status, await loaded.text()).toBe(200)
+      const seen = JSON.parse(readFileSync(told, 'utf8')) as Record<string, string>
+      expect(seen['HOME']).toMatch(/python-envs\/\.[0-9a-f]{64}\.home\./)
+      expect(Object.values(seen)).not.toContain('secret')
+      expect(existsSync(seen['HOME'] ?? '')).toBe(false)
+    } finally {
+      delete process.env['SLIPWAY_TEST_SECRET']
+    }
+  })
+
   it('are given up after their time', async () => {
     const dataDir = join(root, 'late')
+    const stuck = join(root, 'stuck')
+    mkdirSync(stuck)
+    makeWheel(stuck, 'numpy', numpyStandIn())
+    // A pipe that nobody writes to: the installer waits for it until it is ended.
+    execFileSync('mkfifo', [join(stuck, 'rates-1.0-py3-none-any.whl')])
     await using app = await startTestApp({
       models,
-      flags: [...flags(dataDir), '--serving.python.build-timeout-ms', '1s'],
+      flags: [...flags(dataDir, stuck), '--serving.python.build-timeout-ms', '1s'],
     })
     expect(await (await app.post('/v2/repository/models/m/load')).text()).toMatch(/it took longer than 1 s/)
     expect(environmentsIn(dataDir)).toEqual([])

@@ -70,7 +70,6 @@ describeWithPython('a Python model that goes wrong', () => {
     [666, 'aborts', /SIGABRT/],
     [667, 'never returns', /a run took longer than 2000 ms/],
     [668, 'ends its process', /exited with code 7/],
-    [669, 'takes memory without end', /beyond the limit of 400 MiB|MemoryError/],
     [674, 'calls sys.exit', /exited with code 1; its last words: the model called sys.exit\('the licence has ended'\)/],
   ])('when a run with %d %s, tells why, leaves others alone and comes back', async (value, _, reason) => {
     const failing = infer('bad', [value])
@@ -81,6 +80,27 @@ describeWithPython('a Python model that goes wrong', () => {
     expect(['host_crashed', 'model_failed']).toContain(code)
     await eventually('the model answers again', async () =>
       (await infer('bad', [5])).status === 200 ? true : undefined,
+    )
+  })
+
+  it('when a run takes memory without end, tells why, and comes back', async () => {
+    // Why: it has all the time it needs to fill its memory, however busy the machine is.
+    await using alone = await startTestApp({
+      models: { 'bad/1/model.py': pythonModel(obedient) },
+      flags: [
+        ...pythonFlags,
+        ...faults,
+        '--serving.host.run-timeout-ms',
+        '10m',
+        '--serving.host.memory-bytes-max',
+        '400MiB',
+      ],
+    })
+    const failed = await alone.post('/v2/models/bad/infer', inferBody([669]))
+    expect(await failed.text()).toMatch(/beyond the limit of 400 MiB|MemoryError/)
+    expect([500, 502]).toContain(failed.status)
+    await eventually('the model answers again', async () =>
+      (await alone.post('/v2/models/bad/infer', inferBody([5]))).status === 200 ? true : undefined,
     )
   })
 

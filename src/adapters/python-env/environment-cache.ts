@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
 import { join } from 'node:path'
-import { Semaphore } from '../../lib/index.ts'
-import type { Clock, Logger } from '../../lib/index.ts'
+import { installerEnvironment, runProgram, Semaphore } from '../../lib/index.ts'
+import type { Clock, Logger, RunResult } from '../../lib/index.ts'
+import { evict, markUsed } from './environment-use.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { EnvironmentPlan } from './plan-environment.ts'
 import { takeProcessLock } from './process-lock.ts'
-import type { RunResult } from './run-program.ts'
-import { runProgram } from './run-program.ts'
 import { SharedWork } from './shared-work.ts'
 
 export interface CacheOptions {
@@ -16,12 +15,14 @@ export interface CacheOptions {
   readonly logger: Logger
   /** Folder of the environments, one a digest. */
   readonly root: string
-  /** What the installer is run with: proxies and its own configuration among it. */
-  readonly environment: Readonly<Record<string, string>>
+  /** The operator's, of which the installer is given how it reaches an index. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Packages without a wheel are built, which runs their code. */
+  readonly sourceBuilds: boolean
   /** Folder of wheels to install from, and from nowhere else; empty for the index that the installer is set up with. */
   readonly wheels: string
   readonly buildTimeoutMs: number
-  /** Environments beyond this go, the least recently used first; those of models loaded since the start stay. */
+  /** Environments beyond this go, the least recently used first; those that a process has used since it started stay. */
   readonly environmentsMax: number
 }
 
@@ -47,7 +48,6 @@ export class EnvironmentCache {
   readonly #options: CacheOptions
   readonly #builds = new SharedWork<string>()
   readonly #turns = new Semaphore(buildsMax)
-  readonly #used = new Set<string>()
 
   constructor(options: CacheOptions) {
     this.#options = options
@@ -57,8 +57,8 @@ export class EnvironmentCache {
   async require(order: BuildOrder, progress: (text: string) => void, signal: AbortSignal): Promise<string> {
     const digest = await digestOf(order)
     const directory = join(this.#options.root, digest)
-    this.#used.add(digest)
-    if (!(await isWhole(directory))) {
+    // Why: marked before it is looked at, so that it can't be evicted between; one just made may be gone again already.
+    while (!((await markUsed(directory)) && (await isWhole(directory)))) {
       await this.#builds.join(digest, { progress, signal }, (shared) =>
         this.#turns.run(() => this.#build(order, digest, shared)),
       )
@@ -90,14 +90,21 @@ export class EnvironmentCache {
       logger.info('python.installing', { model: order.model, packages, names: order.plan.names.join(', ') })
       progress(installing)
       const made = await mkdtemp(join(root, `.${digest}.`))
+      const home = await mkdtemp(join(root, `.${digest}.home.`))
       try {
-        await this.#install(order, made, { progress: (text) => progress(`${installing}; ${text}`), signal })
+        await this.#install(
+          order,
+          { directory: made, home },
+          { progress: (text) => progress(`${installing}; ${text}`), signal },
+        )
         await rm(directory, { recursive: true, force: true })
         await rename(made, directory)
       } finally {
         await rm(made, { recursive: true, force: true })
+        await rm(home, { recursive: true, force: true })
       }
       logger.info('python.installed', { model: order.model, packages, elapsedMs: Math.round(clock.now() - startedAt) })
+      await markUsed(directory)
       await this.#keepWithinBound()
       return directory
     } finally {
@@ -107,10 +114,11 @@ export class EnvironmentCache {
 
   async #install(
     { base, folder, plan }: BuildOrder,
-    directory: string,
+    { directory, home }: { readonly directory: string; readonly home: string },
     { progress, signal }: { progress: (text: string) => void; signal: AbortSignal },
   ): Promise<void> {
-    const { environment, buildTimeoutMs, wheels } = this.#options
+    const { buildTimeoutMs, wheels, sourceBuilds } = this.#options
+    const environment = installerEnvironment(this.#options.environment, home)
     const run = async (command: readonly string[], what: string): Promise<void> => {
       const onLine = (line: string): void => {
         const text = progressOf(line)
@@ -127,7 +135,9 @@ export class EnvironmentCache {
     const quiet = ['--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '--prefer-binary']
     const source = wheels === '' ? [] : ['--no-index', '--find-links', wheels]
     const installer = ownPip ? [pythonOf(directory), '-I', '-m', 'pip'] : pipForOthers(base, pythonOf(directory))
-    const pip = [...installer, 'install', ...quiet, ...source, '-r', list]
+    // Why: the code that builds a package is whoever's who published it, and runs before anybody could look at it.
+    const built = sourceBuilds ? [] : ['--only-binary=:all:']
+    const pip = [...installer, 'install', ...quiet, ...built, ...source, '-r', list]
     await run(pip, 'its packages could not be installed')
   }
 
@@ -152,9 +162,7 @@ export class EnvironmentCache {
       })),
     )
     dated.sort((a, b) => b.usedMs - a.usedMs)
-    for (const { name } of dated.slice(environmentsMax)) {
-      if (!this.#used.has(name)) await rm(join(root, name), { recursive: true, force: true })
-    }
+    for (const { name } of dated.slice(environmentsMax)) await evict(join(root, name))
   }
 }
 

@@ -1,4 +1,4 @@
-import { runProgram } from './run-program.ts'
+import { runProgram } from '../../lib/index.ts'
 
 export interface Interpreter {
   /** Absolute path. */

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { installerEnvironment } from '../../lib/index.ts'
 import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import { EnvironmentCache } from './environment-cache.ts'
@@ -17,8 +18,10 @@ export interface PythonEnvOptions {
   readonly wheels: string
   readonly buildTimeoutMs: number
   readonly environmentsMax: number
-  /** What interpreters and the installer are run with. */
-  readonly environment: Readonly<Record<string, string>>
+  /** Packages without a wheel are built. */
+  readonly sourceBuilds: boolean
+  /** The operator's, of which interpreters and the installer are given what they need. */
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
 
 export interface ModelFolder {
@@ -42,7 +45,10 @@ export const openPythonEnvironments = (
   const { python, mode, environment } = options
   const cache = new EnvironmentCache({ ...options, clock, logger })
   const interpreter = async (model: string): Promise<Interpreter> => {
-    const found = await findInterpreter(python === '' ? 'python3' : python, environment)
+    const found = await findInterpreter(
+      python === '' ? 'python3' : python,
+      installerEnvironment(environment, environment['HOME'] ?? ''),
+    )
     if ('problem' in found) throw fail('load_failed', { model, reason: found.problem })
     return found
   }

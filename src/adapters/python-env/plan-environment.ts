@@ -1,6 +1,5 @@
-import { readYaml } from '../../protocol/index.ts'
-import { fail } from '../../protocol/index.ts'
-import { normalName, readRequirements } from './requirements.ts'
+import { normalName, readRequirements } from '../../lib/index.ts'
+import { fail, readYaml } from '../../protocol/index.ts'
 
 /** The files of a version's folder that say what its model requires, as text; undefined where there is none. */
 export interface EnvironmentFiles {
@@ -28,7 +27,9 @@ export interface EnvironmentPlan {
 export const planEnvironment = (model: string, files: EnvironmentFiles): EnvironmentPlan => {
   const pythonEnv = fieldsOf(yaml(files.pythonEnv))
   const text = files.requirements ?? textsOf(pythonEnv['dependencies']) ?? pipSection(files.conda) ?? ''
-  const found = readRequirements(model, text)
+  const found = readRequirements(text, (reason) =>
+    fail('load_failed', { model, reason: `its requirements can't be installed: ${reason}` }),
+  )
   const packages = found.flatMap((requirement) => (requirement.kind === 'package' ? [requirement] : []))
   const names = new Set(packages.map((requirement) => requirement.name))
   const missing = files.mlmodel === undefined ? missingOfModule(names) : missingOfMlflow(names, files.mlmodel)

@@ -12,6 +12,7 @@ const flags: readonly Flag[] = [
   { name: 'output', value: 'DIR', doc: 'the folder of the package; an earlier package there is replaced' },
   { name: 'oci', value: 'DIR|FILE.tar', doc: 'also makes an image that holds the package, the server and Node' },
   { name: 'with-wheels', doc: 'puts wheels of the Python requirements into the package' },
+  { name: 'source-builds', doc: 'builds requirements that have no wheel, which runs code of theirs' },
   { name: 'python', value: 'PATH', doc: 'the interpreter for which requirements are frozen', default: 'python3' },
   ...commonFlags,
 ]
@@ -42,7 +43,13 @@ export const packageModel: Command = {
         directory: dirname(file),
         output: at(output),
         fetchModel: (reference, folder) => downloadModel(args.client, reference, folder),
-        freeze: (order) => freezeRequirements(order, { python, environment, withWheels: args.isSet('with-wheels') }),
+        freeze: (order) =>
+          freezeRequirements(order, {
+            python,
+            environment,
+            withWheels: args.isSet('with-wheels'),
+            sourceBuilds: args.isSet('source-builds'),
+          }),
       })
       const { name, version, files } = written.manifest
       const bytes = files.reduce((sum, each) => sum + each.bytes, 0)

@@ -67,6 +67,13 @@ describe('the process that converts', () => {
     await expect.poll(() => isRunning(inner)).toBe(false)
   })
 
+  it('is answered though its code left a program behind that keeps the streams open', async () => {
+    const script = `setsid sh -c 'echo $$ > left.pid; exec sleep 600' & while [ ! -s left.pid ]; do :; done`
+    const { converted } = await runWith(`${script}; echo '{"estimator": "Ridge"}' > result.json`)
+    process.kill(Number(readFileSync(join(folder, 'left.pid'), 'utf8')), 'SIGKILL')
+    expect(converted).toEqual({ estimator: 'Ridge' })
+  })
+
   it.each([
     [
       'echo "Segmentation fault" >&2; exit 139',

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runProgram } from '../../lib/index.ts'
+import type { RunResult } from '../../lib/index.ts'
 import { Refusal } from '../command.ts'
 import type { ConvertJob, Converted } from './convert-job.ts'
 
@@ -41,9 +41,6 @@ const childEnvironment = ({ folder, environment }: ConverterOptions): Record<str
   }
 }
 
-/** The last of what a process wrote, for messages. */
-const tailCharacters = 4000
-
 /** What the process may write as its result. */
 const resultBytesMax = 16 * 1024 * 1024
 
@@ -55,68 +52,35 @@ export const runConverter = async (
   const at = (name: string): string => join(options.folder, name)
   const whole: ConvertJob = { ...job, output: at('model.onnx'), result: at('result.json') }
   writeFileSync(at('job.json'), JSON.stringify(whole))
-  const child = spawn(options.python, ['-m', 'slipway_convert', at('job.json')], {
-    cwd: options.folder,
-    env: childEnvironment(options),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Why: a group of its own, so that what the model's code started ends with it.
-    detached: true,
+  const calledOff = new AbortController()
+  const onSignal = (): void => calledOff.abort()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
+  const ended = await runProgram([options.python, '-m', 'slipway_convert', at('job.json')], {
+    directory: options.folder,
+    environment: childEnvironment(options),
+    timeoutMs: options.timeoutMs,
+    signal: calledOff.signal,
   })
-  const ended = await endOf(child, options)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)
+  if (ended.outcome === 'not_started') {
+    const reason = `the Python interpreter '${options.python}' can't be run: ${ended.status}`
+    throw new Refusal(`${reason}; name another with --python`, 'no_python')
+  }
   return { converted: resultOf(whole.result, ended), model: whole.output }
 }
 
-interface Ended {
-  readonly how: string
-  readonly tail: string
+const howItEnded = ({ outcome, status }: RunResult): string => {
+  if (outcome === 'done') return 'it exited with code 0'
+  return outcome === 'late' ? `${status}; --timeout gives it more` : status
 }
-
-const endOf = (child: ChildProcess, { python, timeoutMs }: ConverterOptions): Promise<Ended> =>
-  new Promise((resolve, reject) => {
-    let tail = ''
-    let why: string | undefined
-    const kill = (reason: string): void => {
-      why ??= reason
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-    const late = AbortSignal.timeout(timeoutMs)
-    const onLate = (): void => kill(`it took longer than ${timeoutMs / 1000} s; --timeout gives it more`)
-    const onSignal = (): void => kill('it was called off')
-    late.addEventListener('abort', onLate)
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
-    const settle = (): void => {
-      late.removeEventListener('abort', onLate)
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)
-      kill('')
-    }
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (chunk: Buffer) => (tail = (tail + chunk.toString()).slice(-tailCharacters)))
-    child.on('error', (error) => {
-      settle()
-      reject(
-        new Refusal(
-          `the Python interpreter '${python}' can't be run: ${error.message}; name another with --python`,
-          'no_python',
-        ),
-      )
-    })
-    child.on('exit', (code, signal) => {
-      const how = why ?? (signal === null ? `it exited with code ${code ?? 'unknown'}` : `it ended by ${signal}`)
-      settle()
-      resolve({ how, tail })
-    })
-  })
 
 type Answer = Converted | { readonly error: { readonly code: string; readonly message: string } }
 
-const resultOf = (path: string, { how, tail }: Ended): Converted => {
+const resultOf = (path: string, ended: RunResult): Converted => {
   const size = statSync(path, { throwIfNoEntry: false })?.size
   if (size === undefined || size > resultBytesMax) {
-    const said = tail.trim().split('\n').at(-1)?.slice(0, 300) ?? ''
+    const said = ended.output.findLast((line) => line !== '')?.slice(0, 300) ?? ''
+    const how = howItEnded(ended)
     throw new Refusal(
       `the conversion ended without a result: ${how}${said === '' ? '' : `; it said last: ${said}`}`,
       'conversion_failed',

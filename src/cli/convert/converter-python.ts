@@ -33,7 +33,7 @@ export const converterPython = async (source: ModelSource, options: PythonOption
       model: source.name,
       folder: options.work,
       root: environmentsRoot(options),
-      environment: definedOnly(options.environment),
+      environment: options.environment,
       progress,
     })
   } catch (error) {
@@ -63,9 +63,3 @@ const environmentsRoot = ({ dataDir, environment }: PythonOptions): string => {
   const cache = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? '.', '.cache')
   return resolve(cache, 'slipway', 'python-environments')
 }
-
-/** The installer is the user's own program: it has their proxies and their configuration. */
-const definedOnly = (environment: Readonly<Record<string, string | undefined>>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  )

@@ -1,5 +1,3 @@
-import { fail } from '../../protocol/index.ts'
-
 /** What one line of a requirements file may be. */
 export type Requirement =
   /** Of a package by name: `scikit-learn[extra]>=1.4,<2 ; python_version > "3.9"`. */
@@ -19,17 +17,22 @@ const packageLine = new RegExp(
   String.raw`^(${name})\s*(?:\[\s*${name}(?:\s*,\s*${name})*\s*\])?\s*${versions}\s*(?:${marker})?$`,
 )
 const hashes = /\s+--hash=sha(?:256|384|512):[0-9a-f]{64,128}\b/g
-const fileLine = /^(?:\.\/)?((?:code|wheels)\/[A-Za-z0-9][\w.+/-]*\.(?:whl|tar\.gz))$/
+const fileLine = /^(?:\.\/)?((?:code|wheels)\/[A-Za-z0-9][\w.+/-]*\.whl)$/
 
 /**
  * Reads the lines of a requirements file that came with a model. Only packages by name are taken, and files of the
  * model's own: options, URLs, paths and editable installs could make the installer read or reach what the operator
- * didn't choose. Throws load_failed for the first that is something else.
+ * didn't choose, and what isn't a wheel is built by code of its own. Throws what `refused` makes of the reason for the
+ * first that is something else.
  */
-export const readRequirements = (model: string, text: string): Requirement[] => {
+export const readRequirements = (text: string, refused: (reason: string) => Error): Requirement[] => {
   const lines = joinedLines(text)
-  if (lines.length > linesMax) throw refused(model, `there are ${lines.length} of them; the limit is ${linesMax}`)
-  return lines.map((line) => readRequirement(model, line))
+  if (lines.length > linesMax) throw refused(`there are ${lines.length} of them; the limit is ${linesMax}`)
+  return lines.map((line) => {
+    const found = readRequirement(line)
+    if (typeof found === 'string') throw refused(`${JSON.stringify(line.slice(0, 100))} ${found}`)
+    return found
+  })
 }
 
 /** Lines without comments, continued ones joined, empty ones left out. */
@@ -41,15 +44,15 @@ const joinedLines = (text: string): string[] =>
     .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
     .filter((line) => line !== '')
 
-const readRequirement = (model: string, line: string): Requirement => {
-  const shown = JSON.stringify(line.slice(0, 100))
-  if (line.length > lineCharactersMax) throw refused(model, `${shown}… is too long`)
-  if (line.startsWith('-')) throw refused(model, `${shown} is an option of the installer`)
+/** The requirement, or what is wrong with it. */
+const readRequirement = (line: string): Requirement | string => {
+  if (line.length > lineCharactersMax) return 'is too long'
+  if (line.startsWith('-')) return 'is an option of the installer'
   const file = fileLine.exec(line)?.[1]
   if (file !== undefined && !file.split('/').includes('..')) return { kind: 'file', path: file }
   const found = packageLine.exec(line.replace(hashes, ''))
   if (found?.[1] === undefined || looksLikePath(line) || /\s-/.test(line.replace(hashes, '')))
-    throw refused(model, `${shown} does not name a package with its versions`)
+    return 'does not name a package with its versions'
   return { kind: 'package', name: normalName(found[1]), line }
 }
 
@@ -58,6 +61,3 @@ const looksLikePath = (line: string): boolean => /^[^;<>=!~[\s(]*\.(?:zip|whl|ta
 
 /** Names are equal when these are (PEP 503). */
 export const normalName = (text: string): string => text.toLowerCase().replace(/[-_.]+/g, '-')
-
-const refused = (model: string, reason: string): Error =>
-  fail('load_failed', { model, reason: `its requirements can't be installed: ${reason}` })
