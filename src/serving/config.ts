@@ -129,7 +129,7 @@ export const servingOptions = {
     type: 'enum',
     default: 'allow',
     values: ['allow', 'refuse'],
-    doc: 'refuse: a Python model with a file that is a pickle, or looks like one, is not loaded, since reading it runs whatever code its author put in it.',
+    doc: 'refuse: a Python model that may be read by way of a pickle is not loaded, since that runs whatever code its author put in it: one with a file that is a pickle or looks like one, and one of MLflow that is not ONNX, skops or a file of XGBoost, LightGBM or CatBoost.',
   },
   'python.sourceBuilds': {
     type: 'boolean',

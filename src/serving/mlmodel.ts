@@ -10,8 +10,6 @@ export interface Mlmodel {
   readonly onnxFile: string | undefined
   /** Where an example of its input is, undefined for none. */
   readonly example: InputExample | undefined
-  /** How each flavor wrote its objects, by flavor. */
-  readonly serializations: ReadonlyMap<string, string>
 }
 
 /** A file of the folder that holds an example. */
@@ -38,14 +36,10 @@ export const readMlmodel = async (directory: string): Promise<Mlmodel | undefine
 const mlmodelOf = (document: unknown): Mlmodel => {
   const flavors = Object.entries(fieldsOf(fieldsOf(document)['flavors']))
   const flavor = (name: string): Record<string, unknown> => fieldsOf(flavors.find(([found]) => found === name)?.[1])
-  const serializations = flavors.map(
-    ([name, fields]) => [name, textOf(fieldsOf(fields)['serialization_format'])] as const,
-  )
   return {
     loader: textOf(flavor('python_function')['loader_module']),
     onnxFile: textOf(flavor('onnx')['data']),
     example: exampleOf(fieldsOf(fieldsOf(document)['saved_input_example_info'])),
-    serializations: new Map(serializations.flatMap(([name, format]) => (format === undefined ? [] : [[name, format]]))),
   }
 }
 
