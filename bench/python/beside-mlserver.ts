@@ -14,13 +14,13 @@ import { median, numberText, ratio, roundsText } from '../summary.ts'
 import type { Figure } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
-const model: BenchInput['model'] = 'table'
-const program = fileURLToPath(new URL('model.py', import.meta.url))
+export const model: BenchInput['model'] = 'table'
+export const program = fileURLToPath(new URL('model.py', import.meta.url))
 const columns = ['f0', 'f1', 'f2', 'f3']
 const tableRows = 10_000
 
 /** Columns of doubles, as the binary tensor extension or as JSON. */
-const request = (server: ServedModel, rows: number, form: 'json' | 'binary'): WrkRequest => {
+export const request = (server: ServedModel, rows: number, form: 'json' | 'binary'): WrkRequest => {
   const values = Float64Array.from(sampleValues(rows))
   const shape = [rows, 1]
   const url = `${server.http}/v2/models/${model}/infer`
@@ -41,7 +41,7 @@ const request = (server: ServedModel, rows: number, form: 'json' | 'binary'): Wr
   }
 }
 
-const measured = async (server: ServedModel, what: WrkRequest, load: Load): Promise<Speed> => {
+export const measured = async (server: ServedModel, what: WrkRequest, load: Load): Promise<Speed> => {
   const speed = await runWrk(what, load)
   if (speed.failed > 0) throw new Error(`${server.name} failed ${speed.failed} of ${speed.count} requests`)
   return speed

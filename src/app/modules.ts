@@ -40,6 +40,7 @@ import { pythonOptionsOf, servingOptionsOf, uploadsRoot } from './serving-option
 import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
+import { ConfiguredEndpoints } from './configured-endpoints.ts'
 import { openEndpoints } from './open-endpoints.ts'
 import type { RegistryThreadData } from './registry/thread-messages.ts'
 import { openWebhookKey } from './registry/webhook-key.ts'
@@ -69,11 +70,15 @@ export interface Parts {
   serving: Serving
   statistics: Statistics
   predict: Predict
+  /** Whether every door takes requests. */
+  ready: () => boolean
+  tables: ScoringTables
   openInference: OpenInferenceDeps & GrpcMethodsDeps
   scoring: ScoringDeps
   blobs: BlobStore
   registry: RegistryThread
   endpoints: Endpoints
+  configuredEndpoints: ConfiguredEndpoints
   /** What every door of HTTP serves. */
   routes: readonly Route[]
   http: Door
@@ -86,12 +91,13 @@ export interface Parts {
 export const modules = (environment: Environment): ModuleTable<Parts> => ({
   ...coreModules(environment),
   ...keepingModules(environment),
-  ...scoringModule(environment),
+  ...scoringModules(environment),
   ...routesModule(environment),
   ...doorModules(environment),
 })
 
-type Keeping = 'blobs' | 'registry' | 'endpoints'
+type Keeping = 'blobs' | 'registry' | 'endpoints' | 'configuredEndpoints'
+type Scoring = 'ready' | 'tables' | 'scoring'
 type Doors = 'http' | 'mlflow' | 'grpc'
 
 const artifactsPlace = ({ app }: Config): string =>
@@ -137,16 +143,24 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
     },
   },
   endpoints: {
-    needs: ['blobs', 'registry', 'serving', 'scoring'],
-    open({ blobs, registry, serving, scoring }) {
-      const { tables } = scoring
+    needs: ['blobs', 'registry', 'serving', 'tables'],
+    open({ blobs, registry, serving, tables }) {
       const value = openEndpoints(config, { blobs, registry, serving, tables, clock, random, logger })
       return { value, stop: () => value.stop() }
     },
   },
+  configuredEndpoints: {
+    needs: ['registry'],
+    open({ registry }) {
+      const make = (name: string, reference: string) =>
+        registry.endpoints.putEndpoint(name, reference, { name: 'configuration' })
+      const value = new ConfiguredEndpoints({ wanted: config.delivery.endpoints, make, clock, random, logger })
+      return { value, stop: () => Promise.resolve(value.stop()) }
+    },
+  },
 })
 
-const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | 'scoring' | 'routes' | Doors> => {
+const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | Scoring | 'routes' | Doors> => {
   const { config, clock, random, logger, variables, draining } = environment
   return {
     tracing: {
@@ -190,8 +204,8 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
       }),
     },
     openInference: {
-      needs: ['serving', 'statistics', 'predict', 'endpoints'],
-      open({ serving, statistics, predict, endpoints }) {
+      needs: ['serving', 'statistics', 'predict', 'ready'],
+      open({ serving, statistics, predict, ready }) {
         const threads = new JsonThreads()
         const value = {
           models: serving.models,
@@ -204,7 +218,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
           serverVersion: packageVersion,
           threadBytesMin: config.http.jsonThreadBytes,
           jsonDepthMax: config.http.jsonDepthMax,
-          ready: () => serving.ready && endpoints.ready && !draining(),
+          ready,
         }
         return { value, stop: () => threads.close() }
       },
@@ -212,21 +226,24 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
   }
 }
 
-const scoringModule = ({ config, draining }: Environment): Pick<ModuleTable<Parts>, 'scoring'> => ({
-  scoring: {
-    needs: ['serving', 'predict'],
-    open({ serving, predict }) {
+const scoringModules = ({ config, draining }: Environment): Pick<ModuleTable<Parts>, Scoring> => ({
+  ready: {
+    needs: ['serving', 'endpoints', 'configuredEndpoints'],
+    open: ({ serving, endpoints }) => ({ value: () => serving.ready && endpoints.ready && !draining() }),
+  },
+  tables: {
+    needs: [],
+    open() {
       const { jsonThreadBytes, jsonDepthMax } = config.http
-      const tables = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonDepthMax })
-      const value = {
-        models: serving.models,
-        predict,
-        tables,
-        defaultModel: config.serving.defaultModel,
-        ready: () => serving.ready && !draining(),
-      }
-      return { value, stop: () => tables.close() }
+      const value = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonDepthMax })
+      return { value, stop: () => value.close() }
     },
+  },
+  scoring: {
+    needs: ['serving', 'predict', 'tables', 'ready'],
+    open: ({ serving, predict, tables, ready }) => ({
+      value: { models: serving.models, predict, tables, ready, defaultModel: config.serving.defaultModel },
+    }),
   },
 })
 

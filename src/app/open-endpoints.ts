@@ -63,18 +63,3 @@ export const openEndpoints = (config: Config, parts: EndpointParts): Endpoints =
   registry.guardMoves(endpoints)
   return endpoints
 }
-
-/** Makes the endpoints that the configuration names; those that can't be made are told in the log. */
-export const makeConfiguredEndpoints = async (
-  config: Config,
-  { registry, logger }: Pick<EndpointParts, 'registry' | 'logger'>,
-): Promise<void> => {
-  for (const text of config.delivery.endpoints) {
-    const equals = text.indexOf('=')
-    try {
-      await registry.endpoints.putEndpoint(text.slice(0, equals), text.slice(equals + 1), { name: 'configuration' })
-    } catch (error) {
-      logger.error('endpoint.not_made', { endpoint: text, error })
-    }
-  }
-}

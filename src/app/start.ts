@@ -6,7 +6,6 @@ import type { Config } from './config/load-config.ts'
 import { openDataFolder } from './data-folder.ts'
 import type { Door, Parts } from './modules.ts'
 import { modules } from './modules.ts'
-import { makeConfiguredEndpoints } from './open-endpoints.ts'
 import { targets } from './targets.ts'
 
 /** Where a started server answers; a door that its target doesn't open is absent. */
@@ -56,7 +55,7 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
   }
   return {
     addresses,
-    loaded: load(config, running.parts, logger).then(() => writeReadyFile(config.app.readyFile, addresses)),
+    loaded: load(running.parts).then(() => writeReadyFile(config.app.readyFile, addresses)),
     async stop() {
       draining = true
       await running.stop()
@@ -66,11 +65,8 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
 }
 
 /** Loads what is to be there at start: the models of repositories, and those of the registry that endpoints name. */
-const load = async (config: Config, { serving, endpoints, registry }: Parts, logger: Logger): Promise<void> => {
-  await Promise.all([
-    serving.start(),
-    makeConfiguredEndpoints(config, { registry, logger }).then(() => endpoints.start()),
-  ])
+const load = async ({ serving, endpoints, configuredEndpoints }: Parts): Promise<void> => {
+  await Promise.all([serving.start(), configuredEndpoints.start().then(() => endpoints.start())])
 }
 
 /** The failures that everybody meets once, with what to do about them. */

@@ -16,6 +16,8 @@ export interface ActionArgs extends ClientArgs {
   readonly api: SlipwayClient
   /** The words after the action's name; as many as its form has, those in brackets may be missing. */
   readonly words: readonly string[]
+  /** Writes to standard error. */
+  err(text: string): void
 }
 
 /** One thing that a command does, `rename EXPERIMENT NAME`. */
@@ -64,7 +66,7 @@ export const runAction = async (
   }
   const { url, key } = args.client
   const api = new SlipwayClient({ url: url.href, ...(key === undefined ? {} : { key }) })
-  const shown = await asking(url, () => action.run({ ...args, api, words: wordsOf(action, words) }))
+  const shown = await asking(url, () => action.run({ ...args, api, words: wordsOf(action, words), err: context.err }))
   context.out(args.json ? `${JSON.stringify(shown.value)}\n` : shown.text)
   return 0
 }

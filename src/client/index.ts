@@ -7,5 +7,5 @@ export {
   type PagedOperation,
   SlipwayClient,
   type SlipwayClientOptions,
-  SlipwayError,
 } from './slipway-client.ts'
+export { SlipwayError } from './slipway-error.ts'

@@ -1,5 +1,8 @@
 import { apiRoot, jsonNumber, registryOperations } from '../protocol/index.ts'
 import type { Page, RegistryApi, RegistryInput, RegistryOperationName, RegistryOutput } from '../protocol/index.ts'
+import type { ModelPlace } from './locate-model.ts'
+import { locateModel } from './locate-model.ts'
+import { SlipwayError } from './slipway-error.ts'
 
 export interface SlipwayClientOptions {
   /** Where the server listens, `http://127.0.0.1:8080`. */
@@ -7,20 +10,6 @@ export interface SlipwayClientOptions {
   /** Shown as a bearer token. */
   readonly key?: string
   readonly fetch?: typeof globalThis.fetch
-}
-
-/** The server refused; `code` is Slipway's name for the reason (see the reference of errors). */
-export class SlipwayError extends Error {
-  override name = 'SlipwayError'
-  readonly code: string
-  /** Status of HTTP. */
-  readonly status: number
-
-  constructor(message: string, { code, status }: { readonly code: string; readonly status: number }) {
-    super(message)
-    this.code = code
-    this.status = status
-  }
 }
 
 /** The operations of one area by their verbs: `runs.create` is `client.runs.create`. */
@@ -112,43 +101,41 @@ export class SlipwayClient {
   }
 
   /**
-   * Where the files of a model are: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN/PATH`. `names` is the
-   * reference with its alias replaced by the version that it names now.
+   * Where the files of a model are: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/NAME/latest`,
+   * `models:/NAME/STAGE`, `models:/m-ID` or `runs:/RUN/PATH`. `names` is the reference with the version that it names now.
    */
-  async locateModel(reference: string): Promise<{ readonly uri: string; readonly names: string }> {
-    const [, runId, path] = /^runs:\/([^/]+)\/(.+)$/.exec(reference) ?? []
-    if (runId !== undefined) {
-      const { artifactUri } = await this.call('runs.get', { runId })
-      return { uri: `${artifactUri}/${path}`, names: reference }
-    }
-    const [, name = '', alias, number] = /^models:\/([^/@]+)(?:@([^/@]+)|\/(\d+))$/.exec(reference) ?? []
-    if (name === '')
-      throw new SlipwayError(`'${reference}' is not models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN/PATH`, {
-        code: 'invalid_request',
-        status: 400,
-      })
-    const version = number ?? (await this.call('registeredModels.aliased', { name, alias: alias ?? '' })).version
-    const query = queryOf({ name, version })
-    const response = await this.#send(`/api/2.0/mlflow/model-versions/get-download-uri${query}`, { method: 'GET' })
-    const { artifact_uri: uri } = (await response.json()) as { artifact_uri: string }
-    return { uri, names: `models:/${name}/${version}` }
+  locateModel(reference: string): Promise<ModelPlace> {
+    return locateModel(
+      {
+        call: (name, input) => this.call(name, input),
+        mlflow: async (path, body) => {
+          const init = { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+          const response = await this.#send(`/api/2.0/mlflow/${path}`, body === undefined ? { method: 'GET' } : init)
+          return response.json()
+        },
+        hasFiles: async (uri) => (await this.filesBelow(uri).next()).done !== true,
+      },
+      reference,
+    )
   }
 
-  /** Paths of the files below a folder of artifacts. Throws SlipwayError for a name that leads elsewhere. */
-  async *filesBelow(uri: string): AsyncGenerator<string> {
+  /**
+   * Paths of the files below a folder of artifacts. Throws SlipwayError for a name that leads elsewhere, and when there
+   * are more files and folders, or more folders in each other, than the caller wants.
+   */
+  async *filesBelow(uri: string, { entriesMax = Infinity, depthMax = Infinity } = {}): AsyncGenerator<string> {
     const root = folderOf(uri)
     const pending = ['']
+    let entries = 0
     for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
       const path = folder === '' ? root : `${root}/${folder}`
       const response = await this.#send(`${artifactsRoot}${queryOf({ path })}`, { method: 'GET' })
       const { files = [] } = (await response.json()) as { files?: readonly { path: string; is_dir: boolean }[] }
       for (const { path: name, is_dir: isFolder } of files) {
-        if (!isPlainName(name))
-          throw new SlipwayError(`the server lists a file named '${name.slice(0, 100)}'`, {
-            code: 'invalid_path',
-            status: 400,
-          })
+        if (!isPlainName(name)) throw refused('invalid_path', `the server lists a file named '${name.slice(0, 100)}'`)
         const below = folder === '' ? name : `${folder}/${name}`
+        if (++entries > entriesMax || below.split('/').length > depthMax)
+          throw refused('too_large', `there are more than ${entriesMax} files, or more than ${depthMax} folders deep`)
         if (isFolder) pending.push(below)
         else yield below
       }
@@ -189,6 +176,8 @@ export class SlipwayClient {
     })
   }
 }
+
+const refused = (code: string, message: string): SlipwayError => new SlipwayError(message, { code, status: 400 })
 
 const isPlainName = (name: string): boolean => !/^(\.{0,2})$|[/\\\0]/.test(name)
 

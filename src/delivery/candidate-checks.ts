@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Logger } from '../lib/index.ts'
-import { Cancellation } from '../lib/index.ts'
+import { Cancellation, deferToCheckPhase } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature } from '../tensor/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import type { Signature, Tensor } from '../tensor/index.ts'
 import { notANumber, outputDifference } from './compare-outputs.ts'
 import { goldenBytesMax, goldenFile, readGoldenCases } from './golden-cases.ts'
 import { signatureProblems } from './signature-check.ts'
@@ -21,12 +21,18 @@ export interface CandidateChecksDeps {
   readonly readExample: ReadExample
 }
 
+export interface Incumbent {
+  readonly version: number
+  readonly signature: Signature
+}
+
 /** A loaded version that is to take over, and the one that serves now. */
 export interface Candidate {
   readonly endpoint: string
   readonly folder: string
   readonly version: ServedVersion
-  readonly incumbent: ServedVersion | undefined
+  /** What callers of the version that serves now rely on; undefined when none does. */
+  readonly incumbent: Incumbent | undefined
 }
 
 /** Runs of the input example before a candidate serves, so that the first request isn't the one that pays for laziness. */
@@ -50,7 +56,7 @@ export class CandidateChecks {
   #requireSignature({ endpoint, version, incumbent }: Candidate): void {
     const { signature, logger } = this.#deps
     if (incumbent === undefined || signature === 'off') return
-    const problems = signatureProblems(version.facts.signature, incumbent.facts.signature)
+    const problems = signatureProblems(version.facts.signature, incumbent.signature)
     if (problems.length === 0) return
     const reason = `callers of version ${incumbent.version} could not go on: ${problems.join('; ')}`
     if (signature === 'enforce') throw failed(version, reason)
@@ -73,8 +79,12 @@ export class CandidateChecks {
     const size = (await stat(path).catch(() => undefined))?.size
     if (size === undefined) return
     if (size > goldenBytesMax) throw failed(version, `${goldenFile} has ${size} bytes; ${goldenBytesMax} are read`)
-    const { cases, tolerance } = readGolden(version, await readFile(path))
-    for (const [index, { inputs, outputs }] of cases.entries()) {
+    const bytes = await readFile(path)
+    const { count, tolerance, caseAt } = orFailed(version, () => readGoldenCases(bytes))
+    for (let index = 0; index < count; index++) {
+      // Why: predictions that have arrived meanwhile go first.
+      await new Promise<void>((resolve) => deferToCheckPhase(resolve))
+      const { inputs, outputs } = orFailed(version, () => caseAt(index))
       const what = `golden case ${index}`
       requireFit(version, inputs, what)
       const difference = outputDifference(await this.#run(version, inputs, what), outputs, tolerance)
@@ -102,9 +112,9 @@ const requireFit = (version: ServedVersion, inputs: readonly Tensor[], what: str
   }
 }
 
-const readGolden = (version: ServedVersion, bytes: Uint8Array): ReturnType<typeof readGoldenCases> => {
+const orFailed = <T>(version: ServedVersion, read: () => T): T => {
   try {
-    return readGoldenCases(bytes)
+    return read()
   } catch (error) {
     throw failed(version, reasonOf(error))
   }

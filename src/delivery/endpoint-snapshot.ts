@@ -10,6 +10,7 @@ export interface KeptEndpoint extends ServedFiles {
 export class EndpointSnapshot {
   readonly #path: string
   #written = ''
+  #writes: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.#path = path
@@ -25,12 +26,19 @@ export class EndpointSnapshot {
     }
   }
 
-  /** Replaces the file whole. Throws when the disk doesn't take it; the earlier one stays. */
-  async write(endpoints: readonly KeptEndpoint[]): Promise<void> {
-    const text = `${JSON.stringify({ endpoints })}\n`
+  /** Replaces the file whole, one time after another. Throws when the disk doesn't take it; the earlier one stays. */
+  write(endpoints: readonly KeptEndpoint[]): Promise<void> {
+    const write = this.#writes.then(() => this.#write(`${JSON.stringify({ endpoints })}\n`))
+    this.#writes = write.catch(() => undefined)
+    return write
+  }
+
+  async #write(text: string): Promise<void> {
     if (text === this.#written) return
-    await writeFile(`${this.#path}.part`, text, { mode: 0o600 })
-    await rename(`${this.#path}.part`, this.#path)
+    // Why: another server may use the data folder too.
+    const part = `${this.#path}.${process.pid}.part`
+    await writeFile(part, text, { mode: 0o600, flush: true })
+    await rename(part, this.#path)
     this.#written = text
   }
 }

@@ -2,19 +2,22 @@ import type { Clock, Logger, Random } from '../lib/index.ts'
 import { assert, backoffMs } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { EndpointTarget, MoveGuard, PlannedMove, PreparedMoves, ServedFiles } from '../registry/index.ts'
-import type { FoundModel, ModelManager, ModelSource } from '../serving/index.ts'
+import type { FoundModel, ModelManager, ModelSource, ServedVersion } from '../serving/index.ts'
 import { readModelConfig } from '../serving/index.ts'
 import type { CandidateChecks } from './candidate-checks.ts'
-import type { EndpointSnapshot } from './endpoint-snapshot.ts'
+import type { EndpointSnapshot, KeptEndpoint } from './endpoint-snapshot.ts'
 import type { EndpointState, PlacedVersion } from './endpoint-state.ts'
-import { failedTo, newEndpoint, serves, switched, warmBeside } from './endpoint-state.ts'
+import { failedTo, isDue, newEndpoint, serves, switched, warmBeside, warmOf } from './endpoint-state.ts'
 import type { VersionFolders } from './version-folders.ts'
 
 export interface EndpointsDeps {
-  readonly models: ModelManager
-  readonly folders: VersionFolders
-  readonly checks: CandidateChecks
-  readonly snapshot: EndpointSnapshot
+  readonly models: Pick<
+    ModelManager,
+    'addSource' | 'change' | 'forget' | 'get' | 'isOfRepository' | 'load' | 'statusOf'
+  >
+  readonly folders: Pick<VersionFolders, 'require' | 'tidy'>
+  readonly checks: Pick<CandidateChecks, 'require'>
+  readonly snapshot: Pick<EndpointSnapshot, 'read' | 'write'>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -26,14 +29,24 @@ export interface EndpointsDeps {
 }
 
 const retry = { firstMs: 2000, maxMs: 60_000 }
-/** How long a prepared move waits to hear whether it was made; what the registry then says is followed as ever. */
+/** How long prepared moves wait to hear whether they were made; what the registry then says is followed as ever. */
 const verdictMsMax = 30_000
+
+/** A change of what an endpoint serves, under way. */
+interface Move {
+  readonly version: number
+  /** Whether somebody waits for it; others give way to those. */
+  readonly isAsked: boolean
+  readonly calledOff: AbortController
+  /** Settled, never rejected, once requests meet the result. */
+  done: Promise<void>
+}
 
 /** A move that is loaded and checked, and waits to hear whether it is made. */
 interface StartedMove {
+  readonly planned: PlannedMove
   readonly ready: Promise<void>
   decide(isCommitted: boolean): void
-  /** Settled, never rejected, once requests meet the result. */
   readonly done: Promise<void>
 }
 
@@ -42,15 +55,16 @@ class GivenUp extends Error {}
 /**
  * The endpoints as this server serves them: each a model of its name in memory, whose version is the one that the
  * registry says. A move is loaded and checked beside what serves before the registry makes it; moves of other servers
- * are found by asking now and then.
+ * are found by asking now and then. Endpoints don't wait for one another.
  */
 export class Endpoints implements MoveGuard {
   readonly #deps: EndpointsDeps
   readonly #states = new Map<string, EndpointState>()
-  /** Endpoints whose move is under way, and to which version. */
-  readonly #moving = new Map<string, number>()
+  readonly #moving = new Map<string, Move>()
   /** Files whose folders are needed by moves that are under way. */
   readonly #placing = new Set<ServedFiles>()
+  /** What served before this start and doesn't yet again; its files stay as long as the endpoint is there. */
+  readonly #kept = new Map<string, KeptEndpoint>()
   /** Counts what would make an answer of the registry stale that was on its way meanwhile. */
   #moves = 0
   #polls: Promise<void> = Promise.resolve()
@@ -79,17 +93,19 @@ export class Endpoints implements MoveGuard {
     }
   }
 
-  /** Loads what the registry says, or what was served last while it can't be asked; then follows it. */
+  /** Loads what was served last, then what the registry says, and follows it. */
   async start(): Promise<void> {
-    const kept = await this.#deps.snapshot.read()
+    for (const endpoint of await this.#deps.snapshot.read()) this.#kept.set(endpoint.name, endpoint)
+    await Promise.all([...this.#kept.values()].map((endpoint) => this.#bring(endpoint.name, endpoint)))
     await this.#follow()
-    if (this.#isAway) await Promise.all(kept.map((endpoint) => this.#bring(endpoint.name, endpoint)))
+    await Promise.all([...this.#moving.values()].map(({ done }) => done))
     this.#ready = true
     this.#pollLater()
   }
 
   stop(): Promise<void> {
     this.#closed = true
+    for (const { calledOff } of this.#moving.values()) calledOff.abort(new Error('the server is shutting down'))
     return Promise.resolve()
   }
 
@@ -99,12 +115,20 @@ export class Endpoints implements MoveGuard {
   }
 
   async prepare(moves: readonly PlannedMove[]): Promise<PreparedMoves> {
-    for (const { endpoint, isNew } of moves) this.#requireFree(endpoint, isNew)
+    const { clock } = this.#deps
+    for (const { endpoint } of moves) this.#requireUnasked(endpoint)
     const started = moves.map((move) => this.#start(move))
+    const decide = (isCommitted: boolean): void => {
+      for (const move of started) move.decide(isCommitted)
+    }
     const settle = async (isCommitted: boolean): Promise<void> => {
       this.#moves += 1
-      for (const move of started) move.decide(isCommitted)
+      decide(isCommitted)
       await Promise.all(started.map(({ done }) => done))
+      if (!isCommitted) return
+      // What was given up before the registry had made it, late, is made up for.
+      const late = started.filter(({ planned }) => !serves(this.#stateOf(planned.endpoint), planned.files))
+      await Promise.all(late.map(({ planned }) => this.#bring(planned.endpoint, planned.files)))
     }
     try {
       await Promise.all(started.map(({ ready }) => ready))
@@ -112,78 +136,129 @@ export class Endpoints implements MoveGuard {
       await settle(false)
       throw error
     }
-    return { settle }
+    const timer = clock.setTimer(() => decide(false), verdictMsMax)
+    return {
+      settle: (isCommitted) => {
+        timer.cancel()
+        return settle(isCommitted)
+      },
+    }
   }
 
-  #requireFree(endpoint: string, isNew: boolean): void {
-    const version = this.#moving.get(endpoint)
-    if (version !== undefined)
+  #requireUnasked(endpoint: string): void {
+    const move = this.#moving.get(endpoint)
+    if (move?.isAsked === true)
       throw fail('conflict', {
-        reason: `a move of '${endpoint}' to version ${version} is under way; try again when it has ended`,
+        reason: `a move of '${endpoint}' to version ${move.version} is under way; try again when it has ended`,
       })
-    if (isNew && this.#deps.models.statusOf(endpoint) !== undefined && !this.#states.has(endpoint))
-      throw fail('conflict', { reason: `a model of a model repository is served as '${endpoint}' already` })
   }
 
-  #start({ endpoint, files, isNew }: PlannedMove): StartedMove {
-    const { clock, models, logger } = this.#deps
+  #start(planned: PlannedMove): StartedMove {
+    const { endpoint, files, isNew } = planned
     const ready = Promise.withResolvers<void>()
     const verdict = Promise.withResolvers<boolean>()
-    this.#moving.set(endpoint, files.version)
+    const earlier = this.#moving.get(endpoint)
+    earlier?.calledOff.abort(new Error('a move that somebody waits for came first'))
     const commit = async (): Promise<void> => {
       ready.resolve()
-      const timer = clock.setTimer(() => verdict.resolve(false), verdictMsMax)
-      const isCommitted = await verdict.promise
-      timer.cancel()
-      if (!isCommitted) throw new GivenUp()
+      if (!(await verdict.promise)) throw new GivenUp()
     }
-    const failedMove = (error: unknown): void => {
-      // What can't go on serving has nothing to lose: a move that might mend it isn't held up.
-      if (!isNew && models.get(endpoint, undefined) === undefined) ready.resolve()
-      else ready.reject(error)
-      if (!(error instanceof GivenUp))
-        logger.warn('endpoint.move_refused', { endpoint, version: files.version, reason: reasonOf(error) })
-    }
-    const done = this.#switch(endpoint, files, commit)
-      .catch(failedMove)
-      .finally(() => this.#moving.delete(endpoint))
-    return { ready: ready.promise, decide: verdict.resolve, done }
+    const hadIncumbent = this.#hasIncumbent(endpoint)
+    const done = this.#track(endpoint, { version: files.version, isAsked: true }, async (signal) => {
+      try {
+        await earlier?.done
+        if (isNew) await this.#requireFree(endpoint)
+        await this.#switch(endpoint, files, { commit, signal })
+      } catch (error) {
+        // What can't go on serving has nothing to lose: a move that might mend it isn't held up.
+        if (!isNew && !hadIncumbent) ready.resolve()
+        else ready.reject(error)
+        if (!(error instanceof GivenUp)) this.#tellRefused(endpoint, files, error)
+      }
+    })
+    return { planned, ready: ready.promise, decide: verdict.resolve, done }
+  }
+
+  #tellRefused(endpoint: string, { version }: ServedFiles, error: unknown): void {
+    this.#deps.logger.warn('endpoint.move_refused', { endpoint, version, reason: reasonOf(error) })
+  }
+
+  /** Whether an endpoint serves, or would as soon as it is asked. */
+  #hasIncumbent(endpoint: string): boolean {
+    const { models } = this.#deps
+    if (this.#stateOf(endpoint).active === undefined) return false
+    return models.get(endpoint, undefined) !== undefined || models.statusOf(endpoint)?.onDemand === true
+  }
+
+  async #requireFree(endpoint: string): Promise<void> {
+    if (this.#stateOf(endpoint).active !== undefined || !(await this.#deps.models.isOfRepository(endpoint))) return
+    throw fail('conflict', {
+      reason: `a model that was deployed as files is served as '${endpoint}' already; choose another name, or remove it`,
+    })
+  }
+
+  /** Notes a change as long as it is under way. */
+  #track(
+    endpoint: string,
+    { version, isAsked }: Pick<Move, 'version' | 'isAsked'>,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const calledOff = new AbortController()
+    const move: Move = { version, isAsked, calledOff, done: Promise.resolve() }
+    this.#moving.set(endpoint, move)
+    move.done = work(calledOff.signal).finally(() => {
+      if (this.#moving.get(endpoint) === move) this.#moving.delete(endpoint)
+    })
+    return move.done
   }
 
   /** Loads and checks files beside what serves, and has them answer once `commit` resolves. */
-  async #switch(endpoint: string, files: ServedFiles, commit: () => Promise<void>): Promise<void> {
+  async #switch(
+    endpoint: string,
+    files: ServedFiles,
+    { commit, signal }: { readonly commit: () => Promise<void>; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { models, folders } = this.#deps
+    const warm = warmOf(this.#stateOf(endpoint), files)
+    const isWarm = warm !== undefined && models.get(endpoint, String(files.version)) !== undefined
     this.#placing.add(files)
     try {
-      await this.#switchPlaced(endpoint, { ...files, directory: await this.#deps.folders.require(files) }, commit)
+      // A version that has served and never left the memory needs no other look.
+      const directory = isWarm ? warm.directory : await folders.require(files)
+      await this.#change(endpoint, { ...files, directory }, { commit, signal, isChecked: isWarm })
     } finally {
       this.#placing.delete(files)
     }
     await this.#keep()
   }
 
-  async #switchPlaced(endpoint: string, next: PlacedVersion, commit: () => Promise<void>): Promise<void> {
+  async #change(
+    endpoint: string,
+    next: PlacedVersion,
+    how: { readonly commit: () => Promise<void>; readonly signal: AbortSignal; readonly isChecked: boolean },
+  ): Promise<void> {
     const { models, checks, keepWarm, logger, clock } = this.#deps
     const startedMs = clock.now()
     const found = (): Promise<FoundModel> =>
       this.#found(endpoint, next, warmBeside(this.#stateOf(endpoint), next, keepWarm))
     await models.change(endpoint, {
+      signal: how.signal,
       find: found,
       keep: async (loaded) => {
-        const version = loaded(next.version)
+        const version: ServedVersion | undefined = loaded(next.version)
         assert(version !== undefined, 'a change is kept once its versions have loaded')
-        const incumbent = models.get(endpoint, undefined)
-        await checks.require({ endpoint, folder: next.directory, version, incumbent })
-        await commit()
+        const incumbent = this.#stateOf(endpoint).active
+        if (!how.isChecked) await checks.require({ endpoint, folder: next.directory, version, incumbent })
+        await how.commit()
         const kept = await found()
-        this.#states.set(endpoint, switched(this.#stateOf(endpoint), next, keepWarm))
+        const known = { ...next, signature: version.facts.signature }
+        this.#states.set(endpoint, switched(this.#stateOf(endpoint), known, keepWarm))
+        this.#kept.delete(endpoint)
         return kept
       },
     })
-    logger.info('endpoint.switched', {
-      endpoint,
-      version: next.version,
-      elapsedMs: Math.round(clock.now() - startedMs),
-    })
+    const elapsedMs = Math.round(clock.now() - startedMs)
+    logger.info('endpoint.switched', { endpoint, version: next.version, elapsedMs })
   }
 
   #stateOf(endpoint: string): EndpointState {
@@ -192,7 +267,7 @@ export class Endpoints implements MoveGuard {
 
   async #find(name: string): Promise<FoundModel | undefined> {
     const state = this.#states.get(name)
-    if (state === undefined) return undefined
+    if (state === undefined || state.isHidden) return undefined
     if (state.active !== undefined) return this.#found(name, state.active, state.warm)
     const problem = state.problem ?? 'it is loading'
     return { name, directory: '', config: undefined, warnings: [], problem, versions: [] }
@@ -202,17 +277,20 @@ export class Endpoints implements MoveGuard {
   async #found(name: string, active: PlacedVersion, warm: readonly PlacedVersion[]): Promise<FoundModel> {
     const { models } = this.#deps
     const staying = warm.filter(({ version }) => models.get(name, String(version)) !== undefined)
-    const versions = [active, ...staying]
-      .map(({ version, directory, digest }) => ({ version, directory, fingerprint: digest }))
-      .sort((a, b) => a.version - b.version)
     const { config, warnings } = await readModelConfig(name, active.directory)
+    const versions = await Promise.all(
+      [active, ...staying].map(async ({ version, directory, digest }) => {
+        const own = directory === active.directory ? config : (await readModelConfig(name, directory)).config
+        return { version, directory, fingerprint: digest, config: own }
+      }),
+    )
     return {
       name,
       directory: active.directory,
       config,
       warnings,
       problem: undefined,
-      versions,
+      versions: versions.toSorted((a, b) => a.version - b.version),
       serve: { versions: versions.map(({ version }) => version), preferred: active.version },
     }
   }
@@ -224,7 +302,7 @@ export class Endpoints implements MoveGuard {
     }, pollIntervalMs)
   }
 
-  /** Asks the registry and does what it says, one time after another. */
+  /** Asks the registry and begins what it says, one time after another. */
   #follow(): Promise<void> {
     const follow = this.#polls.then(() => this.#followOnce())
     this.#polls = follow
@@ -238,73 +316,88 @@ export class Endpoints implements MoveGuard {
       const wanted = await targets()
       this.#isAway = false
       // A move that was made meanwhile is newer than the answer.
-      if (moves === this.#moves && !this.#closed) await this.#apply(wanted)
+      if (moves !== this.#moves || this.#closed) return
+      this.#begin(wanted)
+      await this.#endOthers(new Set(wanted.map(({ endpoint }) => endpoint.name)))
     } catch (error) {
       if (!this.#isAway && !this.#closed) logger.warn('endpoints.registry_away', { reason: reasonOf(error) })
       this.#isAway = true
     }
   }
 
-  async #apply(targets: readonly EndpointTarget[]): Promise<void> {
-    const { models, clock } = this.#deps
-    const names = new Set(targets.map(({ endpoint }) => endpoint.name))
-    const gone = [...this.#states.keys()].filter((name) => !names.has(name) && !this.#moving.has(name))
-    for (const name of gone) {
-      this.#states.delete(name)
-      await models.forget(name).catch(() => undefined)
+  #begin(targets: readonly EndpointTarget[]): void {
+    const nowMs = this.#deps.clock.now()
+    for (const { endpoint, files, problem } of targets) {
+      const state = this.#stateOf(endpoint.name)
+      if (this.#moving.has(endpoint.name)) continue
+      if (files !== undefined && isDue(state, files, nowMs)) void this.#bring(endpoint.name, files)
+      else if (files === undefined && state.problem !== problem) void this.#failed(endpoint.name, problem ?? '')
     }
-    const nowMs = clock.now()
-    const due = targets.filter(({ endpoint: { name }, files }) => {
-      const state = this.#stateOf(name)
-      if (this.#moving.has(name) || (files !== undefined && serves(state, files))) return false
-      return nowMs >= state.retryAtMs
-    })
-    await Promise.all(
-      due.map(({ endpoint, files, problem }) =>
-        files === undefined ? this.#failed(endpoint.name, problem ?? '') : this.#bring(endpoint.name, files),
-      ),
-    )
+  }
+
+  /** Ends what isn't an endpoint any more. */
+  async #endOthers(names: ReadonlySet<string>): Promise<void> {
+    const { models } = this.#deps
+    const known = new Set([...this.#states.keys(), ...this.#kept.keys()])
+    const gone = [...known].filter((name) => !names.has(name) && this.#moving.get(name)?.isAsked !== true)
+    for (const name of gone) {
+      this.#moving.get(name)?.calledOff.abort(new Error('its endpoint is gone'))
+      const { isHidden } = this.#stateOf(name)
+      this.#states.delete(name)
+      this.#kept.delete(name)
+      if (!isHidden) await models.forget(name).catch(() => undefined)
+    }
     if (gone.length > 0) await this.#keep()
   }
 
   /** Serves what was decided elsewhere, or earlier. */
-  async #bring(name: string, files: ServedFiles): Promise<void> {
-    if (this.#moving.has(name)) return
-    this.#moving.set(name, files.version)
-    try {
-      await this.#switch(name, files, () => Promise.resolve())
-    } catch (error) {
-      this.#moving.delete(name)
-      await this.#failed(name, reasonOf(error))
-    } finally {
-      this.#moving.delete(name)
-    }
+  #bring(name: string, files: ServedFiles): Promise<void> {
+    return this.#track(name, { version: files.version, isAsked: false }, async (signal) => {
+      try {
+        await this.#requireFree(name)
+        if (!this.#states.has(name)) await this.#tellLoading(name)
+        await this.#switch(name, files, { commit: () => Promise.resolve(), signal })
+      } catch (error) {
+        if (!signal.aborted) await this.#failed(name, reasonOf(error), files)
+      }
+    })
   }
 
-  async #failed(name: string, problem: string): Promise<void> {
+  /** Those who ask for it meanwhile are told. */
+  async #tellLoading(name: string): Promise<void> {
+    this.#states.set(name, newEndpoint)
+    await this.#deps.models.load(name).catch(() => undefined)
+  }
+
+  async #failed(name: string, problem: string, failed?: ServedFiles): Promise<void> {
     const { clock, random, logger, models } = this.#deps
     const state = this.#stateOf(name)
     if (state.problem !== problem) logger.warn('endpoint.not_followed', { endpoint: name, reason: problem })
     const retryAtMs = clock.now() + backoffMs(state.failures, retry, random)
-    this.#states.set(name, failedTo(state, problem, retryAtMs))
-    // Those who ask for it are told the reason.
-    if (state.active === undefined) await models.load(name).catch(() => undefined)
+    const isHidden = state.active === undefined && (await models.isOfRepository(name))
+    this.#states.set(name, { ...failedTo(state, { problem, failed, retryAtMs }), isHidden })
+    if (state.active === undefined && !isHidden) await models.load(name).catch(() => undefined)
   }
 
   /** Writes down what serves, and removes the folders that nothing needs. */
   async #keep(): Promise<void> {
     const { snapshot, folders, logger } = this.#deps
-    const placed = [...this.#states].flatMap(([name, { active }]) =>
-      active === undefined ? [] : [{ name, ...active }],
+    const active = [...this.#states].flatMap(([name, state]) =>
+      state.active === undefined ? [] : [{ name, ...state.active }],
     )
+    const kept = [...active, ...this.#kept.values()].map(({ name, version, folder, digest }) => ({
+      name,
+      version,
+      folder,
+      digest,
+    }))
     try {
-      await snapshot.write(placed.map(({ name, version, folder, digest }) => ({ name, version, folder, digest })))
+      await snapshot.write(kept)
     } catch (error) {
       logger.warn('endpoints.not_kept', { reason: reasonOf(error) })
     }
-    const states = [...this.#states.values()]
-    const needed = states.flatMap(({ active, warm }) => [...(active === undefined ? [] : [active]), ...warm])
-    await folders.tidy(new Set([...needed, ...this.#placing].map(({ digest }) => digest)))
+    const warm = [...this.#states.values()].flatMap((state) => state.warm)
+    await folders.tidy(new Set([...kept, ...warm, ...this.#placing].map(({ digest }) => digest)))
   }
 }
 

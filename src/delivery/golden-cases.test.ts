@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { readGoldenCases } from './golden-cases.ts'
 
-const read = (document: unknown) =>
-  readGoldenCases(Buffer.from(typeof document === 'string' ? document : JSON.stringify(document)))
+const read = (document: unknown) => {
+  const { count, tolerance, caseAt } = readGoldenCases(
+    Buffer.from(typeof document === 'string' ? document : JSON.stringify(document)),
+  )
+  return { tolerance, cases: Array.from({ length: count }, (_, index) => caseAt(index)) }
+}
 const x = { name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }
 
 describe('a file of golden cases', () => {
@@ -24,7 +28,7 @@ describe('a file of golden cases', () => {
       ['{', /golden.json: /],
       ['[]', /'cases' are a list/],
       [{ cases: [] }, /'cases' are a list/],
-      [{ cases: Array.from({ length: 1001 }, () => ({ inputs: [x], outputs: [x] })) }, /'cases' are a list/],
+      [{ cases: Array.from({ length: 101 }, () => ({ inputs: [x], outputs: [x] })) }, /'cases' are a list/],
       [{ cases: [{ inputs: [x] }] }, /case 0 has no list of outputs/],
       [one({ name: 1 }), /a tensor has no name/],
       [one({ datatype: 'FLOAT' }), /datatype of 'x' is none of/],

@@ -9,15 +9,18 @@ export interface GoldenCase {
 }
 
 export interface GoldenCases {
-  readonly cases: readonly GoldenCase[]
+  readonly count: number
+  /** The tensors of a case are read when its turn comes. Throws an Error that says what is wrong with it. */
+  caseAt(index: number): GoldenCase
   readonly tolerance: Tolerance
 }
 
 /** Name of the file among a version's own: `{"cases": [{"inputs": [TENSOR …], "outputs": [TENSOR …]}], "tolerance": {"absolute": …, "relative": …}}`, tensors as in the Open Inference Protocol. */
 export const goldenFile = 'golden.json'
-export const goldenBytesMax = 16 * 1024 * 1024
+/** Why so little: they are read on the thread that takes predictions. */
+export const goldenBytesMax = 1024 * 1024
 
-const casesMax = 1000
+const casesMax = 100
 const jsonDepthMax = 32
 /** What differs between builds of one runtime on two kinds of processor. */
 const toleranceDefault: Tolerance = { absolute: 1e-6, relative: 1e-4 }
@@ -27,17 +30,18 @@ const isObject = (value: JsonValue | undefined): value is { readonly [key: strin
 
 const wrong = (reason: string): Error => new Error(`${goldenFile}: ${reason}`)
 
-/** Reads the file. Throws an Error that says what is wrong with it. */
+/** Reads the file, save the tensors of its cases. Throws an Error that says what is wrong with it. */
 export const readGoldenCases = (bytes: Uint8Array): GoldenCases => {
   const document = parsed(bytes)
   const cases = isObject(document) ? document['cases'] : undefined
   if (!isObject(document) || !Array.isArray(cases) || cases.length === 0 || cases.length > casesMax)
     throw wrong(`it must be an object whose 'cases' are a list of 1 to ${casesMax}`)
   return {
-    cases: cases.map((each, index) => ({
-      inputs: tensorsOf(each, 'inputs', index),
-      outputs: tensorsOf(each, 'outputs', index),
-    })),
+    count: cases.length,
+    caseAt: (index) => ({
+      inputs: tensorsOf(cases[index], 'inputs', index),
+      outputs: tensorsOf(cases[index], 'outputs', index),
+    }),
     tolerance: toleranceOf(document['tolerance']),
   }
 }
@@ -58,7 +62,7 @@ const toleranceOf = (value: JsonValue | undefined): Tolerance => {
   throw wrong("'tolerance' must have numbers of at least 0, 'absolute' and 'relative'")
 }
 
-const tensorsOf = (value: JsonValue, side: 'inputs' | 'outputs', index: number): Tensor[] => {
+const tensorsOf = (value: JsonValue | undefined, side: 'inputs' | 'outputs', index: number): Tensor[] => {
   const list = isObject(value) ? value[side] : undefined
   if (!Array.isArray(list) || list.length === 0) throw wrong(`case ${index} has no list of ${side}`)
   return list.map((tensor) => tensorOf(tensor, `case ${index}, ${side}`))

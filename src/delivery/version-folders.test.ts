@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -55,6 +56,15 @@ describe('the folder of a version', () => {
     expect(test.reads).toHaveLength(2)
     expect(await test.folders.require(test.served)).toBe(place)
     expect(test.reads).toHaveLength(2)
+  })
+
+  it.skipIf(process.platform === 'win32')('is made anew when somebody put a pipe in the place of a file', async () => {
+    using test = open({ MLmodel: 'flavors' })
+    const place = await test.folders.require(test.served)
+    rmSync(join(place, 'MLmodel'))
+    execFileSync('mkfifo', [join(place, 'MLmodel')])
+    expect(await test.folders.require(test.served)).toBe(place)
+    expect(readFileSync(join(place, 'MLmodel'), 'utf8')).toBe('flavors')
   })
 
   it('is made anew when somebody changed, added or took away a file', async () => {

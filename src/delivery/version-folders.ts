@@ -67,14 +67,27 @@ export class VersionFolders {
     try {
       await mkdir(part, { recursive: true, mode: 0o700 })
       for (const file of files) await this.#copy(file, inside(part, file.path))
-      await rm(place, { recursive: true, force: true })
-      await rename(part, place)
+      await this.#put(part, place, files)
       await writeFile(`${place}.json`, JSON.stringify(files))
     } catch (error) {
       await rm(part, { recursive: true, force: true })
       throw error
     }
     return place
+  }
+
+  /** Puts a folder where it belongs. Another server may have been quicker; what it made is used, as its hosts may be in it. */
+  async #put(part: string, place: string, files: readonly ModelFile[]): Promise<void> {
+    try {
+      await rename(part, place)
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      if (!(await isIntact(place, files))) {
+        await rename(place, `${place}.${randomUUID()}`)
+        await rename(part, place)
+      }
+      await rm(part, { recursive: true, force: true })
+    }
   }
 
   /** The files that were sealed; from the list of the last time while the registry can't be asked. */
@@ -108,7 +121,7 @@ export class VersionFolders {
     try {
       for await (const piece of this.#deps.blobs.read(file.digest)) {
         hash.update(piece)
-        await handle.write(piece)
+        for (let at = 0; at < piece.length;) at += (await handle.write(piece, at)).bytesWritten
       }
     } finally {
       await handle.close()
@@ -146,7 +159,9 @@ const inside = (folder: string, path: string): string => {
 const isIntact = async (place: string, files: readonly ModelFile[]): Promise<boolean> => {
   const entries = await readdir(place, { recursive: true, withFileTypes: true }).catch(() => undefined)
   if (entries === undefined) return false
-  if (entries.filter((entry) => !entry.isDirectory()).length !== files.length) return false
+  const others = entries.filter((entry) => !entry.isDirectory())
+  // Why: a pipe that a model put there would be read without end.
+  if (others.length !== files.length || !others.every((entry) => entry.isFile())) return false
   for (const file of files) if ((await digestOf(inside(place, file.path))) !== file.digest) return false
   return true
 }

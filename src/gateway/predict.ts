@@ -20,16 +20,29 @@ export interface PredictDeps {
   draining(): boolean
 }
 
-export type Predict = (call: InferCall) => Promise<InferReply>
+/** What a request holds, as tensors for the version that is to answer it. */
+export type LayOut = (served: ServedVersion) => Promise<Pick<InferCall, 'inputs' | 'nulls' | 'parameters'>>
+
+/** `layOut` gives the inputs of a call whose body says what it means only with the version at hand. */
+export type Predict = (call: InferCall, layOut?: LayOut) => Promise<InferReply>
 
 /** The one way to a prediction: every protocol, batch job and graph comes through here. */
 export const openPredict =
   (deps: PredictDeps): Predict =>
-  async (call) => {
+  async (given, layOut) => {
+    let call = given
     let version = call.version ?? ''
     try {
-      const served = deps.models.get(call.model, call.version) ?? (await assign(deps, call))
+      let served = deps.models.get(call.model, call.version) ?? (await assign(deps, call))
       version = String(served.version)
+      if (layOut !== undefined) {
+        call = { ...given, ...(await layOut(served)) }
+        if (!isServing(deps, served)) {
+          served = deps.models.get(call.model, call.version) ?? (await assign(deps, call))
+          version = String(served.version)
+          call = { ...given, ...(await layOut(served)) }
+        }
+      }
       const task = admit(call, served, deps.limits, deps.clock.now())
       const answer = await served.infer(task)
       const reply = { model: call.model, version, id: call.id, outputs: answer.outputs, timing: answer.timing }
@@ -41,6 +54,10 @@ export const openPredict =
       throw known
     }
   }
+
+/** Another version may have taken its place meanwhile, or its model may have been unloaded. */
+const isServing = ({ models }: PredictDeps, served: ServedVersion): boolean =>
+  models.get(served.model, String(served.version)) === served
 
 /** The slow way to a version: it isn't in memory, or can't serve. */
 const assign = async (deps: PredictDeps, call: InferCall): Promise<ServedVersion> => {

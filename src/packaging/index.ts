@@ -1,6 +1,6 @@
 export { verifyPackage } from './manifest.ts'
 export { PackagingError } from './packaging-error.ts'
-export { readSpec } from './parse-spec.ts'
+export { isReference, readSpec } from './parse-spec.ts'
 export { specFieldRows } from './spec-fields.ts'
 export { wheelsFolder, writePackage } from './write-package.ts'
 export { freezeRequirements } from './freeze-requirements.ts'

@@ -68,7 +68,7 @@ export const specFields: Readonly<Record<string, Field>> = {
   model: {
     type: text,
     required: true,
-    doc: 'The model: a file or folder below that of model.yaml, or `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN/PATH` of the server (`--server`).',
+    doc: 'The model: a file or folder below that of model.yaml, or `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/NAME/latest`, `models:/NAME/STAGE`, `models:/m-ID` or `runs:/RUN/PATH` of the server (`--server`).',
   },
   name: {
     type: {

@@ -137,6 +137,13 @@ export const errorTable = {
     retryAfterMs: 250,
     category: 'infrastructure',
   },
+  work_queue_full: {
+    status: 'overloaded',
+    text: '{waiting} large bodies wait to be read or written already, {waitingBytes} bytes in all',
+    hint: 'Send fewer large requests at once, or their tensors in binary.',
+    retryAfterMs: 250,
+    category: 'infrastructure',
+  },
   queue_timeout: {
     status: 'unavailable',
     text: "model '{model}': Request timeout expired after {waitedMs} ms in the queue",

@@ -19,14 +19,16 @@ export class VersionSeals {
     if (folder !== undefined && folder !== '') await this.#artifacts.seal(tx, folder)
   }
 
-  /** Opens the folders of versions that are gone, unless another version has the same files. */
+  /** Opens the folders of versions that are gone, unless another version or an endpoint has the same files. */
   async release(tx: Queries, locations: readonly string[]): Promise<void> {
     for (const location of new Set(locations)) {
       const folder = folderOf(location)
       if (folder === undefined) continue
-      const others = await tx.query('SELECT 1 AS used FROM model_versions WHERE storage_location = ? LIMIT 1', [
-        location,
-      ])
+      const others = await tx.query(
+        `SELECT 1 AS used FROM model_versions WHERE storage_location = ?
+         UNION ALL SELECT 1 AS used FROM endpoints WHERE folder = ? LIMIT 1`,
+        [location, folder],
+      )
       if (others.length === 0) await this.#artifacts.unseal(tx, folder)
     }
   }

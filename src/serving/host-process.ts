@@ -67,6 +67,8 @@ export class HostProcess implements HostLink {
       env: options.environment,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       serialization: 'json',
+      // Why: a group of its own, so that what the model started ends with it.
+      detached: true,
     })
     // Why: a process that can't be spawned for want of descriptors has no streams, and reports its error later.
     this.#child.on('error', (error) => this.#end(`it could not be started: ${error.message}`))
@@ -84,7 +86,10 @@ export class HostProcess implements HostLink {
     // Why: writing to a host that just died reports here as well; the exit tells the reason.
     this.#link.on('error', () => {})
     const output = new HostOutput(this.#child, options.logger)
-    this.#child.on('exit', (code, signal) => this.#end(this.#killReason ?? exitReason(code, signal, output.lastLine)))
+    this.#child.on('exit', (code, signal) => {
+      endGroup(this.#child.pid)
+      this.#end(this.#killReason ?? exitReason(code, signal, output.lastLine))
+    })
     lowerPriority(this.#child.pid, options.niceness)
   }
 
@@ -142,9 +147,12 @@ export class HostProcess implements HostLink {
   #receive(frame: Frame): void {
     const pending = this.#pending.get(frame.id)
     if (pending === undefined) return
+    // Why: a payload that can't be read breaks the protocol; who waits for it is then told with the others.
+    const refusal =
+      frame.kind === frameKinds.failed ? new HostRefusal(readJsonPayload(frame.payload) as HostFailure) : undefined
     this.#pending.delete(frame.id)
-    if (frame.kind === frameKinds.failed) pending.reject(new HostRefusal(readJsonPayload(frame.payload) as HostFailure))
-    else pending.resolve(frame)
+    if (refusal === undefined) pending.resolve(frame)
+    else pending.reject(refusal)
   }
 
   #end(reason: string): void {
@@ -160,6 +168,16 @@ export class HostProcess implements HostLink {
 const exitReason = (code: number | null, signal: string | null, lastLine: string): string => {
   const how = signal === null ? `exited with code ${code ?? 'unknown'}` : `ended by ${signal}`
   return lastLine === '' ? how : `${how}; its last words: ${lastLine}`
+}
+
+/** Ends the processes that a model left behind; the group lasts, and its number is nobody else's, as long as one is in it. */
+const endGroup = (leader: number | undefined): void => {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // None was left.
+  }
 }
 
 const lowerPriority = (pid: number | undefined, niceness: number): void => {

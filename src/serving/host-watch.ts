@@ -65,7 +65,10 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
   const hostBytes = (instance: ModelInstance): number => measured.get(instance) ?? instance.memoryBytes
   return {
     hostBytes,
-    residents: () => residentsOf(options.models.serving(), hostBytes),
+    residents: () =>
+      residentsOf(options.models.serving(), hostBytes).map((resident) =>
+        options.models.isChanging(resident.model) ? { ...resident, busy: true } : resident,
+      ),
     stop() {
       stopped = true
     },

@@ -16,7 +16,10 @@ export const readInputExample = async (directory: string): Promise<Uint8Array | 
   if (basename(example.file) !== example.file)
     throw new Error(`'${example.file.slice(0, 100)}' is not a file beside MLmodel`)
   const path = join(directory, example.file)
-  const { size } = await stat(path)
+  const facts = await stat(path)
+  // Why: a pipe in its place would keep the reader waiting for ever.
+  if (!facts.isFile()) throw new Error(`${example.file} is not a file`)
+  const { size } = facts
   if (size > bytesMax) throw new Error(`${example.file} has ${size} bytes; ${bytesMax} are read`)
   const bytes = await readFile(path)
   return example.form === 'body' ? bytes : Buffer.concat([Buffer.from('{"dataframe_split":'), bytes, Buffer.from('}')])

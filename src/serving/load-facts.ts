@@ -12,3 +12,7 @@ export const loadedFrom = (found: FoundVersion, config: ModelConfig | undefined)
 /** Maps and sets have no JSON form of their own. */
 export const asLists = (_: string, value: unknown): unknown =>
   value instanceof Map || value instanceof Set ? [...value] : value
+
+/** The configuration that a version has; one that a request gave holds for all of them. */
+export const configOf = (version: FoundVersion, ofModel: ModelConfig | undefined): ModelConfig | undefined =>
+  version.config ?? ofModel

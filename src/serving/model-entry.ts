@@ -113,6 +113,7 @@ export class ModelEntry {
   #turn: Promise<unknown> = Promise.resolve()
   #newest: ServedVersion | undefined
   #preferred: number | undefined
+  #changes = 0
 
   constructor(name: string) {
     this.name = name
@@ -187,6 +188,19 @@ export class ModelEntry {
   #choose(): void {
     const preferred = this.#preferred === undefined ? undefined : this.versions.get(this.#preferred)?.current
     this.#newest = preferred ?? highest(this.serving())
+  }
+
+  get isChanging(): boolean {
+    return this.#changes > 0
+  }
+
+  async whileChanging<T>(change: (entry: ModelEntry) => Promise<T>): Promise<T> {
+    this.#changes += 1
+    try {
+      return await change(this)
+    } finally {
+      this.#changes -= 1
+    }
   }
 
   /** Changes to a model happen one after another. */

@@ -1,8 +1,6 @@
-import { resolve } from 'node:path'
 import { assert } from '../lib/index.ts'
 import type { Clock, Logger, Semaphore } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
-import type { AppError } from '../protocol/index.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import { ModelEntry } from './model-entry.ts'
@@ -10,14 +8,15 @@ import type { EntryBefore, Patience, VersionSlot } from './model-entry.ts'
 import { modelStatus } from './model-status.ts'
 import type { ModelStatus } from './model-status.ts'
 import type { FreshVersion } from './fresh-version.ts'
-import { asLists, loadedFrom, queueDepthOf } from './load-facts.ts'
+import { asLists, configOf, loadedFrom, queueDepthOf } from './load-facts.ts'
 import type { FoundModel, FoundVersion, ModelSource } from './model-source.ts'
 import { joinSources } from './model-source.ts'
 import type { ServedVersion, VersionOrder } from './served-version.ts'
 import type { ServingEvents } from './serving-events.ts'
 import type { StagedChange, StagedModel } from './staged-change.ts'
-import { changeOfFiles } from './staged-change.ts'
+import { changeOfFiles, refuseHidden } from './staged-change.ts'
 import { wantedVersions } from './version-policy.ts'
+import { whyNot } from './why-not.ts'
 
 export interface ManagerOptions {
   /** Model repositories; the first that has a name wins. */
@@ -89,7 +88,7 @@ export class ModelManager {
     if (entry.onDemand) await this.#bringBack(entry, patience)
     const served = this.get(name, version)
     if (served !== undefined) return served
-    throw this.#whyNot(entry, version)
+    throw whyNot(entry, version)
   }
 
   /** One load for all who wait for it: a load that fails isn't tried again for each of them. */
@@ -100,16 +99,6 @@ export class ModelManager {
       patience,
       { clock, depthMax: entry.queueDepthMax ?? queueDepthMax },
     )
-  }
-
-  #whyNot(entry: ModelEntry, version: string | undefined): AppError {
-    const model = entry.name
-    const named = version === undefined || version === '' ? undefined : entry.find(version)
-    if (version !== undefined && version !== '' && named === undefined)
-      return fail('version_not_found', { model, version })
-    const slot = named ?? [...entry.versions.values()].at(-1)
-    const reason = slot?.current?.unavailable ?? (slot?.reason || entry.problem || slot?.state || 'it has no versions')
-    return fail('model_not_ready', { model, reason })
   }
 
   /**
@@ -142,6 +131,12 @@ export class ModelManager {
     this.#source = joinSources([source, this.#source])
   }
 
+  /** Whether a model repository has a model of this name. */
+  async isOfRepository(name: string): Promise<boolean> {
+    const { openSource, roots } = this.#options
+    return (await openSource(roots).find(name)) !== undefined
+  }
+
   /** Fails with `conflict` for a model whose files are no model repository's. */
   async requireOfRepository(name: string): Promise<void> {
     if ((await joinSources(this.#added).find(name)) === undefined) return
@@ -161,7 +156,7 @@ export class ModelManager {
       try {
         if (staged !== undefined) {
           await this.requireOfRepository(name)
-          await this.#refuseHidden(name, staged)
+          await refuseHidden(name, staged, this.#options)
         }
         await this.#want(entry, {
           unloads: true,
@@ -194,15 +189,6 @@ export class ModelManager {
     if (!entry.known && this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name)
   }
 
-  /** Files that another repository hides would be lost from sight with the next load. */
-  async #refuseHidden(name: string, staged: StagedModel): Promise<void> {
-    const roots = this.#options.roots.map((root) => resolve(root))
-    const earlier = roots.slice(0, Math.max(0, roots.indexOf(resolve(staged.home))))
-    if ((await this.#options.openSource(earlier).find(name)) === undefined) return
-    const reason = `model '${name}' is kept in a model repository of the operator's; change its files there`
-    throw fail('conflict', { reason })
-  }
-
   async #takeBack(entry: ModelEntry, before: EntryBefore): Promise<void> {
     for (const slot of entry.takeBack(before)) this.#options.events.versionGone(entry.name, slot.version)
     const served = [...before.slots.values()].some((slot) => slot.serving)
@@ -226,7 +212,9 @@ export class ModelManager {
   /** Changes a model in its turn; a model forgotten while the change waited is entered anew. */
   #change<T>(name: string, change: (entry: ModelEntry) => Promise<T>): Promise<T> {
     const entry = this.#entry(name)
-    return entry.inTurn(() => (this.#entries.get(name) === entry ? change(entry) : this.#change(name, change)))
+    return entry.inTurn(() =>
+      this.#entries.get(name) === entry ? entry.whileChanging(change) : this.#change(name, change),
+    )
   }
 
   /** Forgets a model whose folder is gone. */
@@ -247,6 +235,9 @@ export class ModelManager {
     const names = new Set([...this.#entries.keys(), ...found.map((model) => model.name)])
     await Promise.all([...names].map((name) => this.#follow(name)))
   }
+
+  /** Whether a model is being changed, so that what it serves must stay. */
+  isChanging = (name: string): boolean => this.#entries.get(name)?.isChanging === true
 
   status(): ModelStatus[] {
     return [...this.#entries.values()].map(modelStatus).sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -327,7 +318,8 @@ export class ModelManager {
     for (const version of found.versions) entry.slot(version.version)
     const due = found.versions.filter(
       (version) =>
-        entry.policyVersions.includes(version.version) && this.#isStale(entry.slot(version.version), version, config),
+        entry.policyVersions.includes(version.version) &&
+        this.#isStale(entry.slot(version.version), version, configOf(version, config)),
     )
     await this.#replace(entry, due, { found, config, manner })
     entry.prefer(found.serve?.preferred)
@@ -352,7 +344,7 @@ export class ModelManager {
     const results = await Promise.allSettled(
       due.map(async (version) => {
         const fresh = await this.#open(entry, version, model)
-        if (staged === undefined && fresh !== undefined) this.#serve(entry, fresh, model.config)
+        if (staged === undefined && fresh !== undefined) this.#serve(entry, fresh, configOf(version, model.config))
         return fresh
       }),
     )
@@ -362,7 +354,8 @@ export class ModelManager {
     const fresh = results.flatMap((result) => (result.status === 'fulfilled' ? (result.value ?? []) : []))
     try {
       if (failed !== undefined) throw failed.reason
-      for (const ready of await this.#settle(entry, fresh, staged)) this.#serve(entry, ready, model.config)
+      for (const ready of await this.#settle(entry, fresh, staged))
+        this.#serve(entry, ready, configOf(ready.found, model.config))
     } catch (error) {
       await Promise.all(fresh.map((version) => this.#giveUp(version)))
       throw error
@@ -397,11 +390,15 @@ export class ModelManager {
     const version = this.#options.openVersion({
       model: entry.name,
       found,
-      config: model.config,
+      config: configOf(found, model.config),
       directory: model.found.directory,
     })
     this.#living.add(version)
+    const { signal } = model.manner.staged ?? {}
+    const callOff = (): void => void version.end('another change came first')
+    signal?.addEventListener('abort', callOff, { once: true })
     try {
+      signal?.throwIfAborted()
       // Why: before its turn, since making an interpreter may take minutes, in which others can load.
       await version.prepare((text) => {
         if (slot.current === undefined) slot.reason = text
@@ -425,6 +422,8 @@ export class ModelManager {
       if (slot.current === undefined) this.#state(entry, slot, 'unavailable', reason)
       else slot.reason = reason
       throw error
+    } finally {
+      signal?.removeEventListener('abort', callOff)
     }
   }
 

@@ -71,8 +71,11 @@ export const readModelConfig = async (
   directory: string,
 ): Promise<{ config: ModelConfig | undefined; warnings: readonly string[] }> => {
   const path = join(directory, 'config.pbtxt')
-  const size = (await stat(path).catch(() => undefined))?.size
-  if (size === undefined) return { config: undefined, warnings: [] }
+  const facts = await stat(path).catch(() => undefined)
+  if (facts === undefined) return { config: undefined, warnings: [] }
+  // Why: a pipe in its place would keep the reader waiting for ever.
+  if (!facts.isFile()) throw new ConfigError(['config.pbtxt is not a file'])
+  const { size } = facts
   if (size > configBytesMax) throw new ConfigError([`config.pbtxt has ${size} bytes; the limit is ${configBytesMax}`])
   const { config, warnings } = parseModelConfigText(await readFile(path, 'utf8'), 'config.pbtxt')
   validateModelConfig(config, name)

@@ -8,6 +8,8 @@ export interface FoundVersion {
   readonly directory: string
   /** Changes when the files do: names, sizes and modification times. */
   readonly fingerprint: string
+  /** Its own configuration, where it doesn't have that of the model. */
+  readonly config?: ModelConfig | undefined
 }
 
 /** A model as a source found it, before anything is loaded. */

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+import { fail } from '../protocol/index.ts'
 import type { FoundModel, ModelSource } from './model-source.ts'
 import type { ServedVersion } from './served-version.ts'
 
@@ -13,6 +15,8 @@ export interface StagedModel {
 
 /** A change to a model that is loaded and checked beside what serves, and made or given up as a whole. */
 export interface StagedChange {
+  /** Ends the loads that are under way. */
+  readonly signal?: AbortSignal | undefined
   /** What is to serve. */
   find(): Promise<FoundModel | undefined>
   /**
@@ -34,3 +38,16 @@ export const changeOfFiles = (
     return openSource([home]).find(name)
   },
 })
+
+/** Files that another repository hides would be lost from sight with the next load. */
+export const refuseHidden = async (
+  name: string,
+  { home }: StagedModel,
+  { roots, openSource }: { readonly roots: readonly string[]; openSource(roots: readonly string[]): ModelSource },
+): Promise<void> => {
+  const places = roots.map((root) => resolve(root))
+  const earlier = places.slice(0, Math.max(0, places.indexOf(resolve(home))))
+  if ((await openSource(earlier).find(name)) === undefined) return
+  const reason = `model '${name}' is kept in a model repository of the operator's; change its files there`
+  throw fail('conflict', { reason })
+}

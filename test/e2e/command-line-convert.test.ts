@@ -101,8 +101,11 @@ describe('slipway convert', () => {
 
   it.each([
     ['models:/churn@nobody', /nobody/],
-    ['models:/nobody/latest', /no versions/],
-    ['models:/churn/Production', /name a version by its number, 'latest' or an alias/],
+    ['models:/nobody/latest', /nobody/],
+    ['models:/churn/Production', /no version in a stage 'Production'; name one by its number/],
+    ['models:/churn', /is none of models:\/NAME@ALIAS, .* or runs:\/RUN\/PATH/],
+    ['models:/100%/1', /write its % as %25/],
+    ['models:/m-nobody', /m-nobody/],
     ['runs:/RUN/nothing', /has no files at/],
     ['runs:/RUN/other', /the model has spark; sklearn, xgboost, .* can be converted/],
     ['gone.pkl', /there is no file or folder 'gone.pkl'/],

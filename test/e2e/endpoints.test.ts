@@ -92,7 +92,10 @@ describe('an endpoint', () => {
     expect(await expectOk(await rollback(app))).toMatchObject({ version: 1 })
     expect(await answer(app)).toEqual(['1', 11])
     const refused = await rollback(app)
-    expect([refused.status, await messageOf(refused)]).toEqual([409, expect.stringContaining('nothing to go back to')])
+    expect([refused.status, await messageOf(refused)]).toEqual([
+      409,
+      expect.stringContaining('no earlier version to go back to'),
+    ])
     expect(await expectOk(await rollback(app, { version: '3' }))).toMatchObject({ version: 3 })
     const { items } = await expectOk(await app.fetch('/api/slipway/v1/endpoints/fraud/history'))
     const moves = items as { version: number; cause?: string; reason?: string }[]
@@ -254,8 +257,12 @@ describe('an endpoint', () => {
     await using app = await startTestApp()
     await registerVersion(app, 'broken', { 'model.mjs': 'throw new Error("no weights")' })
     await expectOk(await putEndpoint(app, 'broken', { reference: 'models:/broken/1', wait: false }))
-    const response = await app.post('/v2/models/broken/infer', inferBody([1]))
-    expect([response.status, await messageOf(response)]).toEqual([503, expect.stringContaining('no weights')])
+    const ask = async (): Promise<[number, string]> => {
+      const response = await app.post('/v2/models/broken/infer', inferBody([1]))
+      return [response.status, await messageOf(response)]
+    }
+    expect((await ask())[0]).toBe(503)
+    await expect.poll(ask).toEqual([503, expect.stringContaining('no weights')])
     // A move that may mend it isn't held up by what is there.
     await registerVersion(app, 'broken', adds(2))
     await expectOk(await putEndpoint(app, 'broken', { reference: 'models:/broken/2' }))

@@ -134,8 +134,30 @@ describe('a package', () => {
     await call('registered-models/create', { name: 'weather' })
     await call('model-versions/create', { name: 'weather', source: `runs:/${run.info.run_id}/model` })
     await call('registered-models/alias', { name: 'weather', alias: 'champion', version: '1' })
+    await call('model-versions/transition-stage', {
+      name: 'weather',
+      version: '1',
+      stage: 'Production',
+      archive_existing_versions: false,
+    })
+    const { model: logged } = (await call('logged-models', {
+      experiment_id: '0',
+      name: 'logged',
+      source_run_id: run.info.run_id,
+    })) as unknown as {
+      model: { info: { model_id: string; artifact_uri: string } }
+    }
+    const beside = logged.info.artifact_uri.replace(/^mlflow-artifacts:\/*/, '')
+    await app.fetch(`/api/2.0/mlflow-artifacts/artifacts/${beside}/model.onnx`, {
+      method: 'PUT',
+      body: readFileSync(join(root, 'weather', 'model.onnx')),
+    })
     const digests = new Set<string>()
-    for (const reference of ['models:/weather@champion', 'models:/weather/1', `runs:/${run.info.run_id}/model`]) {
+    const registered = ['@champion', '/1', '/latest', '/Production', '/production'].map(
+      (end) => `models:/weather${end}`,
+    )
+    const ofRun = ['model', 'logged'].map((name) => `runs:/${run.info.run_id}/${name}`)
+    for (const reference of [...registered, ...ofRun, `models:/${logged.info.model_id}`]) {
       project('referred', modelYaml.replace('model: model.onnx', `model: ${reference}`))
       const made = await packaged('referred', '--output', 'referred-out', '--server', app.addresses.http)
       digests.add(made.digest)
@@ -144,7 +166,7 @@ describe('a package', () => {
       )
     }
     // What an alias names now is written down, not the alias.
-    expect(digests.size).toBe(2)
+    expect(digests.size).toBe(4)
     project('referred', modelYaml.replace('model: model.onnx', 'model: models:/weather@nobody'))
     const refused = await slipway('package', 'referred', '--output', 'no', '--server', app.addresses.http)
     expect([refused.code, existsSync(join(root, 'no'))]).toEqual([1, false])

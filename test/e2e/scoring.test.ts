@@ -354,6 +354,7 @@ describe('a path that names no model', () => {
   it('is not answered when there is none, or it does not load', async () => {
     await using none = await startTestApp()
     expect((await none.post('/invocations', { inputs: [1] })).status).toBe(404)
+    expect((await none.fetch('/ping')).status).toBe(404)
     await using broken = await startTestApp({ models: { 'm/1/model.echo.json': '{' } })
     expect((await broken.fetch('/ping')).status).toBe(503)
     const refused = await broken.post('/invocations', { inputs: [[1]] })

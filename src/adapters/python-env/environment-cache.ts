@@ -86,7 +86,7 @@ export class EnvironmentCache {
       await this.#tidy(digest)
       const startedAt = clock.now()
       const packages = order.plan.names.length + order.plan.files.length
-      const installing = `installing ${packages} packages: ${order.plan.names.join(', ').slice(0, 200)}`
+      const installing = `installing ${packages} ${packages === 1 ? 'package' : 'packages'}: ${order.plan.names.join(', ').slice(0, 200)}`
       logger.info('python.installing', { model: order.model, packages, names: order.plan.names.join(', ') })
       progress(installing)
       const made = await mkdtemp(join(root, `.${digest}.`))

@@ -45,6 +45,7 @@ export class GuardDesk {
   readonly #guard: MoveGuard
   readonly #answer: (answer: GuardAnswer) => void
   readonly #prepared = new Map<number, PreparedMoves>()
+  #closed = false
 
   constructor(guard: MoveGuard, answer: (answer: GuardAnswer) => void) {
     this.#guard = guard
@@ -61,6 +62,7 @@ export class GuardDesk {
 
   /** The thread has ended: what it prepared is given up, and what it has made is found in the database. */
   close(): void {
+    this.#closed = true
     for (const prepared of this.#prepared.values()) void prepared.settle(false)
     this.#prepared.clear()
   }
@@ -68,8 +70,7 @@ export class GuardDesk {
   async #do(question: GuardQuestion): Promise<void> {
     switch (question.kind) {
       case 'prepare':
-        this.#prepared.set(question.ask, await this.#guard.prepare(question.moves))
-        return
+        return this.#keep(question.ask, await this.#guard.prepare(question.moves))
       case 'settle':
         await this.#prepared.get(question.prepared)?.settle(question.isCommitted)
         this.#prepared.delete(question.prepared)
@@ -77,6 +78,12 @@ export class GuardDesk {
       default:
         await this.#guard.changed()
     }
+  }
+
+  /** What is ready only after the end would be asked for by nobody. */
+  async #keep(ask: number, prepared: PreparedMoves): Promise<void> {
+    if (this.#closed) await prepared.settle(false)
+    else this.#prepared.set(ask, prepared)
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageVersion } from '../../app/package-info.ts'
 import { SlipwayClient } from '../../client/index.ts'
+import { isReference } from '../../packaging/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -19,8 +20,8 @@ import { digestOf, digestsOf, keepResult } from '../convert/keep-result.ts'
 import type { ModelSource } from '../convert/model-source.ts'
 import { findModel } from '../convert/model-source.ts'
 import { registerModel } from '../convert/register-model.ts'
-import { downloadModel, isReference } from '../convert/registry-model.ts'
 import { reportText } from '../convert/report-text.ts'
+import { downloadModel } from '../download-model.ts'
 import { formatOf, readRecords } from '../records.ts'
 import { uploadedText, uploadModel } from '../upload-model.ts'
 
@@ -30,7 +31,10 @@ const flags = [...convertFlags, ...commonFlags]
 export const convert: Command = {
   usage: 'SOURCE [OPTIONS]',
   words: [
-    ['SOURCE', 'an MLflow folder, a SavedModel, a file, or models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN/PATH'],
+    [
+      'SOURCE',
+      'an MLflow folder, a SavedModel, a file, or models:/NAME@ALIAS, models:/NAME/VERSION, models:/NAME/latest, models:/NAME/STAGE, models:/m-ID, runs:/RUN/PATH',
+    ],
     ['', `files end in ${fileEndings}`],
     ['', 'Pickled models run code when they are loaded. That happens in a child process alone, which has a'],
     ['', 'folder and an environment of its own and limits; it still may use the network and read your files.'],

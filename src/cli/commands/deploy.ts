@@ -7,6 +7,7 @@ import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext, Flag } from '../command.ts'
 import { UsageError } from '../command.ts'
 import { isWholeModel, modelInFolder } from '../model-folder.ts'
+import { showingLoads } from '../show-loading.ts'
 import { uploadedText, uploadFolder, uploadModel } from '../upload-model.ts'
 
 const flags: readonly Flag[] = [
@@ -59,11 +60,13 @@ const deployReference = async (
   { name, reference }: { readonly name: string; readonly reference: string },
 ): Promise<number> => {
   const wait = !args.isSet('no-wait')
-  const endpoint = await args.client.json<EndpointView>({
-    method: 'PUT',
-    path: `${apiRoot}/endpoints/${encodeURIComponent(name)}`,
-    body: JSON.stringify({ reference, wait }),
-  })
+  const put = (): Promise<EndpointView> =>
+    args.client.json<EndpointView>({
+      method: 'PUT',
+      path: `${apiRoot}/endpoints/${encodeURIComponent(name)}`,
+      body: JSON.stringify({ reference, wait }),
+    })
+  const endpoint = await (args.json ? put() : showingLoads(args.client, [name], { work: put, err: context.err }))
   const text = wait
     ? `serves version ${endpoint.version ?? 1}`
     : `will serve version ${endpoint.version ?? 1} once it is loaded`

@@ -1,14 +1,11 @@
-import { createWriteStream, statSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { packageRoot, packageVersion } from '../../app/package-info.ts'
-import { SlipwayClient } from '../../client/index.ts'
 import { freezeRequirements, PackagingError, readSpec, writeImage, writePackage } from '../../packaging/index.ts'
 import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
+import { downloadModel } from '../download-model.ts'
 import { bytesText } from '../format.ts'
 
 const flags: readonly Flag[] = [
@@ -36,8 +33,6 @@ export const packageModel: Command = {
     const [given = '.', other] = args.positionals
     if (other !== undefined) throw new UsageError(`unexpected '${other}'`)
     const file = specFile(resolve(context.directory, given))
-    const { url, key } = args.client
-    const client = new SlipwayClient({ url: url.href, ...(key === undefined ? {} : { key }) })
     const python = args.text('python') ?? 'python3'
     const { environment } = context
     const at = (path: string): string => resolve(context.directory, path)
@@ -47,7 +42,7 @@ export const packageModel: Command = {
         spec,
         directory: dirname(file),
         output: at(output),
-        fetchModel: (reference, folder) => fetchModel(client, reference, folder),
+        fetchModel: (reference, folder) => downloadModel(args.client, reference, folder),
         freeze: (order) =>
           freezeRequirements(order, {
             python,
@@ -81,18 +76,4 @@ const specFile = (path: string): string => {
   const facts = statSync(path, { throwIfNoEntry: false })
   if (facts === undefined) throw new Refusal(`there is no '${path}'`)
   return facts.isDirectory() ? join(path, 'model.yaml') : path
-}
-
-/** Downloads the files that a reference names. */
-const fetchModel = async (client: SlipwayClient, reference: string, folder: string): Promise<string> => {
-  const { uri, names } = await client.locateModel(reference)
-  let found = false
-  for await (const path of client.filesBelow(uri)) {
-    found = true
-    const target = join(folder, path)
-    await mkdir(dirname(target), { recursive: true })
-    await pipeline(Readable.from(await client.readFile(uri, path)), createWriteStream(target))
-  }
-  if (!found) throw new Refusal(`${reference} has no files`)
-  return names
 }

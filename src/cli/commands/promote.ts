@@ -2,6 +2,7 @@ import { soleActionCommand } from '../action-command.ts'
 import type { Command, Flag } from '../command.ts'
 import { UsageError } from '../command.ts'
 import { reasonOf } from '../promotion-actions.ts'
+import { showingLoads } from '../show-loading.ts'
 
 const flags: readonly Flag[] = [
   { name: 'to', value: 'ALIAS', doc: 'the alias that moves to the version', default: 'champion' },
@@ -13,12 +14,14 @@ export const promote: Command = soleActionCommand(
   {
     form: 'promote MODEL VERSION',
     doc: 'moves an alias to a version; endpoints that follow it serve the version once it is loaded and checked',
-    async run({ api, text, words: [name = '', version = ''] }) {
+    async run({ api, client, json, err, text, words: [name = '', version = ''] }) {
       if (!/^\d+$/.test(version)) throw new UsageError(`'${version}' is not the number of a version`)
       const alias = text('to') ?? 'champion'
-      const value = await api.registeredModels.setAlias({ name, alias, version, ...reasonOf(text('reason')) })
       const { items } = await api.endpoints.list({})
       const followers = items.filter(({ model, reference }) => model === name && reference.endsWith(`@${alias}`))
+      const move = () => api.registeredModels.setAlias({ name, alias, version, ...reasonOf(text('reason')) })
+      const names = followers.map((endpoint) => endpoint.name)
+      const value = await (json ? move() : showingLoads(client, names, { work: move, err }))
       const served = followers.map((endpoint) => `; ${endpoint.name} serves it`).join('')
       return { value, text: `@${alias} of ${name} is version ${version}${served}\n` }
     },

@@ -64,7 +64,7 @@ describe('the process that converts', () => {
       'it took longer than 1 s; --timeout gives it more',
     )
     const inner = Number(readFileSync(join(folder, 'inner.pid'), 'utf8'))
-    expect(isRunning(inner)).toBe(false)
+    await expect.poll(() => isRunning(inner)).toBe(false)
   })
 
   it('is answered though its code left a program behind that keeps the streams open', async () => {
@@ -93,6 +93,7 @@ describe('the process that converts', () => {
 })
 
 /** A process that was killed may still be listed until its parent has asked. */
+/** One that has ended, and that nobody has buried yet, isn't. */
 const isRunning = (pid: number): boolean => {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))

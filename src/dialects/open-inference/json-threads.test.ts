@@ -73,3 +73,43 @@ describe('a JSON thread that dies', () => {
     expect(await outcome(pool.encode(named('c')))).toBe('shutting_down')
   })
 })
+
+describe('what waits for a JSON thread', () => {
+  const held = program('if (name === "held") { setTimeout(() => {}, 2 ** 30); return }')
+  const full = { code: 'work_queue_full' }
+
+  it('is bounded in number', async () => {
+    const pool = open({ program: held, waitingMax: 2 })
+    const work = [pool.encode(named('held')), pool.encode(named('held'))].map(outcome)
+    await expect(pool.encode(named('more'))).rejects.toMatchObject({
+      details: { waiting: 2, waitingBytes: 2 },
+      ...full,
+    })
+    await pool.close()
+    expect(await Promise.all(work)).toEqual(['shutting_down', 'shutting_down'])
+  })
+
+  it('is bounded in bytes, save a single one, and makes room when it is done', async () => {
+    const pool = open({ program: program(''), waitingBytesMax: 10 })
+    const sized = (bytes: number): Tensor => ({ ...named('a'), data: new Uint8Array(bytes) })
+    for (let round = 0; round < 2; round++) {
+      const large = pool.encode(sized(11))
+      await expect(pool.encode(sized(1))).rejects.toMatchObject({ details: { waiting: 1, waitingBytes: 11 }, ...full })
+      await large
+      const work = [pool.encode(sized(5)), pool.encode(sized(5))]
+      expect(await outcome(pool.encode(sized(1)))).toBe('work_queue_full')
+      expect(await Promise.all(work)).toEqual(['a', 'a'])
+    }
+  })
+
+  it('does not count what was lost with the thread', async () => {
+    const pool = open({ program: program("if (name === 'kill') process.exit(3)"), waitingBytesMax: 10 })
+    const killed = pool.encode({ ...named('kill'), data: new Uint8Array(6) })
+    const other = pool.encode({ ...named('a'), data: new Uint8Array(4) })
+    expect(await outcome(killed)).toBe('the thread ended with code 3')
+    expect(await other).toBe('a')
+    expect(
+      await Promise.all([6, 4].map((bytes) => pool.encode({ ...named('a'), data: new Uint8Array(bytes) }))),
+    ).toEqual(['a', 'a'])
+  })
+})

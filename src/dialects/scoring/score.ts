@@ -29,15 +29,11 @@ export const score = async (
   const cancellation = new Cancellation()
   exchange.onAbort(() => cancellation.cancel())
   const body = await exchange.body()
-  const served = deps.models.get(model, version) ?? (await deps.models.require(model, version))
-  const { inputs, nulls, parameters } = await deps.tables.decode({ body, form, target: scoringTarget(served) })
   const call: InferCall = {
     model,
     version,
     id: '',
-    inputs,
-    parameters,
-    ...(nulls.size === 0 ? {} : { nulls }),
+    inputs: [],
     outputs: [],
     priority: 0,
     queueTimeoutMs: 0,
@@ -47,7 +43,7 @@ export const score = async (
     traceparent: exchange.header('traceparent'),
     receivedAtMs: exchange.receivedAtMs,
   }
-  return deps.predict(call)
+  return deps.predict(call, (served) => deps.tables.decode({ body, form, target: scoringTarget(served) }))
 }
 
 /** What tables are laid out for, by the version that is to score them. */

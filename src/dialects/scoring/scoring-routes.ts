@@ -21,7 +21,7 @@ export const scoringRoutes = (deps: ScoringDeps): Route[] => {
       method: 'GET',
       path: '/ping',
       needs: 'server.read',
-      doc: 'MLflow and SageMaker: 200 when the server takes requests for its model, 503 when not.',
+      doc: 'MLflow and SageMaker: 200 when the server takes requests for its model, 503 when not, 404 when it has none.',
       handle: () => ping(deps),
     },
     {
@@ -58,15 +58,17 @@ export const scoringRoutes = (deps: ScoringDeps): Route[] => {
 }
 
 const ping = (deps: ScoringDeps): Reply => {
-  const status = deps.ready() && isServed(deps) ? 200 : 503
+  const status = deps.ready() ? healthOf(deps) : 503
   return { status, contentType: 'application/json', body: '\n' }
 }
 
-/** Whether the model that `/invocations` would ask answers; without one, requests name theirs. */
-const isServed = ({ models, defaultModel: chosen }: ScoringDeps): boolean => {
+/** Whether the model that `/invocations` would ask answers; among several, requests name theirs. */
+const healthOf = ({ models, defaultModel: chosen }: ScoringDeps): 200 | 404 | 503 => {
   const [only, other] = chosen === '' ? models.names() : [chosen]
-  if (only === undefined || other !== undefined) return true
-  return models.statusOf(only)?.onDemand === true || models.get(only, undefined) !== undefined
+  // Why: what MLflow's own scoring server answers without a model; SageMaker takes anything but 200 for unhealthy.
+  if (only === undefined) return 404
+  if (other !== undefined) return 200
+  return models.statusOf(only)?.onDemand === true || models.get(only, undefined) !== undefined ? 200 : 503
 }
 
 type Targeting = (exchange: Exchange) => ScoreTarget

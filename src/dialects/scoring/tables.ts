@@ -1,6 +1,6 @@
 import { siblingModule } from '../../lib/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import { WorkThread } from '../threads/index.ts'
+import { waitingDefaults, WorkThread } from '../threads/index.ts'
 import type { DecodedScoring, ScoringBody } from './decode-body.ts'
 import { decodeScoringBody } from './decode-body.ts'
 import { encodePredictions } from './encode-predictions.ts'
@@ -22,7 +22,8 @@ export class ScoringTables {
 
   constructor(options: TablesOptions) {
     this.#options = options
-    this.#thread = new WorkThread({ heapMegabytesMax, program: siblingModule(import.meta.url, './scoring-thread') })
+    const program = siblingModule(import.meta.url, './scoring-thread')
+    this.#thread = new WorkThread({ heapMegabytesMax, program, ...waitingDefaults })
   }
 
   /** Throws what is wrong with the body; payload_too_large when its values need more memory than the thread may have. */
@@ -31,7 +32,8 @@ export class ScoringTables {
     const body: ScoringBody = { ...given, depthMax: this.#options.jsonDepthMax, apart }
     if (!apart) return decodeScoringBody(body)
     const message = () => ({ work: { kind: 'decode', body } as const, transfer: [] })
-    return (await this.#thread.ask('the memory to read this table', message)) as DecodedScoring
+    const what = 'the memory to read this table'
+    return (await this.#thread.ask({ what, bytes: body.body.length, message })) as DecodedScoring
   }
 
   async encode(outputs: readonly Tensor[]): Promise<string> {
@@ -42,7 +44,8 @@ export class ScoringTables {
       const copies = outputs.map((output) => ({ ...output, data: new Uint8Array(output.data) }))
       return { work: { kind: 'encode', outputs: copies } as const, transfer: copies.map(({ data }) => data.buffer) }
     }
-    return (await this.#thread.ask('the memory to write the predictions as JSON', message)) as string
+    const what = 'the memory to write the predictions as JSON'
+    return (await this.#thread.ask({ what, bytes, message })) as string
   }
 
   close(): Promise<void> {

@@ -1,2 +1,2 @@
 export { answerWork } from './answer-work.ts'
-export { WorkThread, type WorkThreadOptions } from './work-thread.ts'
+export { waitingDefaults, WorkThread, type WorkThreadOptions } from './work-thread.ts'

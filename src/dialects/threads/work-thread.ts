@@ -7,7 +7,14 @@ export interface WorkThreadOptions {
   readonly heapMegabytesMax: number
   /** What the thread runs: a module that calls answerWork. */
   readonly program: URL
+  /** Work that may be under way or wait. */
+  readonly waitingMax: number
+  /** Bytes of it in all; a single piece of work may have more. */
+  readonly waitingBytesMax: number
 }
+
+/** Bounds on what waits for a thread that reads and writes bodies: seconds of its work. */
+export const waitingDefaults = { waitingMax: 128, waitingBytesMax: 256 * 1024 ** 2 } as const
 
 /** What a thread is told, and what it answers. */
 export interface ThreadWork<Work> {
@@ -32,12 +39,18 @@ export interface Message<Work> {
   readonly transfer: readonly ArrayBuffer[]
 }
 
-interface Pending<Work> {
+/** Work as it is asked for. */
+export interface Order<Work> {
   /** What outgrew the limit if the thread runs out of memory over it. */
   readonly what: string
+  /** What it keeps in memory until it is done. */
+  readonly bytes: number
+  message(): Message<Work>
+}
+
+interface Pending<Work> extends Order<Work> {
   /** Whether a thread has died before its turn came. */
   retried: boolean
-  message(): Message<Work>
   resolve(result: unknown): void
   reject(error: Error): void
 }
@@ -51,6 +64,7 @@ export class WorkThread<Work> {
   readonly #options: WorkThreadOptions
   #worker: Worker | undefined
   #pending = new Map<number, Pending<Work>>()
+  #waitingBytes = 0
   #nextId = 1
   #closed = false
 
@@ -58,9 +72,17 @@ export class WorkThread<Work> {
     this.#options = options
   }
 
-  /** Throws payload_too_large, saying that `what` exceeds the limit, when the values need more memory than the thread may have. */
-  ask(what: string, message: () => Message<Work>): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#send({ what, message, resolve, reject, retried: false }))
+  /**
+   * Throws payload_too_large, saying that `what` exceeds the limit, when the values need more memory than the thread may
+   * have; work_queue_full when too much waits already.
+   */
+  ask(order: Order<Work>): Promise<unknown> {
+    const { waitingMax, waitingBytesMax } = this.#options
+    const waiting = this.#pending.size
+    const waitingBytes = this.#waitingBytes
+    if (waiting > 0 && (waiting >= waitingMax || waitingBytes + order.bytes > waitingBytesMax))
+      return Promise.reject(fail('work_queue_full', { waiting, waitingBytes }))
+    return new Promise((resolve, reject) => this.#send({ ...order, resolve, reject, retried: false }))
   }
 
   async close(): Promise<void> {
@@ -74,6 +96,7 @@ export class WorkThread<Work> {
       const { work, transfer } = pending.message()
       this.#open().postMessage({ id, work } satisfies ThreadWork<Work>, [...transfer])
       this.#pending.set(id, pending)
+      this.#waitingBytes += pending.bytes
     } catch (error) {
       pending.reject(error instanceof Error ? error : new Error(String(error)))
     }
@@ -95,6 +118,7 @@ export class WorkThread<Work> {
   #done(done: ThreadDone): void {
     const pending = this.#pending.get(done.id)
     this.#pending.delete(done.id)
+    this.#waitingBytes -= pending?.bytes ?? 0
     if (done.kind === 'done') pending?.resolve(done.result)
     else if (done.kind === 'failed') pending?.reject(new AppError(done.code, done.details))
     else pending?.reject(new Error(`the thread failed: ${done.reason}`))
@@ -105,6 +129,7 @@ export class WorkThread<Work> {
     this.#worker = undefined
     const [culprit, ...others] = this.#pending.values()
     this.#pending = new Map()
+    this.#waitingBytes = 0
     if (culprit !== undefined) culprit.reject(this.#reason(culprit, error))
     for (const other of others) {
       if (other.retried) other.reject(error)
@@ -115,7 +140,7 @@ export class WorkThread<Work> {
     }
   }
 
-  #reason(culprit: Pending<Work>, error: Error): Error {
+  #reason(culprit: Order<Work>, error: Error): Error {
     if (this.#closed) return fail('shutting_down', {}, error)
     if (!('code' in error) || error.code !== 'ERR_WORKER_OUT_OF_MEMORY') return error
     const limitBytes = this.#options.heapMegabytesMax * 1024 ** 2

@@ -10,6 +10,7 @@ import type { VersionSeals } from '../version-seals.ts'
 import { folderOf } from '../version-seals.ts'
 import type { VersionUses } from '../uses/version-uses.ts'
 import { Refusal, tellingRefusals } from '../refusal.ts'
+import { placeholders } from '../sql.ts'
 import type { EndpointRow } from './endpoint-rows.ts'
 import { endpointRowsOf, noFiles, servedFiles } from './endpoint-rows.ts'
 import type { MoveGuard, PlannedMove } from './move-guard.ts'
@@ -32,6 +33,12 @@ export interface VersionMove {
   readonly archiveExisting?: boolean
 }
 
+/** Endpoints that a move makes stand for another version. */
+interface Followed {
+  readonly candidate: number
+  readonly rows: readonly EndpointRow[]
+}
+
 /** Keeps endpoints in step with the models that they follow: asked before a move, and told of it within its transaction. */
 export class EndpointMoves {
   readonly #deps: EndpointMovesDeps
@@ -50,13 +57,16 @@ export class EndpointMoves {
    */
   async around<T>(move: VersionMove, actor: Actor, work: { check(): Promise<void>; commit(): Promise<T> }): Promise<T> {
     const { db, guard } = this.#deps
-    const rows = await this.#followers(move)
-    if (rows.length === 0) return work.commit()
+    const followed = await this.#followed(move)
+    if (followed.length === 0) return work.commit()
     await work.check()
     const version = await requireVersionRow(db, move.model, move.version)
     const prepared = await tellingRefusals(this.#deps, async () => {
       try {
-        return await guard.prepare(await this.plan(version, rows))
+        const moves: PlannedMove[] = []
+        for (const { rows, candidate } of followed)
+          moves.push(...(await this.plan(await requireVersionRow(db, move.model, String(candidate)), rows)))
+        return await guard.prepare(moves)
       } catch (error) {
         throw refusalOf(error, version, move, actor)
       }
@@ -103,24 +113,36 @@ export class EndpointMoves {
     await uses.replaceWith(tx, ownerOf(endpoint), [version])
   }
 
-  /** Endpoints that would stand for another version after the move. */
-  async #followers({ model, version, target, archiveExisting = false }: VersionMove): Promise<EndpointRow[]> {
+  /** Endpoints that would stand for another version after the move, by what they follow. */
+  async #followed(move: VersionMove): Promise<Followed[]> {
     const { db } = this.#deps
+    const { model, target } = move
     const [found] = await db.query<{ model_key: number }>('SELECT model_key FROM registered_models WHERE name = ?', [
       model,
     ])
-    if (found === undefined || !/^\d{1,15}$/.test(version)) return []
-    const selector = target.kind === 'alias' ? target.alias : target.stage
-    const rows = await endpointRowsOf(db, found.model_key)
-    const followers = rows.filter(
-      (row) => row.kind === target.kind && row.selector === selector && row.version !== Number(version),
+    if (found === undefined || !/^\d{1,15}$/.test(move.version)) return []
+    const rows = (await endpointRowsOf(db, found.model_key)).filter(({ kind }) => kind === target.kind)
+    const followed: Followed[] = []
+    for (const [selector, followers] of Map.groupBy(rows, (row) => row.selector)) {
+      const candidate = await this.#candidate(found.model_key, selector, move)
+      const moved = followers.filter((row) => row.version !== candidate)
+      if (candidate !== undefined && moved.length > 0) followed.push({ candidate, rows: moved })
+    }
+    return followed
+  }
+
+  /** The version that an alias or a stage names once the move is made; undefined when none, or as before for an alias. */
+  async #candidate(modelKey: number, selector: string, move: VersionMove): Promise<number | undefined> {
+    const { target, archiveExisting = false } = move
+    const moved = Number(move.version)
+    if (target.kind === 'alias') return selector === target.alias ? moved : undefined
+    const stages = stagesThatStay(selector, target.stage, archiveExisting)
+    const [highest] = await this.#deps.db.query<{ version: number }>(
+      `SELECT version FROM model_versions WHERE model_key = ? AND version <> ?
+       AND current_stage IN (${placeholders(stages.length)}) ORDER BY version DESC LIMIT 1`,
+      [modelKey, moved, ...stages],
     )
-    if (target.kind === 'alias' || archiveExisting || followers.length === 0) return followers
-    const higher = await db.query(
-      'SELECT 1 AS higher FROM model_versions WHERE model_key = ? AND current_stage = ? AND version > ? LIMIT 1',
-      [found.model_key, selector, Number(version)],
-    )
-    return higher.length > 0 ? [] : followers
+    return selector === target.stage ? Math.max(moved, highest?.version ?? 0) : highest?.version
   }
 
   /** The version that an endpoint of a registered model follows; undefined when its alias, stage or version isn't there. */
@@ -146,6 +168,14 @@ export class EndpointMoves {
       await queries.query<VersionRow>(`${found} WHERE v.model_key = ? AND v.version = ?`, [modelKey, Number(selector)]),
     )
   }
+}
+
+/** The stages now of the versions that will be in a stage, besides the one that is moved. */
+const stagesThatStay = (selector: string, target: string, archiveExisting: boolean): string[] => {
+  if (!archiveExisting) return [selector]
+  // Why: no version is in a stage without a name; the list of a query can't be empty.
+  if (selector === target) return ['']
+  return selector === 'Archived' ? [selector, target] : [selector]
 }
 
 const first = (rows: readonly VersionRow[]): VersionRow | undefined => rows[0]

@@ -107,7 +107,7 @@ export class EndpointStore {
     const { folder } = await this.#row(name)
     await db.transact(async (tx) => {
       await tx.query('DELETE FROM endpoints WHERE name = ?', [name])
-      if (folder !== null) await this.#release(tx, folder)
+      if (folder !== null) await this.#deps.seals.release(tx, [artifactsUri(folder)])
       await uses.replaceWith(tx, ownerOf(name), [])
       await events.append(tx, {
         kind: 'endpoint.deleted',
@@ -135,7 +135,7 @@ export class EndpointStore {
     const to = version ?? rollbackTarget(await history.aliasHistory(model, alias))
     if (to === undefined)
       throw fail('conflict', {
-        reason: `@${alias} of '${excerpt(model)}' has not been moved, so that there is nothing to go back to`,
+        reason: `@${alias} of '${excerpt(model)}' has no earlier version to go back to: it was never moved, or every move was taken back`,
       })
     await models.setAlias(model, alias, String(to), { ...actor, cause: rollbackCause })
     return this.require(name)
@@ -161,7 +161,9 @@ export class EndpointStore {
     const { model_key: modelKey } = await requireModelRow(db, reference.model)
     const version = await moves.find(db, { ...reference, model_key: modelKey })
     if (version === undefined)
-      throw fail('resource_missing', { reason: `${referenceText(reference)} names no version` })
+      throw fail('resource_missing', {
+        reason: `${referenceText(reference)} names no version: ${absent[reference.kind]}`,
+      })
     return { reference, version, folder: undefined, modelKey }
   }
 
@@ -190,11 +192,13 @@ export class EndpointStore {
     return { version: 1, folder, digest }
   }
 
-  /** Opens a run's files again that nothing serves any more. */
-  async #release(tx: Queries, folder: string): Promise<void> {
-    const { seals } = this.#deps
-    const others = await tx.query('SELECT 1 AS used FROM endpoints WHERE folder = ? LIMIT 1', [folder])
-    if (others.length === 0) await seals.release(tx, [artifactsUri(folder)])
+  /** What was followed, and loaded, must still be what is to be followed. */
+  async #requireStill(tx: Queries, { kind, selector }: ModelReference, version: VersionRow): Promise<void> {
+    const now = await this.#deps.moves.find(tx, { kind, selector, model_key: version.model_key })
+    if (now?.version !== version.version)
+      throw fail('conflict', {
+        reason: `what it follows has moved from version ${version.version} meanwhile; try again`,
+      })
   }
 
   async #write(
@@ -203,7 +207,8 @@ export class EndpointStore {
     { reference, version, folder, modelKey }: Followed,
     actor: Actor,
   ): Promise<void> {
-    const { clock, events, moves, artifacts, uses } = this.#deps
+    const { clock, events, moves, artifacts, seals, uses } = this.#deps
+    if (version !== undefined) await this.#requireStill(tx, reference, version)
     const [earlier] = await tx.query<{ folder: string | null }>('SELECT folder FROM endpoints WHERE name = ?', [name])
     const [count] = await tx.query<{ others: number }>('SELECT COUNT(*) AS others FROM endpoints WHERE name <> ?', [
       name,
@@ -219,7 +224,8 @@ export class EndpointStore {
       actor.name,
       clock.wallMs(),
     ])
-    if (typeof earlier?.folder === 'string' && earlier.folder !== folder) await this.#release(tx, earlier.folder)
+    if (typeof earlier?.folder === 'string' && earlier.folder !== folder)
+      await seals.release(tx, [artifactsUri(earlier.folder)])
     if (folder !== undefined) await artifacts.seal(tx, folder)
     if (version === undefined) await uses.replaceWith(tx, ownerOf(name), [])
     else await moves.pointAt(tx, name, version)
@@ -228,6 +234,14 @@ export class EndpointStore {
     await events.append(tx, { kind, subject: subjectText('endpoint', name), actor, details })
   }
 }
+
+/** Why a reference to a model that is there names nothing. */
+const absent = {
+  alias: 'the model has no such alias',
+  stage: 'no version is in that stage',
+  version: 'there is no such version',
+  latest: 'the model has no versions',
+} as const
 
 const putEndpoint = `INSERT INTO endpoints (name, kind, model_key, selector, folder, created_by, created_time) VALUES (?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, model_key = excluded.model_key, selector = excluded.selector,

@@ -1,5 +1,6 @@
 import type { Queries } from '../../ports/index.ts'
 import type { ImportedAlias, ImportedRegisteredModel, ImportOutcome } from '../../protocol/index.ts'
+import type { EndpointMoves } from '../endpoints/endpoint-moves.ts'
 import type { Actor, EventLog } from '../event-log.ts'
 import { takeName } from '../history/model-names.ts'
 import { limits, requireKey, requireLength } from '../limits.ts'
@@ -14,6 +15,7 @@ export interface ModelPlace {
   readonly nowMs: number
   readonly events: EventLog
   readonly gate: PromotionGate
+  readonly endpoints: Pick<EndpointMoves, 'follow'>
   readonly actor: Actor
 }
 
@@ -97,5 +99,6 @@ export const takeAlias = async (tx: Queries, item: ImportedAlias, place: ModelPl
     actor: place.actor,
     details: { name, alias, version, versionBefore: null, imported: true },
   })
+  await place.endpoints.follow(tx, modelKey)
   return { outcome: 'created', id }
 }

@@ -15,6 +15,7 @@ import type {
   ImportedVersion,
   ImportOutcome,
 } from '../../protocol/index.ts'
+import type { EndpointMoves } from '../endpoints/endpoint-moves.ts'
 import type { Actor, EventKind, EventLog } from '../event-log.ts'
 import { subjectText } from '../history/audit-subject.ts'
 import type { PromotionGate } from '../promotion/promotion-gate.ts'
@@ -38,6 +39,7 @@ export interface ImportStoreDeps {
   readonly seals: VersionSeals
   readonly sources: SourceResolver
   readonly signatures: VersionSignatures
+  readonly endpoints: EndpointMoves
   defaultArtifactLocation(experimentId: string): string
 }
 

@@ -1,6 +1,7 @@
 import type { Queries } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { ImportedVersion, ImportOutcome } from '../../protocol/index.ts'
+import type { EndpointMoves } from '../endpoints/endpoint-moves.ts'
 import type { Actor, EventLog } from '../event-log.ts'
 import { excerpt, limits, requireKey, requireLength } from '../limits.ts'
 import { tellCopied } from '../lineage/version-copies.ts'
@@ -23,6 +24,7 @@ export interface VersionPlace {
   readonly seals: VersionSeals
   readonly sources: SourceResolver
   readonly signatures: VersionSignatures
+  readonly endpoints: Pick<EndpointMoves, 'follow'>
   readonly actor: Actor
 }
 
@@ -78,6 +80,7 @@ export const takeVersion = async (
   const row = await insert(tx, model, version, place)
   await putMark(tx, { kind: 'version', id, digest }, place.nowMs)
   await tell(tx, row, version, place)
+  await place.endpoints.follow(tx, model.model_key)
   return { outcome: 'created', id }
 }
 

@@ -135,6 +135,37 @@ export const describeEndpoints = (database: string, open: Open): void => {
       expect([await served('newest'), await served('pinned')]).toEqual([4, 1])
     })
 
+    it('are prepared for what is left when a version leaves the stage that they follow', async () => {
+      await using test = await opened(open)
+      const { registry, guard, put, served } = test
+      const stage = (version: string, target: string, archiveExisting = false) =>
+        registry.versions.transition('fraud', version, { stage: target, archiveExisting }, ada)
+      for (const version of ['1', '2', '3']) await stage(version, 'Production')
+      await put('models:/fraud/Production')
+      guard.asked.length = 0
+      guard.refusal = 'it answers NaN'
+      for (const target of ['Archived', 'None', 'Staging'])
+        await expect(stage('3', target)).rejects.toMatchObject({
+          code: 'promotion_refused',
+          message: /version 3 .*it answers NaN/,
+        })
+      expect([guard.asked, await served()]).toEqual([Array(3).fill('prepare fraud 2'), 3])
+      guard.refusal = undefined
+      guard.asked.length = 0
+      // One that doesn't serve leaves nothing to prepare.
+      await stage('1', 'None')
+      await stage('3', 'Archived')
+      expect([guard.asked, await served()]).toEqual([['prepare fraud 2', 'kept'], 2])
+      // The last one of a stage goes on serving.
+      await stage('2', 'None')
+      expect([guard.asked.length, await served()]).toEqual([2, 2])
+      await put('models:/fraud/Archived', 'old')
+      for (const version of ['1', '2']) await stage(version, 'Staging')
+      guard.asked.length = 0
+      await stage('3', 'Staging', true)
+      expect([guard.asked, await served('old')]).toEqual([['prepare old 2', 'kept'], 2])
+    })
+
     it('go back by the history of their alias, never forth', async () => {
       await using test = await opened(open)
       const { registry, move, put, served } = test

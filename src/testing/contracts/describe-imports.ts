@@ -348,6 +348,26 @@ const describeModels = (open: () => Promise<TestRegistry>): void => {
     expect(outcomes(guarded)).toEqual(['refused', 'created'])
     expect((await audit.search({ kind: 'promotion.refused', limit: 10 })).items).toHaveLength(1)
   })
+
+  it('takes along the endpoints that follow what it changes', async () => {
+    await using test = await open()
+    const { imports, models, endpoints } = test.registry
+    await imports.runs([run()], actor)
+    await test.upload(`0/${runId}/artifacts/model/model.onnx`, 'weights')
+    await imports.registeredModels([registeredModel(3)], actor)
+    const alias = (of: number) => ({ name: 'fraud', alias: 'champion', version: of })
+    await imports.versions([version(1, { stage: 'Staging' })], actor)
+    await imports.aliases([alias(1)], actor)
+    const references = ['fraud/latest', 'fraud@champion', 'fraud/Staging', 'fraud/1']
+    for (const [index, reference] of references.entries())
+      await endpoints.put(`e${index}`, `models:/${reference}`, { wait: true }, actor)
+    const served = async () => (await endpoints.targets()).map(({ files }) => files?.version)
+    await imports.versions([version(3), version(2, { stage: 'Staging' })], actor)
+    expect(await served()).toEqual([3, 1, 2, 1])
+    await models.deleteAlias('fraud', 'champion', actor)
+    await imports.aliases([alias(2)], actor)
+    expect(await served()).toEqual([3, 2, 2, 1])
+  })
 }
 
 /** What every database must do with what comes from other stores. */

@@ -81,6 +81,8 @@ export const modelOperations = (deps: ModelOperationsDeps): Operation[] => [
       await deps.serving.changes.run(model, async () => {
         await deps.deploys.remove(model)
         await deps.serving.models.forget(model)
+        // What it hid is served again: an example, or a model of the operator's.
+        if (await deps.serving.models.isOfRepository(model)) await deps.serving.models.load(model)
       })
       return { removed: model }
     },

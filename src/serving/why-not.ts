@@ -1,0 +1,14 @@
+import { fail } from '../protocol/index.ts'
+import type { AppError } from '../protocol/index.ts'
+import type { ModelEntry } from './model-entry.ts'
+
+/** Why a model, or the version that is asked for, doesn't serve. */
+export const whyNot = (entry: ModelEntry, version: string | undefined): AppError => {
+  const model = entry.name
+  const named = version === undefined || version === '' ? undefined : entry.find(version)
+  if (version !== undefined && version !== '' && named === undefined)
+    return fail('version_not_found', { model, version })
+  const slot = named ?? [...entry.versions.values()].at(-1)
+  const reason = slot?.current?.unavailable ?? (slot?.reason || entry.problem || slot?.state || 'it has no versions')
+  return fail('model_not_ready', { model, reason })
+}
