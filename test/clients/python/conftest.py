@@ -32,7 +32,9 @@ def http(saved, tmp_path_factory):
     ready = folder / "ready.json"
     command = ["node", "bin/slipway.mjs", "up", "--port", "0", "--grpc-port", "0", "--mlflow-port", "off", "--log.level", "warn"]
     paths = ["--data-dir", folder / "data", "--model-repository", saved, "--ready-file", ready, "--python", sys.executable]
-    server = subprocess.Popen([*command, *paths], cwd=ROOT)
+    # The settings of the suites' own server are none of this one's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLIPWAY_")}
+    server = subprocess.Popen([*command, *paths], cwd=ROOT, env=environment)
     try:
         deadline = time.monotonic() + 600
         while not ready.exists():

@@ -26,8 +26,13 @@ class Server:
         flags = ["--port", "0", "--grpc-port", "0", "--mlflow-port", "off", "--log.level", "warn"]
         flags += ["--data-dir", str(folder / "data"), "--ready-file", str(ready), "--python", sys.executable]
         self.log = open(folder / "log", "w+b")
+        # The settings of the suites' own server are none of this one's.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLIPWAY_")}
         self.process = subprocess.Popen(
-            ["node", str(ROOT / "bin" / "slipway.mjs"), "up", *flags], stdout=self.log, stderr=self.log
+            ["node", str(ROOT / "bin" / "slipway.mjs"), "up", *flags],
+            stdout=self.log,
+            stderr=self.log,
+            env=environment,
         )
         until = time.monotonic() + READY_SECONDS_MAX
         while not ready.exists():
