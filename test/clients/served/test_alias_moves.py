@@ -3,10 +3,12 @@
 import http.client
 import json
 import os
+import sys
 import threading
 import time
 from urllib.parse import urlparse
 
+import cloudpickle
 import mlflow
 import numpy as np
 import pandas as pd
@@ -15,6 +17,9 @@ from mlflow.models import infer_signature
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+# Hosts of models don't have this module: its classes go along with the models.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 COLUMNS = list("abcd")
 ROW = [1.0, 2.0, 3.0, 4.0]
