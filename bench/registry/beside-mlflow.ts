@@ -12,6 +12,7 @@ import { createModel, createRun, startRegistry } from './start-registry.ts'
 interface Rounds {
   readonly perSecond: number[]
   readonly p50: number[]
+  readonly failed: number[]
 }
 
 interface Contestant {
@@ -23,22 +24,25 @@ interface Contestant {
 const enter = async (server: RegistryServer): Promise<Contestant> => {
   const runId = await createRun(server.http)
   await createModel(server.http, runId)
-  return { server, runId, rounds: new Map(writes.map(({ id }) => [id, { perSecond: [], p50: [] }])) }
+  return { server, runId, rounds: new Map(writes.map(({ id }) => [id, { perSecond: [], p50: [], failed: [] }])) }
 }
 
 let count = 0
 
+const tolerant = true
+
 const round = async ({ server, runId, rounds }: Contestant, operation: Operation, ms: number): Promise<string> => {
   const next = (): ReturnType<Operation['next']> => operation.next(runId, count++)
-  const many = await measure(server.http, { clients: 16, ms }, next)
-  const one = await measure(server.http, { clients: 1, ms: ms / 2 }, next)
+  const many = await measure(server.http, { clients: 16, ms, tolerant }, next)
+  const one = await measure(server.http, { clients: 1, ms: ms / 2, tolerant }, next)
   rounds.get(operation.id)?.perSecond.push(many.perSecond)
   rounds.get(operation.id)?.p50.push(one.p50)
+  rounds.get(operation.id)?.failed.push(many.failed + one.failed)
   return `${server.name}: ${numberText(many.perSecond)}/s with 16 clients, p50 ${numberText(one.p50)} ms with one`
 }
 
 const figuresOf = ({ id, text }: Operation, ours: Contestant, theirs: Contestant): Figure[] => {
-  const of = (contestant: Contestant): Rounds => contestant.rounds.get(id) ?? { perSecond: [], p50: [] }
+  const of = (contestant: Contestant): Rounds => contestant.rounds.get(id) ?? { perSecond: [], p50: [], failed: [] }
   const [slipway, mlflow] = [of(ours), of(theirs)]
   return [
     {
@@ -46,7 +50,7 @@ const figuresOf = ({ id, text }: Operation, ours: Contestant, theirs: Contestant
       text: `${text}, requests a second of 16 clients, Slipway : MLflow`,
       unit: 'times',
       value: ratio(median(slipway.perSecond), median(mlflow.perSecond)),
-      note: `Slipway ${roundsText(slipway.perSecond)}; MLflow ${roundsText(mlflow.perSecond)}`,
+      note: `Slipway ${roundsText(slipway.perSecond)}; MLflow ${roundsText(mlflow.perSecond)}${failuresText(slipway, mlflow)}`,
     },
     {
       id: `mlflow.${id}.p50`,
@@ -56,6 +60,13 @@ const figuresOf = ({ id, text }: Operation, ours: Contestant, theirs: Contestant
       note: `ms: Slipway ${roundsText(slipway.p50)}; MLflow ${roundsText(mlflow.p50)}`,
     },
   ]
+}
+
+/** How many requests were refused, where any was. */
+const failuresText = (slipway: Rounds, mlflow: Rounds): string => {
+  const sum = ({ failed }: Rounds): number => failed.reduce((total, count) => total + count, 0)
+  const [ours, theirs] = [sum(slipway), sum(mlflow)]
+  return ours + theirs === 0 ? '' : `; refused: Slipway ${ours}, MLflow ${theirs}`
 }
 
 export const besideMlflow: Scenario = {
