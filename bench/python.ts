@@ -13,7 +13,8 @@ export const python: Bench = suite({
     'mlflow.ratio': { is: '>=', bound: 3 },
     'mlflow.above': { is: '<=', bound: 1 },
     'mlflow.table': { is: '<=', bound: 2 },
-    'converted.ratio': { is: '>=', bound: 5 },
+    'converted.ratio.1': { is: '>=', bound: 5 },
+    'converted.ratio.64': { is: '>=', bound: 5 },
     'move.warm': { is: '<=', bound: 1000 },
   },
 })

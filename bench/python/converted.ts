@@ -19,13 +19,13 @@ interface Metadata {
   readonly inputs: readonly { readonly name: string; readonly datatype: string; readonly shape: readonly number[] }[]
 }
 
-/** One row for whatever inputs the converted model has. */
-const rowFor = async (server: ServedModel): Promise<WrkRequest> => {
+/** Rows for whatever inputs the converted model has. */
+const rowsFor = async (server: ServedModel, rows: number): Promise<WrkRequest> => {
   const response = await fetch(`${server.http}/v2/models/${converted}`)
   const { inputs } = (await response.json()) as Metadata
   const body = {
     inputs: inputs.map(({ name, datatype, shape }) => {
-      const sizes = shape.map((size) => Math.max(1, size))
+      const sizes = shape.map((size, index) => (index === 0 ? rows : Math.max(1, size)))
       const count = sizes.reduce((product, size) => product * size, 1)
       return { name, datatype, shape: sizes, data: [...sampleValues(count)] }
     }),
@@ -35,6 +35,38 @@ const rowFor = async (server: ServedModel): Promise<WrkRequest> => {
     headers: { 'content-type': 'application/json' },
     body: Buffer.from(JSON.stringify(body)),
   }
+}
+
+const compare = async (server: ServedModel, rows: number, context: ScenarioContext): Promise<Figure[]> => {
+  const load = { clients: 32, seconds: context.quick ? 1 : 5 }
+  const original: number[] = []
+  const onnx: number[] = []
+  const asked = await rowsFor(server, rows)
+  for (let round = 1; round <= (context.quick ? 1 : 5); round++) {
+    original.push((await measured(server, request(server, rows, 'json'), load)).perSecond)
+    onnx.push((await measured(server, asked, load)).perSecond)
+    const [python, converted] = [original.at(-1) ?? 0, onnx.at(-1) ?? 0].map(numberText)
+    context.log(`round ${round}, rows ${rows}: Python ${python}/s, ONNX ${converted}/s`)
+  }
+  const what = rows === 1 ? 'one row a request' : `${rows} rows a request`
+  const figure = (id: string, text: string, rounds: readonly number[]): Figure => ({
+    id: `converted.${id}.${rows}`,
+    text: `${text}, ${what}, 32 clients`,
+    unit: 'requests/s',
+    value: median(rounds),
+    note: roundsText(rounds),
+  })
+  return [
+    figure('python', 'the Python model', original),
+    figure('onnx', 'converted to ONNX', onnx),
+    {
+      id: `converted.ratio.${rows}`,
+      text: `ONNX : Python, ${what}`,
+      unit: 'times',
+      value: ratio(median(onnx), median(original)),
+      note: 'converted by slipway convert, which proved them equal',
+    },
+  ]
 }
 
 const run = async (context: ScenarioContext): Promise<Figure[]> => {
@@ -49,34 +81,9 @@ const run = async (context: ScenarioContext): Promise<Figure[]> => {
     models: [model, converted],
     flags: [`--python=${python}`],
   })
-  const seconds = context.quick ? 1 : 5
-  const original: number[] = []
-  const onnx: number[] = []
-  const row = await rowFor(slipway)
-  for (let round = 1; round <= (context.quick ? 1 : 5); round++) {
-    const load = { clients: 32, seconds }
-    original.push((await measured(slipway, request(slipway, 1, 'json'), load)).perSecond)
-    onnx.push((await measured(slipway, row, load)).perSecond)
-    context.log(`round ${round}: Python ${numberText(original.at(-1) ?? 0)}/s, ONNX ${numberText(onnx.at(-1) ?? 0)}/s`)
-  }
-  const figure = (id: string, text: string, rounds: readonly number[]): Figure => ({
-    id: `converted.${id}`,
-    text,
-    unit: 'requests/s',
-    value: median(rounds),
-    note: roundsText(rounds),
-  })
-  return [
-    figure('python', 'the Python model, 32 clients', original),
-    figure('onnx', 'converted to ONNX, 32 clients', onnx),
-    {
-      id: 'converted.ratio',
-      text: 'ONNX : Python',
-      unit: 'times',
-      value: ratio(median(onnx), median(original)),
-      note: 'converted by slipway convert, which proved them equal',
-    },
-  ]
+  const figures: Figure[] = []
+  for (const rows of [1, 64]) figures.push(...(await compare(slipway, rows, context)))
+  return figures
 }
 
 export const convertedOnnx: Scenario = {
