@@ -22,7 +22,7 @@ const tags = [
 
 /** One write of every kind; `first` is the id that the registry gives out first. */
 const writes = (registry: Registry, first: string): readonly (() => Promise<unknown>)[] => {
-  const { experiments, runs, log, loggedModels, models, versions, artifacts } = registry
+  const { experiments, runs, log, loggedModels, models, versions, artifacts, endpoints } = registry
   const blob = { digest: 'f'.repeat(64), bytes: 3 }
   const version = { source: 'mlflow-artifacts:/0/models/m', runId: '', runLink: '', modelId: '', description: '', tags }
   const dataset = { name: 'iris', digest: 'x', sourceType: 'http', source: '{}', schema: '{}', profile: undefined }
@@ -53,10 +53,14 @@ const writes = (registry: Registry, first: string): readonly (() => Promise<unkn
     () => versions.create({ name: 'fraud', ...version }, actor),
     () => versions.create({ name: 'fraud', ...version }, actor),
     () => models.setAlias('fraud', 'champion', '1', actor),
+    () => endpoints.put('fraud', 'models:/fraud@champion', { wait: true }, actor),
     () => models.setAlias('fraud', 'champion', '2', actor),
+    () => endpoints.rollback('fraud', undefined, actor),
     () => versions.transition('fraud', '1', { stage: 'Production', archiveExisting: true }, actor),
     () => versions.transition('fraud', '2', { stage: 'Production', archiveExisting: true }, actor),
     () => models.rename('fraud', 'risk', actor),
+    () => endpoints.put('fraud', 'models:/risk/latest', { wait: false }, actor),
+    () => endpoints.delete('fraud', actor),
     () => versions.delete('risk', '2', actor),
     () => runs.delete(first),
     () => experiments.delete('1'),
