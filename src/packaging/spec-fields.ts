@@ -1,3 +1,5 @@
+import { datatypes } from '../tensor/index.ts'
+
 /** What may stand in a field of model.yaml. */
 export type FieldKind =
   | { readonly kind: 'text'; readonly pattern?: RegExp; readonly what?: string }
@@ -19,29 +21,12 @@ export interface Field {
   readonly default?: string
 }
 
-const datatypeNames: readonly string[] = [
-  'BOOL',
-  'UINT8',
-  'UINT16',
-  'UINT32',
-  'UINT64',
-  'INT8',
-  'INT16',
-  'INT32',
-  'INT64',
-  'FP16',
-  'BF16',
-  'FP32',
-  'FP64',
-  'BYTES',
-]
-
 const text: FieldKind = { kind: 'text' }
 const dimensions: FieldKind = { kind: 'list', of: { kind: 'integer', min: -1, max: 2 ** 31 }, max: 32 }
 
 const tensorFields: Readonly<Record<string, Field>> = {
   name: { type: text, required: true, doc: 'Its name.' },
-  datatype: { type: { kind: 'enum', values: datatypeNames }, required: true, doc: 'Its type in the protocol.' },
+  datatype: { type: { kind: 'enum', values: datatypes }, required: true, doc: 'Its type in the protocol.' },
   shape: { type: dimensions, required: true, doc: 'Its dimensions; -1 for any size. The first is that of the rows.' },
   optional: { type: { kind: 'boolean' }, doc: 'Whether a request may leave it out.', default: 'false' },
 }
@@ -49,7 +34,7 @@ const tensorFields: Readonly<Record<string, Field>> = {
 const tensors: FieldKind = { kind: 'list', of: { kind: 'object', fields: tensorFields }, max: 10_000 }
 
 const sampleFields: Readonly<Record<string, Field>> = {
-  datatype: { type: { kind: 'enum', values: datatypeNames }, required: true, doc: 'Type of the input.' },
+  datatype: { type: { kind: 'enum', values: datatypes }, required: true, doc: 'Type of the input.' },
   shape: { type: dimensions, required: true, doc: 'Shape of the values, with the dimension of the rows.' },
   values: { type: { kind: 'values' }, required: true, doc: 'The values, nested or flat.' },
 }

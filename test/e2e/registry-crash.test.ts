@@ -22,7 +22,7 @@ const tags = [
 
 /** One write of every kind; `first` is the id that the registry gives out first. */
 const writes = (registry: Registry, first: string): readonly (() => Promise<unknown>)[] => {
-  const { experiments, runs, log, loggedModels, models, versions, artifacts, endpoints } = registry
+  const { experiments, runs, log, loggedModels, models, versions, artifacts, endpoints, promotion } = registry
   const blob = { digest: 'f'.repeat(64), bytes: 3 }
   const version = { source: 'mlflow-artifacts:/0/models/m', runId: '', runLink: '', modelId: '', description: '', tags }
   const dataset = { name: 'iris', digest: 'x', sourceType: 'http', source: '{}', schema: '{}', profile: undefined }
@@ -59,6 +59,10 @@ const writes = (registry: Registry, first: string): readonly (() => Promise<unkn
     () => versions.transition('fraud', '1', { stage: 'Production', archiveExisting: true }, actor),
     () => versions.transition('fraud', '2', { stage: 'Production', archiveExisting: true }, actor),
     () => models.rename('fraud', 'risk', actor),
+    () => promotion.setPolicy('risk', { aliases: { other: [{ approval: { count: 1 } }] } }, actor),
+    () => promotion.approve('risk', '1', actor),
+    () => promotion.withdraw('risk', '1', actor),
+    () => promotion.deletePolicy('risk', actor),
     () => endpoints.put('fraud', 'models:/risk/latest', { wait: false }, actor),
     () => endpoints.delete('fraud', actor),
     () => versions.delete('risk', '2', actor),
