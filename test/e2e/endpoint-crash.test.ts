@@ -1,37 +1,19 @@
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, seededRandom } from '../../src/testing/index.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
+import { spawnServer } from './spawn-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-endpoint-crash-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const adds = (amount: number): Record<string, string> => ({ 'model.mjs': addModel(amount) })
 
-/** A server in a process of its own, over the same data folder each time. */
+/** A server over the same data folder each time, and what the tests ask of it. */
 const startServer = async (dataDir: string) => {
-  const ready = join(dataDir, '..', 'ready.json')
-  rmSync(ready, { force: true })
-  const flags = [
-    '--port',
-    '0',
-    '--grpc-port',
-    '0',
-    '--mlflow-port',
-    'off',
-    '--data-dir',
-    dataDir,
-    '--ready-file',
-    ready,
-  ]
-  const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], { stdio: 'ignore' })
-  const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
-  const { http } = await eventually('the server is ready', () =>
-    existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined,
-  )
+  const { http, pid, kill } = await spawnServer(dataDir)
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, http), init)
   const post = (path: string, body?: unknown): Promise<Response> =>
     fetchPath(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
@@ -50,11 +32,8 @@ const startServer = async (dataDir: string) => {
     post,
     answer,
     aliased,
-    pid: server.pid ?? 0,
-    async kill() {
-      server.kill('SIGKILL')
-      await exited
-    },
+    pid,
+    kill,
   }
 }
 

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import type { Database, Queries } from '../../src/ports/index.ts'
 import { migrate } from '../../src/ports/index.ts'
 import { openRegistry, type Registry, registryMigrations } from '../../src/registry/index.ts'
 import { eventually, seededRandom, VirtualClock } from '../../src/testing/index.ts'
+import { spawnServer } from './spawn-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-crash-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -178,33 +178,9 @@ describe('a crash', () => {
 
   it('of a server that writes as fast as it can loses nothing that it acknowledged', async () => {
     const dataDir = join(folder, 'data')
-    const ready = join(folder, 'ready.json')
     const start = async (): Promise<{ url: string; kill: () => Promise<void> }> => {
-      rmSync(ready, { force: true })
-      const flags = [
-        '--port',
-        '0',
-        '--grpc-port',
-        '0',
-        '--mlflow-port',
-        'off',
-        '--data-dir',
-        dataDir,
-        '--ready-file',
-        ready,
-      ]
-      const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], { stdio: 'ignore' })
-      const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
-      const { http } = await eventually('the server is ready', () =>
-        existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined,
-      )
-      return {
-        url: http,
-        async kill() {
-          server.kill('SIGKILL')
-          await exited
-        },
-      }
+      const { http, kill } = await spawnServer(dataDir)
+      return { url: http, kill }
     }
     const post = (url: string, body: unknown): Promise<Response> =>
       fetch(`${url}/api/slipway/v1/runs`, {

@@ -1,0 +1,31 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { eventually } from '../../src/testing/index.ts'
+
+export interface SpawnedServer {
+  readonly http: string
+  readonly pid: number
+  /** Ends it as a crash would; resolved once it is gone. */
+  kill(): Promise<void>
+}
+
+/** A server in a process of its own, on free ports, over a data folder that outlives it. */
+export const spawnServer = async (dataDir: string): Promise<SpawnedServer> => {
+  const ready = `${dataDir}-ready.json`
+  rmSync(ready, { force: true })
+  const ports = ['--port', '0', '--grpc-port', '0', '--mlflow-port', 'off']
+  const flags = [...ports, '--data-dir', dataDir, '--ready-file', ready]
+  const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], { stdio: 'ignore' })
+  const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
+  const { http } = await eventually('the server is ready', () =>
+    existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined,
+  )
+  return {
+    http,
+    pid: server.pid ?? 0,
+    async kill() {
+      server.kill('SIGKILL')
+      await exited
+    },
+  }
+}
