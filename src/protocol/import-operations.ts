@@ -15,6 +15,8 @@ export const importItemsMax = 100
 /** Most points of one batch, over all its metrics. */
 export const importPointsMax = 10_000
 
+/** Most assessments of one trace. */
+const assessmentsMax = 1000
 /** Most params, tags and the like of one record. */
 const pairsMax = 10_000
 
@@ -156,6 +158,25 @@ const version = object(
   ['source', 'location'],
 )
 
+const assessment = object(
+  {
+    assessmentId: text,
+    kind: { type: 'string', enum: ['feedback', 'expectation', 'issue'] },
+    name: text,
+    content: text,
+    sourceType: text,
+    sourceId: text,
+    spanId: text,
+    rationale: text,
+    metadata: pairs,
+    overrides: text,
+    valid: { type: 'boolean' },
+    createTime: time,
+    lastUpdateTime: time,
+  },
+  ['spanId', 'rationale', 'overrides'],
+)
+
 const trace = object(
   {
     traceId: text,
@@ -168,8 +189,9 @@ const trace = object(
     responsePreview: text,
     tags: pairs,
     metadata: pairs,
+    assessments: list(assessment, assessmentsMax),
   },
-  ['duration', 'clientRequestId', 'requestPreview', 'responsePreview'],
+  ['duration', 'clientRequestId', 'requestPreview', 'responsePreview', 'assessments'],
 )
 
 const file = object({

@@ -125,7 +125,26 @@ export interface ImportedAlias {
   readonly version: number
 }
 
+export type AssessmentKindName = 'feedback' | 'expectation' | 'issue'
 export type TraceStateName = 'STATE_UNSPECIFIED' | 'IN_PROGRESS' | 'OK' | 'ERROR'
+
+/** Feedback on a trace, or what is expected of it. */
+export interface ImportedAssessment {
+  readonly assessmentId: string
+  readonly kind: AssessmentKindName
+  readonly name: string
+  /** JSON text of an object, as MLflow's API has it: `{"value": …}`, a feedback's with `error`. */
+  readonly content: string
+  readonly sourceType: string
+  readonly sourceId: string
+  readonly spanId?: string | undefined
+  readonly rationale?: string | undefined
+  readonly metadata: readonly KeyValue[]
+  readonly overrides?: string | undefined
+  readonly valid: boolean
+  readonly createTime: number
+  readonly lastUpdateTime: number
+}
 
 export interface ImportedTrace {
   readonly traceId: string
@@ -138,6 +157,7 @@ export interface ImportedTrace {
   readonly responsePreview?: string | undefined
   readonly tags: readonly KeyValue[]
   readonly metadata: readonly KeyValue[]
+  readonly assessments?: readonly ImportedAssessment[] | undefined
 }
 
 /** Whose artifacts a file is among. */

@@ -270,6 +270,50 @@ describe('slipway import sqlite', () => {
     })
   })
 
+  it('brings assessments, and lists those that are torn', async () => {
+    using source = newMlruns()
+    const [path, traceId] = [join(source.root, 'mlflow.db'), `tr-${newRunId()}`]
+    const ids = Array.from({ length: 5 }, () => `a-${newRunId()}`)
+    const db = newDatabase(path)
+    db.exec(`INSERT INTO experiments VALUES (482, 'assessed', './mlruns/482', 'active');
+      CREATE TABLE trace_info (request_id TEXT PRIMARY KEY, experiment_id INTEGER, timestamp_ms BIGINT,
+        execution_time_ms BIGINT, status TEXT);
+      CREATE TABLE assessments (assessment_id TEXT PRIMARY KEY, trace_id TEXT, name TEXT, assessment_type TEXT,
+        value TEXT, created_timestamp BIGINT, source_type TEXT, valid BOOLEAN, assessment_metadata TEXT);
+      INSERT INTO trace_info VALUES ('${traceId}', 482, 1, 2, 'OK');`)
+    const rows: readonly (readonly (string | number | null)[])[] = [
+      ['score', 'feedback', '0.25', 7, 'HUMAN', 0, '{"a": 1, "__proto__": "own"}'],
+      ['facts', 'expectation', '[9007199254740993]', 8, 'CODE', 1, null],
+      ['torn', 'feedback', '{"value', 7, 'HUMAN', 1, null],
+      ['odd', 'opinion', '1', 7, 'HUMAN', 1, null],
+      ['untimed', 'feedback', '1', 'yesterday', 'HUMAN', 1, null],
+    ]
+    for (const [index, row] of rows.entries())
+      db.prepare('INSERT INTO assessments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)').run(ids[index] ?? '', traceId, ...row)
+    db.close()
+    const report = await importing('sqlite', path)
+    expect(report).toMatchObject({ code: 1, counts: { traces: { created: 1 } } })
+    const found = reasons(report)
+    expect(found[`assessment ${ids[2] ?? ''} of trace ${traceId}`]).toContain('no JSON')
+    expect(found[`assessment ${ids[3] ?? ''} of trace ${traceId}`]).toContain("'opinion' is no kind")
+    expect(found[`assessment ${ids[4] ?? ''} of trace ${traceId}`]).toContain("'create_time' is no time")
+    const reply = await fetch(`${app.addresses.http}/api/3.0/mlflow/traces/${traceId}`)
+    const { trace } = (await reply.json()) as { trace: { trace_info: { assessments: unknown[] } } }
+    const kept = trace.trace_info.assessments
+    expect(kept).toHaveLength(2)
+    expect(kept).toContainEqual(
+      expect.objectContaining({
+        assessment_id: ids[0],
+        feedback: { value: 0.25 },
+        valid: false,
+        metadata: JSON.parse('{"a":"1","__proto__":"own"}') as unknown,
+        last_update_time: '1970-01-01T00:00:00.007Z',
+      }),
+    )
+    const serialized_value = { serialization_format: 'JSON_FORMAT', value: '[9007199254740993]' }
+    expect(kept).toContainEqual(expect.objectContaining({ assessment_id: ids[1], expectation: { serialized_value } }))
+  })
+
   it('reads no path that the database names, no views, and no other files', async () => {
     using source = newMlruns()
     const path = join(source.root, 'mlflow.db')

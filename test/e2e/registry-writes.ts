@@ -34,7 +34,6 @@ const feedback = {
   kind: 'feedback',
   name: 'score',
   content: '{"value":1}',
-  value: '1',
   sourceType: 'HUMAN',
   sourceId: 'ada',
   spanId: undefined,
@@ -274,7 +273,18 @@ const importWrites = ({ imports }: Registry): Write[] => {
     () => imports.aliases([{ name: 'taken', alias: 'champion', version: 3 }], actor),
     () =>
       imports.traces([
-        { traceId: 'tr-9', experimentId: '77', timestamp: 1, duration: 2, state: 'OK', tags, metadata: tags },
+        {
+          traceId: 'tr-9',
+          experimentId: '77',
+          timestamp: 1,
+          duration: 2,
+          state: 'OK',
+          tags,
+          metadata: tags,
+          assessments: [
+            { ...feedback, assessmentId: `a-${'9'.repeat(32)}`, valid: true, createTime: 1, lastUpdateTime: 2 },
+          ],
+        },
       ]),
   ]
 }

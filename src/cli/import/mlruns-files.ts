@@ -1,8 +1,8 @@
 import type { KeyValue } from '../../protocol/index.ts'
 import { linesOf, readMetricLine } from './metric-lines.ts'
 import type { MetricLine } from './metric-lines.ts'
-import type { YamlFields } from './read-yaml.ts'
-import { readYaml, Unusable } from './read-yaml.ts'
+import type { JsonFields, YamlFields } from './read-yaml.ts'
+import { readYaml, readYamlJson, Unusable } from './read-yaml.ts'
 import type { ImportReport } from './report.ts'
 import type { SafeFolder } from './safe-folder.ts'
 
@@ -39,6 +39,11 @@ export class MlrunsFiles {
   /** Throws Unusable. */
   async yaml(path: string): Promise<YamlFields> {
     return readYaml(await this.folder.text(path, yamlBytesMax))
+  }
+
+  /** Throws Unusable. */
+  async yamlJson(path: string): Promise<JsonFields> {
+    return readYamlJson(await this.folder.text(path, yamlBytesMax))
   }
 
   /** Names of the folders in a folder. */

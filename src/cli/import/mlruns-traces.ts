@@ -1,5 +1,6 @@
-import type { ImportedTrace, TraceStateName } from '../../protocol/index.ts'
+import type { ImportedAssessment, ImportedTrace, TraceStateName } from '../../protocol/index.ts'
 import type { ArtifactPlaces } from './artifact-places.ts'
+import { assessmentOfFile } from './assessment-record.ts'
 import type { SourceRecord } from './import-source.ts'
 import type { MlrunsFiles } from './mlruns-files.ts'
 import type { YamlFields } from './read-yaml.ts'
@@ -21,8 +22,6 @@ export const readTrace = async (
   if (path.split('/').at(-1) !== traceId) throw new Unusable(`its trace_info.yaml is that of '${traceId}'`)
   const tags = await files.pairs(`${path}/tags`)
   const place = await places.find(tags.find(({ key }) => key === 'mlflow.artifactLocation')?.value, `${path}/artifacts`)
-  for await (const name of files.folder.files(`${path}/assessments`, files.refuse))
-    if (name.endsWith('.yaml')) files.report.leaveOut('assessments of traces')
   const record: ImportedTrace = {
     traceId,
     experimentId: path.replace('.trash/', '').split('/')[0] ?? '',
@@ -34,8 +33,21 @@ export const readTrace = async (
     responsePreview: textField(meta, 'response_preview'),
     tags,
     metadata: await files.pairs(`${path}/request_metadata`),
+    ...(await readAssessments(files, `${path}/assessments`)),
   }
   return { record, files: () => places.files(place) }
+}
+
+const readAssessments = async (files: MlrunsFiles, path: string): Promise<Pick<ImportedTrace, 'assessments'>> => {
+  const found: ImportedAssessment[] = []
+  for await (const name of files.folder.files(path, files.refuse)) {
+    if (!name.endsWith('.yaml')) continue
+    const file = `${path}/${name}`
+    const assessment = await files.trying(file, async () => assessmentOfFile(await files.yamlJson(file)))
+    if (assessment !== undefined) found.push(assessment)
+  }
+  found.sort((a, b) => (a.assessmentId < b.assessmentId ? -1 : 1))
+  return found.length === 0 ? {} : { assessments: found }
 }
 
 /** MLflow 2 writes milliseconds, MLflow 3 a date. */

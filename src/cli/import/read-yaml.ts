@@ -1,10 +1,15 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, Lexer, parseDocument } from 'yaml'
-import type { Document, Node } from 'yaml'
+import type { Document, Node, Scalar } from 'yaml'
 
 /** Every scalar is text, as it is written: ids such as `2812e025` are no numbers. Null is undefined. */
 export type YamlValue = string | undefined | readonly YamlValue[] | YamlFields
 export interface YamlFields {
   readonly [name: string]: YamlValue
+}
+
+/** As JSON has it. */
+export interface JsonFields {
+  readonly [name: string]: unknown
 }
 
 /** The file is not what it should be; the sentence tells how. */
@@ -19,13 +24,17 @@ const tokensMax = 20_000
 const valuesMax = 100_000
 
 /** Reads a file that MLflow wrote: a map. Throws Unusable. */
-export const readYaml = (text: string): YamlFields => {
-  const document = parsed(text)
+export const readYaml = (text: string): YamlFields => mapIn(parsed(text, 'failsafe'), scalarText) as YamlFields
+
+/** As `readYaml`, with numbers, booleans and null, for what goes on as JSON. Throws Unusable. */
+export const readYamlJson = (text: string): JsonFields => mapIn(parsed(text, 'core'), ({ value }) => value)
+
+const mapIn = (document: Document, leafOf: (scalar: Scalar) => unknown): JsonFields => {
   const [error] = document.errors
   if (error !== undefined) throw new Unusable(`it is not YAML: ${error.message.split('\n')[0] ?? ''}`)
   let left = valuesMax
   const anchors = new Map<string, Node>()
-  const valueOf = (node: unknown, depth: number): YamlValue => {
+  const valueOf = (node: unknown, depth: number): unknown => {
     left -= 1
     if (left < 0) throw new Unusable(`it holds more than ${valuesMax} values`)
     if (depth > depthMax) throw new Unusable(`it is nested deeper than ${depthMax} levels`)
@@ -33,23 +42,24 @@ export const readYaml = (text: string): YamlFields => {
     if (isNode(node) && 'anchor' in node && typeof node.anchor === 'string') anchors.set(node.anchor, node)
     if (isMap(node)) {
       const fields = node.items.map(({ key, value }) => [String(valueOf(key, depth + 1)), valueOf(value, depth + 1)])
-      return Object.fromEntries(fields) as YamlFields
+      return Object.fromEntries(fields) as JsonFields
     }
     if (isSeq(node)) return node.items.map((item) => valueOf(item, depth + 1))
-    return isScalar(node) ? scalarText(node) : undefined
+    return isScalar(node) ? leafOf(node) : undefined
   }
   const value = valueOf(document.contents, 0)
-  if (typeof value !== 'object' || Array.isArray(value)) throw new Unusable('it is not a map of fields')
-  return value as YamlFields
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Unusable('it is not a map of fields')
+  return value as JsonFields
 }
 
-const parsed = (text: string): Document => {
+const parsed = (text: string, schema: 'failsafe' | 'core'): Document => {
   // Why: the parser takes seconds for what is full of signs, and the lexer tells that at once.
   let tokens = 0
   for (const _ of new Lexer().lex(text))
     if ((tokens += 1) > tokensMax) throw new Unusable(`it has more than ${tokensMax} words and signs`)
   try {
-    return parseDocument(text, { schema: 'failsafe', prettyErrors: false, logLevel: 'silent', uniqueKeys: false })
+    return parseDocument(text, { schema, prettyErrors: false, logLevel: 'silent', uniqueKeys: false })
   } catch (error) {
     // Why: text that opens thousands of brackets exhausts the stack of the parser.
     if (error instanceof RangeError) throw new Unusable('it is nested too deep')

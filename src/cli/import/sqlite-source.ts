@@ -23,7 +23,6 @@ import { readTraces } from './sqlite-traces.ts'
 
 /** What MLflow keeps beside, and this import doesn't take. */
 const otherTables: readonly (readonly [table: string, what: string])[] = [
-  ['assessments', 'assessments of traces'],
   ['evaluation_datasets', 'evaluation data sets'],
   ['scorers', 'scorers'],
   ['webhooks', 'webhooks'],

@@ -1,5 +1,6 @@
-import type { ImportedTrace, KeyValue } from '../../protocol/index.ts'
+import type { ImportedAssessment, ImportedTrace, KeyValue } from '../../protocol/index.ts'
 import type { ArtifactPlaces } from './artifact-places.ts'
+import { assessmentOf } from './assessment-record.ts'
 import type { SourceFile, SourceRecord } from './import-source.ts'
 import type { DatabaseRow, MlflowDatabase } from './mlflow-database.ts'
 import { numberIn, textOf } from './mlflow-database.ts'
@@ -57,6 +58,7 @@ export async function* readTraces(
       responsePreview: textOf(row, 'response_preview'),
       tags: name === undefined ? tags : joined(tags, [{ key: 'mlflow.traceName', value: name }]),
       metadata: joined(db.pairs('trace_request_metadata', of), metadataOf(row)),
+      ...readAssessments(db, report, traceId),
     }
     const place = {
       location: tags.find(({ key }) => key === 'mlflow.artifactLocation')?.value,
@@ -66,6 +68,64 @@ export async function* readTraces(
       record,
       files: () => (db.has('spans') && hasSpans(db, traceId) ? spansFile(db, traceId) : filesAt(places, report, place)),
     }
+  }
+}
+
+const assessmentColumns =
+  'name assessment_type value error created_timestamp last_updated_timestamp source_type source_id span_id rationale overrides valid assessment_metadata'.split(
+    ' ',
+  )
+
+const readAssessments = (
+  db: MlflowDatabase,
+  report: ImportReport,
+  traceId: string,
+): Pick<ImportedTrace, 'assessments'> => {
+  const found: ImportedAssessment[] = []
+  const rows = { key: ['assessment_id'], where: 'trace_id = ?', args: [traceId], pageRows: largeRows }
+  for (const row of db.rows('assessments', assessmentColumns, rows)) {
+    try {
+      found.push(assessmentOfRow(row))
+    } catch (error) {
+      if (!(error instanceof Unusable)) throw error
+      report.unreadable(`assessment ${textOf(row, 'assessment_id') ?? ''} of trace ${traceId}`, error.message)
+    }
+  }
+  return found.length === 0 ? {} : { assessments: found }
+}
+
+const assessmentOfRow = (row: DatabaseRow): ImportedAssessment => {
+  const kind = textOf(row, 'assessment_type')
+  const json = textOf(row, 'value') ?? 'null'
+  const value = parsedJson(json)
+  const error = textOf(row, 'error')
+  const isPlain = typeof value !== 'object'
+  let content = kind === 'issue' ? json : `{"value":${json}}`
+  if (error !== undefined && kind === 'feedback') content = `{"value":${json},"error":${error}}`
+  // MLflow sends lists and objects that are expected as text, so that whole numbers in them stay whole.
+  if (kind === 'expectation' && !isPlain)
+    content = JSON.stringify({ serialized_value: { serialization_format: 'JSON_FORMAT', value: json } })
+  parsedJson(content)
+  const fields = {
+    assessment_id: row['assessment_id'],
+    assessment_name: row['name'],
+    source: { source_type: row['source_type'], source_id: row['source_id'] },
+    span_id: row['span_id'],
+    rationale: row['rationale'],
+    metadata: parsedJson(textOf(row, 'assessment_metadata') ?? 'null'),
+    overrides: row['overrides'],
+    valid: row['valid'],
+    create_time: row['created_timestamp'],
+    last_update_time: row['last_updated_timestamp'],
+  }
+  return assessmentOf(fields, { kind, content })
+}
+
+const parsedJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Unusable(`it holds what is no JSON: ${text.slice(0, 50)}`)
   }
 }
 

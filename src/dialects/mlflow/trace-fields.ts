@@ -75,9 +75,7 @@ export const assessmentFields = {
 type AssessmentInput = Values<typeof assessmentFields>
 
 /** The one value of an assessment: its kind, and its JSON. */
-export const assessmentValue = (
-  input: AssessmentInput,
-): { kind: AssessmentKind; content: string; value: string } | undefined => {
+export const assessmentValue = (input: AssessmentInput): { kind: AssessmentKind; content: string } | undefined => {
   const given = assessmentKinds.filter((kind) => input[kind] !== undefined)
   const [kind] = given
   const content = kind === undefined ? undefined : input[kind]
@@ -86,18 +84,7 @@ export const assessmentValue = (
     throw fail('invalid_parameter', {
       reason: 'Exactly one of `expectation`, `feedback`, or `issue` should be specified.',
     })
-  return { kind, content, value: searchedJson(content) }
-}
-
-const searchedJson = (content: string): string => {
-  const parsed = JSON.parse(content) as {
-    readonly value?: unknown
-    readonly serialized_value?: { readonly value?: unknown }
-    readonly issue_name?: unknown
-  } | null
-  const serialized = parsed?.serialized_value?.value
-  if (typeof serialized === 'string') return serialized
-  return JSON.stringify(parsed?.value ?? parsed?.issue_name ?? null)
+  return { kind, content }
 }
 
 /** What a client asks to be created. */

@@ -1,8 +1,9 @@
 import type { Queries } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
-import type { ImportedTrace, ImportOutcome } from '../../protocol/index.ts'
-import { requireLength } from '../limits.ts'
+import type { ImportedAssessment, ImportedTrace, ImportOutcome } from '../../protocol/index.ts'
+import { excerpt, requireLength } from '../limits.ts'
 import { placeholders } from '../sql.ts'
+import { putAssessment, requireAssessmentFits } from '../traces/assessment-rows.ts'
 import { serverTags } from '../traces/span-facts.ts'
 import { artifactUriOf, requireTraceId } from '../traces/trace-id.ts'
 import { putLinks, putMetadata, putTags } from '../traces/trace-rows.ts'
@@ -47,8 +48,33 @@ export const takeTrace = async (tx: Queries, trace: ImportedTrace, place: Place)
   )
   const run = trace.metadata.find(({ key }) => key === traceMetadata.sourceRun)
   if (run !== undefined) await putLinks(tx, [[traceId, 'run', run.value]])
+  for (const assessment of trace.assessments ?? []) await takeAssessment(tx, traceId, assessment)
   await putMark(tx, { kind: 'trace', id: traceId, digest }, place.nowMs)
   return { outcome: 'created', id: traceId }
+}
+
+const takeAssessment = async (tx: Queries, traceId: string, given: ImportedAssessment): Promise<void> => {
+  const { assessmentId: id, content } = given
+  if (!/^a-[0-9a-f]{32}$/.test(id))
+    throw fail('invalid_parameter', { reason: `'${excerpt(id)}' is no id of an assessment.` })
+  if (!isJsonObject(content))
+    throw fail('invalid_parameter', { reason: `The assessment ${id} has a value that is no JSON object.` })
+  const { spanId, rationale, overrides } = given
+  const assessment = { ...given, spanId, rationale, overrides, traceId }
+  requireAssessmentFits(assessment)
+  const [taken] = await tx.query('SELECT 1 AS taken FROM assessments WHERE assessment_id = ?', [id])
+  if (taken !== undefined)
+    throw fail('resource_exists', { reason: `Another trace has the assessment ${id}, or this one has it twice.` })
+  await putAssessment(tx, assessment)
+}
+
+const isJsonObject = (text: string): boolean => {
+  try {
+    const value = JSON.parse(text) as unknown
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    return false
+  }
 }
 
 const requireLengths = ({ tags, metadata, requestPreview = '', responsePreview = '' }: ImportedTrace): void => {

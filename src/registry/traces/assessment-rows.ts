@@ -1,7 +1,15 @@
 import type { Queries } from '../../ports/index.ts'
 import type { Tag } from '../experiment.ts'
+import { fail } from '../../protocol/index.ts'
+import { requireLength } from '../limits.ts'
 import { placeholders } from '../sql.ts'
 import type { Assessment, AssessmentKind } from './assessment.ts'
+import { traceLimits } from './trace.ts'
+
+const nameMax = 250
+const contentMax = 1024 * 1024
+const rationaleMax = 64 * 1024
+const metadataPairsMax = 100
 
 export interface AssessmentRow extends Readonly<Record<string, string | number | null>> {
   readonly assessment_id: string
@@ -40,8 +48,21 @@ export const assessmentOf = (row: AssessmentRow): Assessment => ({
   lastUpdateTime: row.last_update_time,
 })
 
+/** JSON text of the value alone. */
+const valueJson = (content: string): string => {
+  const parsed = JSON.parse(content) as {
+    readonly value?: unknown
+    readonly serialized_value?: { readonly value?: unknown }
+    readonly issue_name?: unknown
+  } | null
+  const serialized = parsed?.serialized_value?.value
+  if (typeof serialized === 'string') return serialized
+  return JSON.stringify(parsed?.value ?? parsed?.issue_name ?? null)
+}
+
 /** What searches compare: text without its quotes, every other value as its JSON, and numbers as numbers too. */
-const searchedValue = (json: string): { text: string; number: number | null } => {
+const searchedValue = (content: string): { text: string; number: number | null } => {
+  const json = valueJson(content)
   let value: unknown
   try {
     value = JSON.parse(json)
@@ -53,8 +74,8 @@ const searchedValue = (json: string): { text: string; number: number | null } =>
 }
 
 /** Writes an assessment whole; one of the same id in the same trace gives way. */
-export const putAssessment = async (tx: Queries, assessment: Assessment, value: string): Promise<void> => {
-  const searched = searchedValue(value)
+export const putAssessment = async (tx: Queries, assessment: Assessment): Promise<void> => {
+  const searched = searchedValue(assessment.content)
   await tx.query(
     `INSERT INTO assessments (assessment_id, trace_id, kind, name, content, text_value, number_value, source_type,
       source_id, span_id, rationale, metadata, overrides, valid, create_time, last_update_time)
@@ -82,4 +103,19 @@ export const putAssessment = async (tx: Queries, assessment: Assessment, value: 
       assessment.lastUpdateTime,
     ],
   )
+}
+
+/** Fails with `invalid_parameter` when something of it is too long. */
+export const requireAssessmentFits = ({ name, content, rationale, metadata }: Assessment): void => {
+  if (name === '')
+    throw fail('invalid_parameter', { reason: "Missing value for required parameter 'assessment_name'." })
+  requireLength('Assessment name', name, nameMax)
+  requireLength('Assessment value', content, contentMax)
+  requireLength('Rationale', rationale ?? '', rationaleMax)
+  if (metadata.length > metadataPairsMax)
+    throw fail('invalid_parameter', { reason: `At most ${metadataPairsMax} pairs of metadata fit an assessment.` })
+  for (const { key, value } of metadata) {
+    requireLength('Metadata key', key, traceLimits.key)
+    requireLength('Metadata value', value, traceLimits.metadataValue)
+  }
 }

@@ -2,10 +2,10 @@ import type { Clock } from '../../lib/index.ts'
 import type { Database, Queries } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { Tag } from '../experiment.ts'
-import { excerpt, requireInteger, requireLength } from '../limits.ts'
+import { excerpt, requireInteger } from '../limits.ts'
 import type { Assessment, AssessmentChange, NewAssessment } from './assessment.ts'
 import type { AssessmentRow } from './assessment-rows.ts'
-import { assessmentColumns, assessmentOf, putAssessment } from './assessment-rows.ts'
+import { assessmentColumns, assessmentOf, putAssessment, requireAssessmentFits } from './assessment-rows.ts'
 import { noTrace } from './trace-id.ts'
 import { traceLimits } from './trace.ts'
 
@@ -14,11 +14,6 @@ export interface AssessmentStoreDeps {
   readonly clock: Clock
   newId(): string
 }
-
-const nameMax = 250
-const contentMax = 1024 * 1024
-const rationaleMax = 64 * 1024
-const metadataPairsMax = 100
 
 /** Feedback on traces, and what is expected of them. */
 export class AssessmentStore {
@@ -39,16 +34,15 @@ export class AssessmentStore {
   /** As create, within a transaction in which the trace is known to be there. */
   async add(tx: Queries, traceId: string, given: NewAssessment): Promise<Assessment> {
     const nowMs = this.#deps.clock.wallMs()
-    const { value, ...rest } = given
     const assessment: Assessment = {
-      ...rest,
+      ...given,
       assessmentId: await this.#idOf(tx, traceId, given.assessmentId),
       traceId,
       valid: true,
       createTime: requireInteger('create_time', given.createTime ?? nowMs, 0),
       lastUpdateTime: requireInteger('last_update_time', given.lastUpdateTime ?? nowMs, 0),
     }
-    requireFits(assessment)
+    requireAssessmentFits(assessment)
     const [{ count } = { count: 0 }] = await tx.query<{ count: number }>(
       'SELECT COUNT(*) AS count FROM assessments WHERE trace_id = ?',
       [traceId],
@@ -58,7 +52,7 @@ export class AssessmentStore {
         reason: `Trace '${traceId}' has ${traceLimits.assessmentsOfTrace} assessments, the most that are kept of one.`,
       })
     if (given.overrides !== undefined) await this.#setValid(tx, { traceId, id: given.overrides, valid: false })
-    await putAssessment(tx, assessment, value)
+    await putAssessment(tx, assessment)
     return assessment
   }
 
@@ -94,13 +88,13 @@ export class AssessmentStore {
         metadata: joined(before.metadata, change.metadata ?? []),
         lastUpdateTime: clock.wallMs(),
       }
-      requireFits(after)
-      if (change.value === undefined)
+      requireAssessmentFits(after)
+      if (change.content === undefined)
         await tx.query(
           'UPDATE assessments SET name = ?, rationale = ?, metadata = ?, last_update_time = ? WHERE assessment_id = ?',
           [after.name, after.rationale ?? null, JSON.stringify(after.metadata), after.lastUpdateTime, assessmentId],
         )
-      else await putAssessment(tx, after, change.value)
+      else await putAssessment(tx, after)
       return after
     })
   }
@@ -148,17 +142,3 @@ const requireAssessment = async (queries: Queries, traceId: string, assessmentId
 const joined = (before: readonly Tag[], more: readonly Tag[]): Tag[] => [
   ...new Map([...before, ...more].map((tag) => [tag.key, tag])).values(),
 ]
-
-const requireFits = ({ name, content, rationale, metadata }: Assessment): void => {
-  if (name === '')
-    throw fail('invalid_parameter', { reason: "Missing value for required parameter 'assessment_name'." })
-  requireLength('Assessment name', name, nameMax)
-  requireLength('Assessment value', content, contentMax)
-  requireLength('Rationale', rationale ?? '', rationaleMax)
-  if (metadata.length > metadataPairsMax)
-    throw fail('invalid_parameter', { reason: `At most ${metadataPairsMax} pairs of metadata fit an assessment.` })
-  for (const { key, value } of metadata) {
-    requireLength('Metadata key', key, traceLimits.key)
-    requireLength('Metadata value', value, traceLimits.metadataValue)
-  }
-}

@@ -32,8 +32,6 @@ export interface NewAssessment extends Omit<
 > {
   /** The client's own id, when it gave one. */
   readonly assessmentId?: string | undefined
-  /** JSON text of the value alone, which searches compare with. */
-  readonly value: string
   readonly createTime: number | undefined
   readonly lastUpdateTime: number | undefined
 }
@@ -42,7 +40,6 @@ export interface AssessmentChange {
   readonly name?: string | undefined
   readonly kind?: AssessmentKind | undefined
   readonly content?: string | undefined
-  readonly value?: string | undefined
   readonly rationale?: string | undefined
   /** Joined with the metadata that is there. */
   readonly metadata?: readonly Tag[] | undefined

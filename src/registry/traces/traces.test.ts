@@ -46,7 +46,6 @@ const feedback = (value: unknown, change: Partial<NewAssessment> = {}): NewAsses
   kind: 'feedback',
   name: 'score',
   content: JSON.stringify({ value }),
-  value: JSON.stringify(value),
   sourceType: 'HUMAN',
   sourceId: 'ada',
   spanId: undefined,
@@ -465,14 +464,13 @@ describe('an assessment', () => {
     const changed = await test.registry.assessments.update('tr-1', assessmentId, {
       kind: 'feedback',
       content: '{"value":2}',
-      value: '2',
       metadata: [{ key: 'b', value: '2' }],
     })
     expect(changed).toMatchObject({ name: 'score', rationale: 'so', content: '{"value":2}' })
     expect(changed.metadata).toHaveLength(2)
     expect(await found(test, 'feedback.score > 1')).toEqual(['tr-1'])
     await expect(
-      test.registry.assessments.update('tr-1', assessmentId, { kind: 'expectation', content: '{}', value: '1' }),
+      test.registry.assessments.update('tr-1', assessmentId, { kind: 'expectation', content: '{}' }),
     ).rejects.toThrow('Cannot update expectation')
   })
 

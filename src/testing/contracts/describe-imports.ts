@@ -209,9 +209,38 @@ const describeModels = (open: () => Promise<TestRegistry>): void => {
       ],
       metadata: [{ key: 'mlflow.sourceRun', value: runId }],
     }
-    expect(outcomes(await imports.traces([trace, trace]))).toEqual(['created', 'present'])
+    const assessment = {
+      assessmentId: `a-${'2'.repeat(32)}`,
+      kind: 'feedback' as const,
+      name: 'score',
+      content: '{"value":0.5}',
+      sourceType: 'HUMAN',
+      sourceId: 'ada',
+      metadata: [{ key: 'k', value: 'v' }],
+      valid: false,
+      createTime: 1,
+      lastUpdateTime: 2,
+    }
+    const refused = [{ assessmentId: '../x' }, { content: '7' }, { content: '{"value' }, { name: 'x'.repeat(251) }]
+    for (const change of refused)
+      expect(outcomes(await imports.traces([{ ...trace, assessments: [{ ...assessment, ...change }] }]))).toEqual([
+        'refused',
+      ])
+    const assessed = { ...trace, assessments: [assessment] }
+    const stolen = { ...assessed, traceId: `tr-${'3'.repeat(32)}` }
+    const torn = {
+      ...stolen,
+      assessments: [assessment, assessment].map((each) => ({ ...each, assessmentId: `a-${'4'.repeat(32)}` })),
+    }
+    expect(outcomes(await imports.traces([assessed, assessed, stolen, torn]))).toEqual([
+      'created',
+      'present',
+      'refused',
+      'refused',
+    ])
     const kept = await traces.require(trace.traceId)
     expect(kept).toMatchObject({ timestampMs: 100, durationMs: 5, state: 'OK', spansHere: false })
+    expect(kept.assessments).toEqual([{ ...assessment, traceId: trace.traceId }])
     expect(kept.artifactUri).toBe(`mlflow-artifacts:/0/traces/${trace.traceId}/artifacts`)
     expect(kept.tags).not.toContainEqual({ key: 'mlflow.artifactLocation', value: 'file:///etc' })
   })

@@ -20,6 +20,8 @@ from mlflow.tracking import MlflowClient
 
 SLIPWAY = Path(__file__).parents[3] / "bin" / "slipway.mjs"
 NEWEST = int(mlflow.__version__.split(".")[0]) >= 3
+if NEWEST:
+    from mlflow.entities import AssessmentSource
 # Where each server keeps things is its own affair.
 PLACES = {"mlflow.artifactLocation", "mlflow.trace.spansLocation"}
 
@@ -81,6 +83,21 @@ def write_source(uri, name, classifier, features):
     answer("what")
     if hasattr(mlflow, "flush_trace_async_logging"):
         mlflow.flush_trace_async_logging()
+    if NEWEST:
+        assess(mlflow.get_last_active_trace_id())
+
+
+def assess(trace_id):
+    human = AssessmentSource(source_type="HUMAN", source_id="ada")
+    mlflow.log_feedback(
+        trace_id=trace_id, name="good", value=True, source=human, rationale="it\nis", metadata={"sure": "yes", "a/b": "0.5"}
+    )
+    score = mlflow.log_feedback(trace_id=trace_id, name="score", value=0.25, source=human)
+    mlflow.override_feedback(trace_id=trace_id, assessment_id=score.assessment_id, value=0.75, rationale="on reflection")
+    mlflow.log_feedback(trace_id=trace_id, name="grades", value={"style": 3, "of": "5"})
+    mlflow.log_feedback(trace_id=trace_id, name="judge", error=ValueError("no answer"))
+    mlflow.log_expectation(trace_id=trace_id, name="facts", value=["a", 9007199254740993, {"b": None}])
+    mlflow.log_expectation(trace_id=trace_id, name="text", value="0.5")
 
 
 def slipway_import(server, *args):
@@ -276,6 +293,26 @@ def test_traces_with_their_spans(imported, client):
     assert ours.info.request_metadata == theirs.info.request_metadata
     spans = lambda trace: [span.to_dict() for span in trace.data.spans]
     assert spans(ours) == spans(theirs) and len(spans(ours)) == 2
+
+
+def assessments_of(client, name):
+    found = {each.assessment_id: each.to_dictionary() for each in trace_of(client, name).info.assessments}
+    for each in found.values():
+        # The client keeps this of an expectation that it reads in a database, and forgets it of one by HTTP.
+        if "expectation" in each:
+            each.pop("valid", None)
+    return found
+
+
+@pytest.mark.skipif(not NEWEST, reason="assessments came with 3.0")
+def test_assessments(imported, client):
+    source, name, *_ = imported
+    theirs, ours = assessments_of(source, name), assessments_of(client, name)
+    assert ours == theirs and len(ours) == 7
+    (search,) = client.search_traces(
+        locations=[trace_of(client, name).info.experiment_id], filter_string="feedback.score = '0.75'"
+    )
+    assert search.info.trace_id == trace_of(source, name).info.trace_id
 
 
 @pytest.mark.skipif(not NEWEST, reason="logged models came with 3.0")
