@@ -30,7 +30,7 @@ import { verifyPackage } from '../packaging/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
 import { parseAllowed } from '../registry/index.ts'
-import type { PemFile } from '../registry/index.ts'
+import type { KeylessOptions, PemFile } from '../registry/index.ts'
 import { apiRoutes } from './api-routes.ts'
 import type { Config } from './config/load-config.ts'
 import { Observer } from './observe.ts'
@@ -128,8 +128,9 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
           artifacts: artifactsPlace(config),
           signing: {
             mode: config.registry.signing,
-            keys: await pemFiles(config.registry.signingKeys),
-            roots: await pemFiles(config.registry.signingRoots),
+            keys: await pemFiles('registry.signingKeys', config.registry.signingKeys),
+            roots: await pemFiles('registry.signingRoots', config.registry.signingRoots),
+            keyless: await keylessOf(config),
           },
           gc: {
             everyMs: config.registry['gc.everyMs'],
@@ -247,8 +248,21 @@ const scoringModules = ({ config, draining }: Environment): Pick<ModuleTable<Par
   },
 })
 
-const pemFiles = (paths: readonly string[]): Promise<PemFile[]> =>
-  Promise.all(paths.map(async (name) => ({ name, pem: await readFile(name, 'utf8') })))
+/** A file that an option names. Throws what stops the start. */
+const optionFile = (option: string, path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`${option}: '${path}' can't be read: ${(error as Error).message}`, { cause: error })
+  })
+
+const pemFiles = (option: string, paths: readonly string[]): Promise<PemFile[]> =>
+  Promise.all(paths.map(async (name) => ({ name, pem: await optionFile(option, name) })))
+
+const keylessOf = async ({ registry }: Config): Promise<KeylessOptions | undefined> => {
+  const { signingTrustedRoot: name, signingIdentities: identities } = registry
+  if (name !== '') return { root: { name, text: await optionFile('registry.signingTrustedRoot', name) }, identities }
+  if (identities.length === 0) return undefined
+  throw new Error('registry.signingIdentities needs registry.signingTrustedRoot, which says whose word on them counts')
+}
 
 /** Throws what is wrong with the options here, where it stops the start. */
 const webhooksOf = ({ app, registry }: Config): RegistryThreadData['webhooks'] => {

@@ -16,6 +16,16 @@ export const registryOptions = {
     default: [],
     doc: 'PEM files with certificates that are trusted to vouch for those who sign models.',
   },
+  signingTrustedRoot: {
+    type: 'string',
+    default: '',
+    doc: "File `trusted_root.json` of a Sigstore (of the public one or your own), whose authorities and logs vouch for those of `registry.signingIdentities` who sign without a key. It is read at the start and never fetched: replace it when that Sigstore's keys change.",
+  },
+  signingIdentities: {
+    type: 'list',
+    default: [],
+    doc: 'Who may sign models by that Sigstore: each an identity, a space and the URL of its provider, as in `ada@example.com https://accounts.google.com`.',
+  },
   'gc.everyMs': {
     type: 'duration',
     default: 0,

@@ -23,6 +23,7 @@ export { type Dataset, type LoggedMetric, type Metric, type Run, type RunInfo, r
 export type { RunMetric } from './metric-history.ts'
 export { SearchError } from './search/search-error.ts'
 export type { ArtifactUpload } from './uploads/upload-store.ts'
+export { type KeylessOptions, openKeylessTrust } from './signing/keyless-trust.ts'
 export { openSigningTrust, type PemFile, type SigningMode, type SigningTrust } from './signing/signing-trust.ts'
 export type { DigestReport, FileProblem } from './signing/version-integrity.ts'
 export type { SignatureView } from './signing/version-signatures.ts'

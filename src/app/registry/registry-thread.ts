@@ -8,7 +8,7 @@ import { migrate } from '../../ports/index.ts'
 import type { Database } from '../../ports/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Route } from '../../protocol/index.ts'
-import { GcLoop, openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
+import { GcLoop, openKeylessTrust, openRegistry, openSigningTrust, registryMigrations } from '../../registry/index.ts'
 import type { MoveGuard, Registry, WebhookWays } from '../../registry/index.ts'
 import { artifactMethods } from './artifact-methods.ts'
 import { endpointMethods } from './endpoint-methods.ts'
@@ -63,7 +63,8 @@ const open = async (
   { database, artifacts, signing, gc: schedule, webhooks }: RegistryThreadData,
   guard: MoveGuard,
 ): Promise<Opened> => {
-  const trust = openSigningTrust(signing)
+  const keyless = signing.keyless === undefined ? undefined : await openKeylessTrust(signing.keyless)
+  const trust = openSigningTrust({ ...signing, keyless })
   const ways = webhookWays(webhooks)
   const db = await openDatabase(database, deps)
   try {

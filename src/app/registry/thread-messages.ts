@@ -1,7 +1,7 @@
 import type { LogFields, Logger } from '../../lib/index.ts'
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
-import type { GcSchedule, PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
+import type { GcSchedule, KeylessOptions, PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
 import type { WebhookKeySource } from './webhook-key.ts'
 
 /** What the thread is started with. */
@@ -15,6 +15,7 @@ export interface RegistryThreadData {
     readonly mode: SigningMode
     readonly keys: readonly PemFile[]
     readonly roots: readonly PemFile[]
+    readonly keyless?: KeylessOptions | undefined
   }
   readonly gc: GcSchedule
   readonly webhooks: {

@@ -2,10 +2,11 @@ import { X509Certificate } from 'node:crypto'
 
 /** A signature in the form of a Sigstore bundle around a DSSE envelope, as far as model signing uses them. */
 export interface SignatureBundle {
-  /** Who says to have signed: a key by its hint, or certificates, the signer's own first. */
+  /** Who says to have signed: a key by its hint, certificates, the signer's own first, or a certificate of Sigstore. */
   readonly signer:
     | { readonly kind: 'key'; readonly hint: string | undefined }
     | { readonly kind: 'certificates'; readonly chain: readonly X509Certificate[] }
+    | { readonly kind: 'keyless'; readonly bundle: unknown }
   readonly payloadType: string
   readonly payload: Uint8Array
   readonly signature: Uint8Array
@@ -58,12 +59,12 @@ const certificateOf = (value: unknown): X509Certificate => {
   }
 }
 
-const signerOf = (material: Fields): SignatureBundle['signer'] => {
+const signerOf = (bundle: Fields): SignatureBundle['signer'] => {
+  const material = jsonFields(bundle['verificationMaterial'], 'the verification material')
   const { publicKey, x509CertificateChain: chain, certificate } = material
   if ([publicKey, chain, certificate].filter((each) => each !== undefined).length !== 1)
     throw new BundleError('the verification material names no signer, or several')
-  if (certificate !== undefined)
-    throw new BundleError('keyless Sigstore signatures are not supported; sign with a key or a certificate')
+  if (certificate !== undefined) return { kind: 'keyless', bundle }
   if (publicKey !== undefined) {
     const { hint } = jsonFields(publicKey, 'the public key')
     return { kind: 'key', hint: typeof hint === 'string' && hint !== '' ? hint : undefined }
@@ -77,7 +78,7 @@ const signerOf = (material: Fields): SignatureBundle['signer'] => {
 /** Reads a bundle. Fails with BundleError. Nothing of it is trusted yet. */
 export const readBundle = (bytes: Uint8Array): SignatureBundle => {
   const bundle = jsonFields(readJson(bytes, 'the signature'), 'the signature')
-  const { mediaType, verificationMaterial, dsseEnvelope } = bundle
+  const { mediaType, dsseEnvelope } = bundle
   if (typeof mediaType !== 'string' || !mediaTypes.test(mediaType))
     throw new BundleError('the signature is not a Sigstore bundle of version 0.1 to 0.3')
   const envelope = jsonFields(dsseEnvelope, 'the DSSE envelope')
@@ -86,7 +87,7 @@ export const readBundle = (bytes: Uint8Array): SignatureBundle => {
     throw new BundleError('the envelope must have one signature')
   if (typeof payloadType !== 'string') throw new BundleError('the envelope has no payload type')
   return {
-    signer: signerOf(jsonFields(verificationMaterial, 'the verification material')),
+    signer: signerOf(bundle),
     payloadType,
     payload: bytesOf(payload, 'the payload'),
     signature: bytesOf(jsonFields(signatures[0], 'a signature')['sig'], 'the signature'),

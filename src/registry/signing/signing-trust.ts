@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import type { KeylessTrust } from './keyless-trust.ts'
 
 export type SigningMode = 'off' | 'warn' | 'enforce'
 
@@ -16,6 +17,8 @@ export interface SigningTrust {
   readonly mode: SigningMode
   readonly keys: readonly TrustedKey[]
   readonly roots: readonly X509Certificate[]
+  /** Without it, nobody is trusted who signed by Sigstore without a key. */
+  readonly keyless?: KeylessTrust | undefined
 }
 
 /** A PEM file's name and text. */
@@ -89,15 +92,17 @@ export const openSigningTrust = (given: {
   readonly mode: SigningMode
   readonly keys: readonly PemFile[]
   readonly roots: readonly PemFile[]
+  readonly keyless?: KeylessTrust | undefined
 }): SigningTrust => {
   const problems: string[] = []
   const keys = given.keys.flatMap((file) => keysOf(file, problems))
   const roots = given.roots.flatMap((file) => rootsOf(file, problems))
   if (keys.length + roots.length > trustedMax) problems.push(`more than ${trustedMax} keys and roots are given`)
-  if (given.mode !== 'off' && keys.length + roots.length === 0 && problems.length === 0)
+  const trustsNobody = keys.length + roots.length === 0 && given.keyless === undefined
+  if (given.mode !== 'off' && trustsNobody && problems.length === 0)
     problems.push(
-      `registry.signing is ${given.mode}, but neither registry.signingKeys nor registry.signingRoots name whom to trust`,
+      `registry.signing is ${given.mode}, but neither registry.signingKeys nor registry.signingRoots nor registry.signingTrustedRoot name whom to trust`,
     )
   if (problems.length > 0) throw new Error(problems.join('; '))
-  return { mode: given.mode, keys, roots }
+  return { mode: given.mode, keys, roots, keyless: given.keyless }
 }

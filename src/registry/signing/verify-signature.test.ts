@@ -123,7 +123,7 @@ describe('a signature of the reference implementation', () => {
     expect(reasonOf(check({ ...one, dsseEnvelope: { ...one.dsseEnvelope, signatures } }))).toContain('one signature')
     const both = { ...one.verificationMaterial, ...leaf.verificationMaterial }
     expect(reasonOf(check({ ...one, verificationMaterial: both }))).toContain('no signer, or several')
-    expect(reasonOf(check({ ...one, verificationMaterial: { certificate: {} } }))).toContain('keyless')
+    expect(reasonOf(check({ ...one, verificationMaterial: { certificate: {} } }))).toContain('without a key')
     expect(reasonOf(check({ ...one, mediaType: 'application/json' }))).toContain('not a Sigstore bundle')
     expect(reasonOf(check({ ...one, verificationMaterial: { publicKey: { rawBytes: 'AA==' } } }))).toBe('verified')
   })

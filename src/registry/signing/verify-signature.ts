@@ -47,6 +47,13 @@ const isSignedBy = (key: KeyObject, text: Uint8Array, signature: Uint8Array): bo
 const signerOf = (bundle: SignatureBundle, trust: SigningTrust, timeMs: number): string => {
   const { signer, payloadType, payload, signature } = bundle
   const text = signedText(payloadType, payload)
+  if (signer.kind === 'keyless') {
+    if (trust.keyless === undefined)
+      throw new BundleError(
+        'it is signed without a key, by Sigstore, and registry.signingTrustedRoot trusts nobody there',
+      )
+    return trust.keyless.signerOf(signer.bundle)
+  }
   if (signer.kind === 'certificates') {
     const problem = chainProblem(signer.chain, trust.roots, timeMs)
     if (problem !== undefined) throw new BundleError(problem)
