@@ -114,10 +114,10 @@ export class Endpoints implements MoveGuard {
     return this.#follow()
   }
 
-  async prepare(moves: readonly PlannedMove[]): Promise<PreparedMoves> {
+  async prepare(moves: readonly PlannedMove[], gone?: AbortSignal): Promise<PreparedMoves> {
     const { clock } = this.#deps
     for (const { endpoint } of moves) this.#requireUnasked(endpoint)
-    const started = moves.map((move) => this.#start(move))
+    const started = moves.map((move) => this.#start(move, gone))
     const decide = (isCommitted: boolean): void => {
       for (const move of started) move.decide(isCommitted)
     }
@@ -153,7 +153,7 @@ export class Endpoints implements MoveGuard {
       })
   }
 
-  #start(planned: PlannedMove): StartedMove {
+  #start(planned: PlannedMove, gone: AbortSignal | undefined): StartedMove {
     const { endpoint, files, isNew } = planned
     const ready = Promise.withResolvers<void>()
     const verdict = Promise.withResolvers<boolean>()
@@ -164,7 +164,8 @@ export class Endpoints implements MoveGuard {
       if (!(await verdict.promise)) throw new GivenUp()
     }
     const hadIncumbent = this.#hasIncumbent(endpoint)
-    const done = this.#track(endpoint, { version: files.version, isAsked: true }, async (signal) => {
+    const done = this.#track(endpoint, { version: files.version, isAsked: true }, async (calledOff) => {
+      const signal = gone === undefined ? calledOff : AbortSignal.any([calledOff, gone])
       try {
         await earlier?.done
         if (isNew) await this.#requireFree(endpoint)
