@@ -52,6 +52,8 @@ interface StartedMove {
 
 class GivenUp extends Error {}
 
+const stopping = (): Error => new Error('the server is shutting down')
+
 /**
  * The endpoints as this server serves them: each a model of its name in memory, whose version is the one that the
  * registry says. A move is loaded and checked beside what serves before the registry makes it; moves of other servers
@@ -103,10 +105,16 @@ export class Endpoints implements MoveGuard {
     this.#pollLater()
   }
 
-  stop(): Promise<void> {
+  /** Lets moves that are under way end for this long; then they are called off, and who asked for them is told. */
+  async drain(limitMs: number): Promise<void> {
+    const limit = this.#deps.clock.setTimer(() => this.stop(), limitMs)
+    while (this.#moving.size > 0) await Promise.all([...this.#moving.values()].map(({ done }) => done))
+    limit.cancel()
+  }
+
+  stop(): void {
     this.#closed = true
-    for (const { calledOff } of this.#moving.values()) calledOff.abort(new Error('the server is shutting down'))
-    return Promise.resolve()
+    for (const { calledOff } of this.#moving.values()) calledOff.abort(stopping())
   }
 
   changed(): Promise<void> {
@@ -170,11 +178,15 @@ export class Endpoints implements MoveGuard {
         await earlier?.done
         if (isNew) await this.#requireFree(endpoint)
         await this.#switch(endpoint, files, { commit, signal })
-      } catch (error) {
+      } catch (failure) {
+        const error = signal.aborted
+          ? fail('conflict', { reason: `it was called off, since ${reasonOf(signal.reason)}` }, failure)
+          : failure
         // What can't go on serving has nothing to lose: a move that might mend it isn't held up.
         if (!isNew && !hadIncumbent) ready.resolve()
         else ready.reject(error)
-        if (!(error instanceof GivenUp)) this.#tellRefused(endpoint, files, error)
+        if (!(failure instanceof GivenUp)) this.#tellRefused(endpoint, files, error)
+        await this.#keep()
       }
     })
     return { planned, ready: ready.promise, decide: verdict.resolve, done }
@@ -207,6 +219,7 @@ export class Endpoints implements MoveGuard {
     const calledOff = new AbortController()
     const move: Move = { version, isAsked, calledOff, done: Promise.resolve() }
     this.#moving.set(endpoint, move)
+    if (this.#closed) calledOff.abort(stopping())
     move.done = work(calledOff.signal).finally(() => {
       if (this.#moving.get(endpoint) === move) this.#moving.delete(endpoint)
     })
@@ -360,6 +373,7 @@ export class Endpoints implements MoveGuard {
         await this.#switch(name, files, { commit: () => Promise.resolve(), signal })
       } catch (error) {
         if (!signal.aborted) await this.#failed(name, reasonOf(error), files)
+        await this.#keep()
       }
     })
   }
@@ -392,13 +406,17 @@ export class Endpoints implements MoveGuard {
       folder,
       digest,
     }))
-    try {
-      await snapshot.write(kept)
-    } catch (error) {
-      logger.warn('endpoints.not_kept', { reason: reasonOf(error) })
-    }
-    const warm = [...this.#states.values()].flatMap((state) => state.warm)
-    await folders.tidy(new Set([...kept, ...warm, ...this.#placing].map(({ digest }) => digest)))
+    const tell = (error: unknown): void => logger.warn('endpoints.not_kept', { reason: reasonOf(error) })
+    await snapshot.write(kept).catch(tell)
+    await folders.tidy(() => this.#neededDigests()).catch(tell)
+  }
+
+  /** Of what serves, served, is under way, or failed though the registry wants it: that is tried again. */
+  #neededDigests(): ReadonlySet<string> {
+    const needed: ServedFiles[] = [...this.#kept.values(), ...this.#placing]
+    for (const { active, warm, failed } of this.#states.values())
+      needed.push(...[active, failed].filter((files) => files !== undefined), ...warm)
+    return new Set(needed.map(({ digest }) => digest))
   }
 }
 

@@ -115,12 +115,25 @@ describe('the folder of a version', () => {
     using test = open({ 'a.txt': 'a' })
     await test.folders.require(test.served)
     mkdirSync(join(test.root, 'served', `${test.served.digest}.half-made`))
-    await test.folders.tidy(new Set([test.served.digest]))
+    await test.folders.tidy(() => new Set([test.served.digest]))
     expect(readdirSync(join(test.root, 'served')).toSorted()).toEqual([
       test.served.digest,
       `${test.served.digest}.json`,
     ])
-    await test.folders.tidy(new Set())
+    await test.folders.tidy(() => new Set())
     expect(readdirSync(join(test.root, 'served'))).toEqual([])
+  })
+
+  it('is made anew when it is asked for while it goes', async () => {
+    using test = open({ 'large.bin': 'x'.repeat(4 * 1024 ** 2) })
+    const place = await test.folders.require(test.served)
+    for (let round = 0; round < 10; round++) {
+      const gone = test.folders.tidy(() => new Set())
+      for (let turn = 0; turn < round; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+      const again = test.folders.require(test.served)
+      await gone
+      expect(await again).toBe(place)
+      expect(readdirSync(place)).toEqual(['large.bin'])
+    }
   })
 })

@@ -32,6 +32,8 @@ const filesMax = 100_000
 export class VersionFolders {
   readonly #deps: VersionFoldersDeps
   readonly #making = new Map<string, Promise<string>>()
+  /** Digests whose folders are being removed. */
+  readonly #removing = new Map<string, Promise<void>>()
 
   constructor(deps: VersionFoldersDeps) {
     this.#deps = deps
@@ -46,21 +48,40 @@ export class VersionFolders {
     return made
   }
 
-  /** Removes the folders of all but these digests, and what a crash left half-made. */
-  async tidy(digests: ReadonlySet<string>): Promise<void> {
+  /** Removes the folders of all but the digests that are needed then, and what a crash left half-made. */
+  async tidy(needed: () => ReadonlySet<string>): Promise<void> {
     const { root, shared } = this.#deps
     if (shared) return
     const names = await readdir(root).catch(() => [])
+    const digests = needed()
     const isNeeded = (name: string): boolean => {
       const [digest = '', part] = name.split('.')
       return this.#making.has(digest) || (digests.has(digest) && (part === undefined || part === 'json'))
     }
-    const gone = names.filter((name) => !isNeeded(name))
-    await Promise.all(gone.map((name) => rm(join(root, name), { recursive: true, force: true })))
+    const gone = Map.groupBy(
+      names.filter((name) => !isNeeded(name)),
+      (name) => name.split('.')[0] ?? '',
+    )
+    await Promise.all([...gone].map(([digest, names]) => this.#remove(digest, names)))
+  }
+
+  /** Whoever asks for the digest meanwhile waits, and makes its folder anew. */
+  async #remove(digest: string, names: readonly string[]): Promise<void> {
+    const { root } = this.#deps
+    const earlier = this.#removing.get(digest)
+    const removal = Promise.all([
+      earlier,
+      ...names.map((name) => rm(join(root, name), { recursive: true, force: true })),
+    ]).then(() => undefined)
+    this.#removing.set(digest, removal)
+    await removal.finally(() => {
+      if (this.#removing.get(digest) === removal) this.#removing.delete(digest)
+    })
   }
 
   async #require({ folder, digest }: ServedFiles): Promise<string> {
     const place = join(this.#deps.root, digest)
+    await this.#removing.get(digest)?.catch(() => undefined)
     const files = await this.#filesOf(folder, digest)
     if (await isIntact(place, files)) return place
     const part = `${place}.${randomUUID()}`
