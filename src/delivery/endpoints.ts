@@ -3,7 +3,7 @@ import { assert, backoffMs } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { EndpointTarget, MoveGuard, PlannedMove, PreparedMoves, ServedFiles } from '../registry/index.ts'
 import type { FoundModel, ModelManager, ModelSource, ServedVersion } from '../serving/index.ts'
-import { readModelConfig } from '../serving/index.ts'
+import { ConfigError, readModelConfig } from '../serving/index.ts'
 import type { CandidateChecks } from './candidate-checks.ts'
 import type { EndpointSnapshot, KeptEndpoint } from './endpoint-snapshot.ts'
 import type { EndpointState, PlacedVersion } from './endpoint-state.ts'
@@ -291,10 +291,10 @@ export class Endpoints implements MoveGuard {
   async #found(name: string, active: PlacedVersion, warm: readonly PlacedVersion[]): Promise<FoundModel> {
     const { models } = this.#deps
     const staying = warm.filter(({ version }) => models.get(name, String(version)) !== undefined)
-    const { config, warnings } = await readModelConfig(name, active.directory)
+    const { config, warnings } = await configOf(name, active.directory)
     const versions = await Promise.all(
       [active, ...staying].map(async ({ version, directory, digest }) => {
-        const own = directory === active.directory ? config : (await readModelConfig(name, directory)).config
+        const own = directory === active.directory ? config : (await configOf(name, directory)).config
         return { version, directory, fingerprint: digest, config: own }
       }),
     )
@@ -417,6 +417,16 @@ export class Endpoints implements MoveGuard {
     for (const { active, warm, failed } of this.#states.values())
       needed.push(...[active, failed].filter((files) => files !== undefined), ...warm)
     return new Set(needed.map(({ digest }) => digest))
+  }
+}
+
+/** The configuration among a version's own files. */
+const configOf = async (model: string, directory: string): ReturnType<typeof readModelConfig> => {
+  try {
+    return await readModelConfig(model, directory)
+  } catch (error) {
+    if (error instanceof ConfigError) throw fail('config_invalid', { model, reason: error.message }, error)
+    throw error
   }
 }
 

@@ -136,4 +136,12 @@ describe('the folder of a version', () => {
       expect(readdirSync(place)).toEqual(['large.bin'])
     }
   })
+
+  it('is not made of more files than a version may have', async () => {
+    using test = open({ 'a.txt': 'a' })
+    const many = Array.from({ length: 100_001 }, (_, at) => String(at).padStart(6, '0'))
+    test.list(many.map((path) => ({ path, digest: sha256('a'), bytes: 1 })))
+    await expect(test.folders.require(test.served)).rejects.toThrow('more than 100000 files')
+    expect(readdirSync(test.root)).toEqual([])
+  })
 })

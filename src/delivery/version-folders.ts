@@ -92,7 +92,7 @@ export class VersionFolders {
       await writeFile(`${place}.json`, JSON.stringify(files))
     } catch (error) {
       await rm(part, { recursive: true, force: true })
-      throw error
+      throw unwritable(folder, error)
     }
     return place
   }
@@ -129,9 +129,9 @@ export class VersionFolders {
       const after = files.at(-1)?.path
       const page = await this.#deps.listFiles(folder, { limit: filesAtOnce, ...(after !== undefined && { after }) })
       files.push(...page)
-      if (page.length < filesAtOnce) return files
       if (files.length > filesMax)
         throw fail('not_servable', { what: `'${folder}'`, reason: `it has more than ${filesMax} files` })
+      if (page.length < filesAtOnce) return files
     }
   }
 
@@ -144,12 +144,25 @@ export class VersionFolders {
         hash.update(piece)
         for (let at = 0; at < piece.length;) at += (await handle.write(piece, at)).bytesWritten
       }
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'artifact_missing') throw error
+      throw fail('not_servable', { what: `'${file.path}'`, reason: `its bytes are gone: ${error.message}` }, error)
     } finally {
       await handle.close()
     }
     const actual = hash.digest('hex')
     if (actual !== file.digest) throw mismatch(file, actual)
   }
+}
+
+/** What the file system refuses, in words of the registry's. */
+const unwritable = (folder: string, error: unknown): unknown => {
+  const { code } = error as NodeJS.ErrnoException
+  if (error instanceof AppError || code === undefined) return error
+  const what = `'${folder}'`
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return fail('storage_full', { what: `the files of ${what} to serve` }, error)
+  return fail('not_servable', { what, reason: `this server can't write its files to a folder (${code})` }, error)
 }
 
 const mismatch = ({ path, digest }: ModelFile, actual: string): Error =>
