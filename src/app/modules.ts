@@ -147,7 +147,9 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
     needs: ['blobs', 'registry', 'serving', 'tables'],
     open({ blobs, registry, serving, tables }) {
       const value = openEndpoints(config, { blobs, registry, serving, tables, clock, random, logger })
-      return { value, stop: () => value.stop() }
+      // Why sooner than the doors: what becomes of a move is told before its connection is cut.
+      const drain = (): Promise<void> => value.drain(config.app.shutdownTimeoutMs * 0.9)
+      return { value, drain, stop: () => Promise.resolve(value.stop()) }
     },
   },
   configuredEndpoints: {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { whyUnreadable } from '../lib/index.ts'
 import type { Action, Shown } from './action-command.ts'
 import { aliasChangesText } from './alias-changes.ts'
 import { Refusal } from './command.ts'
@@ -12,6 +13,9 @@ const decided =
     const value = await api.promotion[decision]({ name, version, ...reasonOf(text('reason')) })
     return { value, text: `${value.person} ${value.decision} ${name} version ${version}\n` }
   }
+
+/** A node of lineage. Endpoints are users of versions, whose names say that they are endpoints already. */
+const nodeText = (node: string): string => node.replace(/^endpoint:(?=endpoint:)/, '')
 
 /** What `slipway models` does about who may be promoted, and what was. */
 export const promotionActions: readonly Action[] = [
@@ -34,8 +38,8 @@ export const promotionActions: readonly Action[] = [
           text: policy === undefined ? 'no policy\n' : `${JSON.stringify(policy.document, undefined, 2)}\n`,
         }
       }
-      const policy = await readFile(file, 'utf8').catch((error: Error) => {
-        throw new Refusal(error.message)
+      const policy = await readFile(file, 'utf8').catch((error: unknown) => {
+        throw new Refusal(`'${file}' can't be read: ${whyUnreadable(error)}`)
       })
       const value = await api.promotion.setPolicy({ name, policy, ...reasonOf(text('reason')) })
       return { value, text: `the policy of ${name} is set\n` }
@@ -69,7 +73,7 @@ export const promotionActions: readonly Action[] = [
     doc: 'what a version came of, and what uses it',
     async run({ api, words: [name = '', version = ''] }) {
       const value = await api.lineage.graph({ kind: 'version', id: `${name}/${version}` })
-      const rows = value.edges.map(({ from, kind, to }) => [from, kind, to])
+      const rows = value.edges.map(({ from, kind, to }) => [nodeText(from), kind, nodeText(to)])
       return { value, text: table(['from', '', 'to'], rows) }
     },
   },

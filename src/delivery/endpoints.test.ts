@@ -81,7 +81,7 @@ const open = (kept: readonly KeptEndpoint[] = []) => {
     models,
     folders: {
       require: (wanted) => Promise.resolve(`/no/such/folder/${wanted.version}`),
-      tidy: (digests) => Promise.resolve(void tidied.push(digests)),
+      tidy: (digests) => Promise.resolve(void tidied.push(digests())),
     },
     checks: { require: ({ version }) => Promise.resolve(void checked.push(version.version)) },
     snapshot: { read: () => Promise.resolve(kept), write: (lines) => Promise.resolve(void written.push(lines)) },

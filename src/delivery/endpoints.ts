@@ -3,7 +3,7 @@ import { assert, backoffMs } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { EndpointTarget, MoveGuard, PlannedMove, PreparedMoves, ServedFiles } from '../registry/index.ts'
 import type { FoundModel, ModelManager, ModelSource, ServedVersion } from '../serving/index.ts'
-import { readModelConfig } from '../serving/index.ts'
+import { ConfigError, readModelConfig } from '../serving/index.ts'
 import type { CandidateChecks } from './candidate-checks.ts'
 import type { EndpointSnapshot, KeptEndpoint } from './endpoint-snapshot.ts'
 import type { EndpointState, PlacedVersion } from './endpoint-state.ts'
@@ -51,6 +51,8 @@ interface StartedMove {
 }
 
 class GivenUp extends Error {}
+
+const stopping = (): Error => new Error('the server is shutting down')
 
 /**
  * The endpoints as this server serves them: each a model of its name in memory, whose version is the one that the
@@ -103,10 +105,16 @@ export class Endpoints implements MoveGuard {
     this.#pollLater()
   }
 
-  stop(): Promise<void> {
+  /** Lets moves that are under way end for this long; then they are called off, and who asked for them is told. */
+  async drain(limitMs: number): Promise<void> {
+    const limit = this.#deps.clock.setTimer(() => this.stop(), limitMs)
+    while (this.#moving.size > 0) await Promise.all([...this.#moving.values()].map(({ done }) => done))
+    limit.cancel()
+  }
+
+  stop(): void {
     this.#closed = true
-    for (const { calledOff } of this.#moving.values()) calledOff.abort(new Error('the server is shutting down'))
-    return Promise.resolve()
+    for (const { calledOff } of this.#moving.values()) calledOff.abort(stopping())
   }
 
   changed(): Promise<void> {
@@ -114,10 +122,10 @@ export class Endpoints implements MoveGuard {
     return this.#follow()
   }
 
-  async prepare(moves: readonly PlannedMove[]): Promise<PreparedMoves> {
+  async prepare(moves: readonly PlannedMove[], gone?: AbortSignal): Promise<PreparedMoves> {
     const { clock } = this.#deps
     for (const { endpoint } of moves) this.#requireUnasked(endpoint)
-    const started = moves.map((move) => this.#start(move))
+    const started = moves.map((move) => this.#start(move, gone))
     const decide = (isCommitted: boolean): void => {
       for (const move of started) move.decide(isCommitted)
     }
@@ -153,7 +161,7 @@ export class Endpoints implements MoveGuard {
       })
   }
 
-  #start(planned: PlannedMove): StartedMove {
+  #start(planned: PlannedMove, gone: AbortSignal | undefined): StartedMove {
     const { endpoint, files, isNew } = planned
     const ready = Promise.withResolvers<void>()
     const verdict = Promise.withResolvers<boolean>()
@@ -164,16 +172,21 @@ export class Endpoints implements MoveGuard {
       if (!(await verdict.promise)) throw new GivenUp()
     }
     const hadIncumbent = this.#hasIncumbent(endpoint)
-    const done = this.#track(endpoint, { version: files.version, isAsked: true }, async (signal) => {
+    const done = this.#track(endpoint, { version: files.version, isAsked: true }, async (calledOff) => {
+      const signal = gone === undefined ? calledOff : AbortSignal.any([calledOff, gone])
       try {
         await earlier?.done
         if (isNew) await this.#requireFree(endpoint)
         await this.#switch(endpoint, files, { commit, signal })
-      } catch (error) {
+      } catch (failure) {
+        const error = signal.aborted
+          ? fail('conflict', { reason: `it was called off, since ${reasonOf(signal.reason)}` }, failure)
+          : failure
         // What can't go on serving has nothing to lose: a move that might mend it isn't held up.
         if (!isNew && !hadIncumbent) ready.resolve()
         else ready.reject(error)
-        if (!(error instanceof GivenUp)) this.#tellRefused(endpoint, files, error)
+        if (!(failure instanceof GivenUp)) this.#tellRefused(endpoint, files, error)
+        await this.#keep()
       }
     })
     return { planned, ready: ready.promise, decide: verdict.resolve, done }
@@ -206,6 +219,7 @@ export class Endpoints implements MoveGuard {
     const calledOff = new AbortController()
     const move: Move = { version, isAsked, calledOff, done: Promise.resolve() }
     this.#moving.set(endpoint, move)
+    if (this.#closed) calledOff.abort(stopping())
     move.done = work(calledOff.signal).finally(() => {
       if (this.#moving.get(endpoint) === move) this.#moving.delete(endpoint)
     })
@@ -277,10 +291,10 @@ export class Endpoints implements MoveGuard {
   async #found(name: string, active: PlacedVersion, warm: readonly PlacedVersion[]): Promise<FoundModel> {
     const { models } = this.#deps
     const staying = warm.filter(({ version }) => models.get(name, String(version)) !== undefined)
-    const { config, warnings } = await readModelConfig(name, active.directory)
+    const { config, warnings } = await configOf(name, active.directory)
     const versions = await Promise.all(
       [active, ...staying].map(async ({ version, directory, digest }) => {
-        const own = directory === active.directory ? config : (await readModelConfig(name, directory)).config
+        const own = directory === active.directory ? config : (await configOf(name, directory)).config
         return { version, directory, fingerprint: digest, config: own }
       }),
     )
@@ -359,6 +373,7 @@ export class Endpoints implements MoveGuard {
         await this.#switch(name, files, { commit: () => Promise.resolve(), signal })
       } catch (error) {
         if (!signal.aborted) await this.#failed(name, reasonOf(error), files)
+        await this.#keep()
       }
     })
   }
@@ -391,13 +406,27 @@ export class Endpoints implements MoveGuard {
       folder,
       digest,
     }))
-    try {
-      await snapshot.write(kept)
-    } catch (error) {
-      logger.warn('endpoints.not_kept', { reason: reasonOf(error) })
-    }
-    const warm = [...this.#states.values()].flatMap((state) => state.warm)
-    await folders.tidy(new Set([...kept, ...warm, ...this.#placing].map(({ digest }) => digest)))
+    const tell = (error: unknown): void => logger.warn('endpoints.not_kept', { reason: reasonOf(error) })
+    await snapshot.write(kept).catch(tell)
+    await folders.tidy(() => this.#neededDigests()).catch(tell)
+  }
+
+  /** Of what serves, served, is under way, or failed though the registry wants it: that is tried again. */
+  #neededDigests(): ReadonlySet<string> {
+    const needed: ServedFiles[] = [...this.#kept.values(), ...this.#placing]
+    for (const { active, warm, failed } of this.#states.values())
+      needed.push(...[active, failed].filter((files) => files !== undefined), ...warm)
+    return new Set(needed.map(({ digest }) => digest))
+  }
+}
+
+/** The configuration among a version's own files. */
+const configOf = async (model: string, directory: string): ReturnType<typeof readModelConfig> => {
+  try {
+    return await readModelConfig(model, directory)
+  } catch (error) {
+    if (error instanceof ConfigError) throw fail('config_invalid', { model, reason: error.message }, error)
+    throw error
   }
 }
 

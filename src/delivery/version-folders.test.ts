@@ -115,12 +115,33 @@ describe('the folder of a version', () => {
     using test = open({ 'a.txt': 'a' })
     await test.folders.require(test.served)
     mkdirSync(join(test.root, 'served', `${test.served.digest}.half-made`))
-    await test.folders.tidy(new Set([test.served.digest]))
+    await test.folders.tidy(() => new Set([test.served.digest]))
     expect(readdirSync(join(test.root, 'served')).toSorted()).toEqual([
       test.served.digest,
       `${test.served.digest}.json`,
     ])
-    await test.folders.tidy(new Set())
+    await test.folders.tidy(() => new Set())
     expect(readdirSync(join(test.root, 'served'))).toEqual([])
+  })
+
+  it('is made anew when it is asked for while it goes', async () => {
+    using test = open({ 'large.bin': 'x'.repeat(4 * 1024 ** 2) })
+    const place = await test.folders.require(test.served)
+    for (let round = 0; round < 10; round++) {
+      const gone = test.folders.tidy(() => new Set())
+      for (let turn = 0; turn < round; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+      const again = test.folders.require(test.served)
+      await gone
+      expect(await again).toBe(place)
+      expect(readdirSync(place)).toEqual(['large.bin'])
+    }
+  })
+
+  it('is not made of more files than a version may have', async () => {
+    using test = open({ 'a.txt': 'a' })
+    const many = Array.from({ length: 100_001 }, (_, at) => String(at).padStart(6, '0'))
+    test.list(many.map((path) => ({ path, digest: sha256('a'), bytes: 1 })))
+    await expect(test.folders.require(test.served)).rejects.toThrow('more than 100000 files')
+    expect(readdirSync(test.root)).toEqual([])
   })
 })

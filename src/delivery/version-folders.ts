@@ -32,6 +32,8 @@ const filesMax = 100_000
 export class VersionFolders {
   readonly #deps: VersionFoldersDeps
   readonly #making = new Map<string, Promise<string>>()
+  /** Digests whose folders are being removed. */
+  readonly #removing = new Map<string, Promise<void>>()
 
   constructor(deps: VersionFoldersDeps) {
     this.#deps = deps
@@ -46,21 +48,40 @@ export class VersionFolders {
     return made
   }
 
-  /** Removes the folders of all but these digests, and what a crash left half-made. */
-  async tidy(digests: ReadonlySet<string>): Promise<void> {
+  /** Removes the folders of all but the digests that are needed then, and what a crash left half-made. */
+  async tidy(needed: () => ReadonlySet<string>): Promise<void> {
     const { root, shared } = this.#deps
     if (shared) return
     const names = await readdir(root).catch(() => [])
+    const digests = needed()
     const isNeeded = (name: string): boolean => {
       const [digest = '', part] = name.split('.')
       return this.#making.has(digest) || (digests.has(digest) && (part === undefined || part === 'json'))
     }
-    const gone = names.filter((name) => !isNeeded(name))
-    await Promise.all(gone.map((name) => rm(join(root, name), { recursive: true, force: true })))
+    const gone = Map.groupBy(
+      names.filter((name) => !isNeeded(name)),
+      (name) => name.split('.')[0] ?? '',
+    )
+    await Promise.all([...gone].map(([digest, names]) => this.#remove(digest, names)))
+  }
+
+  /** Whoever asks for the digest meanwhile waits, and makes its folder anew. */
+  async #remove(digest: string, names: readonly string[]): Promise<void> {
+    const { root } = this.#deps
+    const earlier = this.#removing.get(digest)
+    const removal = Promise.all([
+      earlier,
+      ...names.map((name) => rm(join(root, name), { recursive: true, force: true })),
+    ]).then(() => undefined)
+    this.#removing.set(digest, removal)
+    await removal.finally(() => {
+      if (this.#removing.get(digest) === removal) this.#removing.delete(digest)
+    })
   }
 
   async #require({ folder, digest }: ServedFiles): Promise<string> {
     const place = join(this.#deps.root, digest)
+    await this.#removing.get(digest)?.catch(() => undefined)
     const files = await this.#filesOf(folder, digest)
     if (await isIntact(place, files)) return place
     const part = `${place}.${randomUUID()}`
@@ -71,7 +92,7 @@ export class VersionFolders {
       await writeFile(`${place}.json`, JSON.stringify(files))
     } catch (error) {
       await rm(part, { recursive: true, force: true })
-      throw error
+      throw unwritable(folder, error)
     }
     return place
   }
@@ -108,9 +129,9 @@ export class VersionFolders {
       const after = files.at(-1)?.path
       const page = await this.#deps.listFiles(folder, { limit: filesAtOnce, ...(after !== undefined && { after }) })
       files.push(...page)
-      if (page.length < filesAtOnce) return files
       if (files.length > filesMax)
         throw fail('not_servable', { what: `'${folder}'`, reason: `it has more than ${filesMax} files` })
+      if (page.length < filesAtOnce) return files
     }
   }
 
@@ -123,12 +144,25 @@ export class VersionFolders {
         hash.update(piece)
         for (let at = 0; at < piece.length;) at += (await handle.write(piece, at)).bytesWritten
       }
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'artifact_missing') throw error
+      throw fail('not_servable', { what: `'${file.path}'`, reason: `its bytes are gone: ${error.message}` }, error)
     } finally {
       await handle.close()
     }
     const actual = hash.digest('hex')
     if (actual !== file.digest) throw mismatch(file, actual)
   }
+}
+
+/** What the file system refuses, in words of the registry's. */
+const unwritable = (folder: string, error: unknown): unknown => {
+  const { code } = error as NodeJS.ErrnoException
+  if (error instanceof AppError || code === undefined) return error
+  const what = `'${folder}'`
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return fail('storage_full', { what: `the files of ${what} to serve` }, error)
+  return fail('not_servable', { what, reason: `this server can't write its files to a folder (${code})` }, error)
 }
 
 const mismatch = ({ path, digest }: ModelFile, actual: string): Error =>

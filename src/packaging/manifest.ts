@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { whyUnreadable } from '../lib/index.ts'
 import { PackagingError } from './packaging-error.ts'
 
 export interface ManifestFile {
@@ -63,8 +64,14 @@ const readManifest = async (root: string): Promise<Manifest> => {
     if (manifest.format !== 1 || !Array.isArray(manifest.files)) throw new Error('it has another format')
     return manifest
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new PackagingError([`'${root}' is not a package: its ${manifestName} can't be read: ${reason}`])
+    const known = await readdir(root).catch(() => undefined)
+    if (known === undefined) throw new PackagingError([`'${root}' is not a package: there is no such folder`])
+    const make = known.includes('model.yaml')
+      ? `; slipway package makes one of it: slipway package ${root} --output DIR`
+      : ''
+    throw new PackagingError([
+      `'${root}' is not a package: its ${manifestName} can't be read: ${whyUnreadable(error)}${make}`,
+    ])
   }
 }
 

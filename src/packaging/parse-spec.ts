@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { parseDocument } from 'yaml'
+import { whyUnreadable } from '../lib/index.ts'
 import { checkObject, Problems } from './check-field.ts'
 import type { ModelSpec } from './model-spec.ts'
 import { PackagingError } from './packaging-error.ts'
@@ -89,7 +90,7 @@ const readBounded = (path: string): string | undefined => {
   try {
     file = openSync(path, 'r')
   } catch (error) {
-    throw new PackagingError([`${path}: can't be read: ${error instanceof Error ? error.message : String(error)}`])
+    throw new PackagingError([`${path}: can't be read: ${whyUnreadable(error)}`])
   }
   try {
     const buffer = Buffer.allocUnsafe(fileBytesMax + 1)

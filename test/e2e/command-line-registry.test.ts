@@ -81,6 +81,11 @@ describe('slipway experiments and runs', () => {
 
   it('draws the history of a metric, and lists artifacts', async () => {
     expect((await slipway('runs', 'history', runId, 'auc')).out).toMatch(/^auc {2}▁[▄▅]█\nstep +value +time\n/)
+    expect(await slipway('runs', 'history', runId, 'aucc')).toEqual({
+      code: 1,
+      out: '',
+      err: `slipway runs: run ${runId} has no metric 'aucc'; it has auc; did you mean 'auc'?\n`,
+    })
     expect((await slipway('runs', 'artifacts', runId)).out).toContain('model/')
     expect((await slipway('runs', 'artifacts', runId, 'model')).out).toMatch(/model\/MLmodel +11 B/)
     expect((await slipway('runs', 'show', runId)).out).toContain('auc: 0.9 at step 2')
@@ -147,6 +152,30 @@ describe('slipway models, of the registry', () => {
     const { items } = await audit.search({ model: 'churn', kind: 'promotion.refused' })
     expect(items).toHaveLength(1)
     await expect(audit.search({ kind: 'promotion.refuse' })).rejects.toThrow("did you mean 'promotion.refused'")
+  })
+
+  it('names an endpoint that uses a version once', async () => {
+    await slipway('models', 'register', 'used', `runs:/${runId}/model`)
+    const client = new SlipwayClient({ url: app.addresses.http })
+    await client.endpoints.put({ name: 'user', reference: 'models:/used/1', wait: false })
+    const { out } = await slipway('models', 'lineage', 'used', '1')
+    expect(out).toMatch(/ used +endpoint:user\n/)
+  })
+
+  it('says so when promote makes an alias that may be a mistyped one', async () => {
+    await slipway('models', 'register', 'risk', `runs:/${runId}/model`)
+    expect(await slipway('promote', 'risk', '1')).toEqual({ code: 0, out: '@champion of risk is version 1\n', err: '' })
+    expect((await slipway('promote', 'risk', '1')).err).toBe('')
+    const mistyped = await slipway('promote', 'risk', '1', '--to', 'chmapion', '--json')
+    expect(JSON.parse(mistyped.out)).toBeTypeOf('object')
+    expect(mistyped).toMatchObject({
+      code: 0,
+      err: "@chmapion is a new alias of risk, beside @champion; did you mean 'champion'?\n",
+    })
+    for (let index = 0; index < 5; index++) await slipway('promote', 'risk', '1', '--to', `blue-${index}`)
+    expect((await slipway('promote', 'risk', '1', '--to', 'other')).err).toMatch(
+      /^@other is a new alias .* and 2 more\n$/,
+    )
   })
 
   it.each([

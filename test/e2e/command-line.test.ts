@@ -81,6 +81,13 @@ describe('the command line', () => {
     [['models', 'rm', 'kept'], /kept in a model repository/],
     [['deploy', 'missing.onnx', '--name', 'x'], /there is no file/],
     [['predict', 'nope', '--input', 'x.csv'], /unknown model/],
+    [['predict', 'kept', '--input', 'x.csv'], /'x\.csv' can't be read: there is no such file/],
+    [['models', 'policy', 'kept', 'x.yaml'], /'x\.yaml' can't be read: there is no such file/],
+    [['package', 'nowhere', '--output', 'x'], /there is no '.*nowhere'/],
+    [
+      ['package', '.', '--output', 'x'],
+      /' has no model\.yaml, the file that says what to package; a short one is\n {2}model: /,
+    ],
     [['models', '--server', 'http://127.0.0.1:9'], /no server answers at/],
     [['predict', 'kept', '--version', '9'], /version 9 of model 'kept' is not found; the model has 1/],
     [

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -56,6 +57,31 @@ const reasons = ({ problems }: Summary): Record<string, string> =>
 
 const textOfArtifact = async (runId: string, path: string): Promise<string> =>
   new Response(await client.downloadArtifact(runId, path)).text()
+
+describe('slipway import', () => {
+  it('of a folder or file that is something else says what it may be', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-no-mlruns-'))
+    const refusal = async (...args: readonly string[]): Promise<string> => {
+      const { code, out, err } = await slipway('import', ...args)
+      expect([code > 0, out]).toEqual([true, ''])
+      return err
+    }
+    try {
+      expect(await refusal('mlruns', folder, '--dry-run')).toMatch(
+        /is no folder of MLflow's file store: no folder in it has a meta\.yaml\n$/,
+      )
+      writeFileSync(join(folder, 'mlflow.db'), '')
+      expect(await refusal('mlruns', folder)).toContain(`slipway import sqlite ${join(folder, 'mlflow.db')}`)
+      mkdirSync(join(folder, 'mlruns', '0'), { recursive: true })
+      writeFileSync(join(folder, 'mlruns', '0', 'meta.yaml'), 'experiment_id: "0"\n')
+      expect(await refusal('mlruns', folder)).toContain(`slipway import mlruns ${join(folder, 'mlruns')}`)
+      expect(await refusal(folder)).toContain(`say what '${folder}' is: slipway import mlruns ${folder}`)
+      expect(await refusal()).toContain('say what to import: mlruns DIR, or sqlite FILE')
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
 
 describe('slipway import mlruns', () => {
   it('brings runs, files and versions of a folder that was copied from elsewhere', async () => {

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
-import { didYouMean } from '../../lib/index.ts'
+import { didYouMean, whyUnreadable } from '../../lib/index.ts'
 import type { Given, GivenValues } from './given.ts'
 import { optionList } from './option-list.ts'
 
@@ -17,7 +17,7 @@ export const readConfigFile = (path: string, required: boolean): GivenValues => 
     text = readBounded(path)
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    return { values: [], problems: missing && !required ? [] : [`${path}: can't be read: ${(error as Error).message}`] }
+    return { values: [], problems: missing && !required ? [] : [`${path}: can't be read: ${whyUnreadable(error)}`] }
   }
   if (text === undefined) return { values: [], problems: [`${path}: larger than ${fileBytesMax} bytes`] }
   const lines = new LineCounter()

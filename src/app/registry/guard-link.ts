@@ -45,7 +45,7 @@ export class GuardDesk {
   readonly #guard: MoveGuard
   readonly #answer: (answer: GuardAnswer) => void
   readonly #prepared = new Map<number, PreparedMoves>()
-  #closed = false
+  readonly #closed = new AbortController()
 
   constructor(guard: MoveGuard, answer: (answer: GuardAnswer) => void) {
     this.#guard = guard
@@ -60,9 +60,9 @@ export class GuardDesk {
     )
   }
 
-  /** The thread has ended: what it prepared is given up, and what it has made is found in the database. */
+  /** The thread has ended: what it prepared, or has prepared, is given up, and what it has made is found in the database. */
   close(): void {
-    this.#closed = true
+    this.#closed.abort(new Error('the registry has ended'))
     for (const prepared of this.#prepared.values()) void prepared.settle(false)
     this.#prepared.clear()
   }
@@ -70,7 +70,7 @@ export class GuardDesk {
   async #do(question: GuardQuestion): Promise<void> {
     switch (question.kind) {
       case 'prepare':
-        return this.#keep(question.ask, await this.#guard.prepare(question.moves))
+        return this.#keep(question.ask, await this.#guard.prepare(question.moves, this.#closed.signal))
       case 'settle':
         await this.#prepared.get(question.prepared)?.settle(question.isCommitted)
         this.#prepared.delete(question.prepared)
@@ -82,7 +82,7 @@ export class GuardDesk {
 
   /** What is ready only after the end would be asked for by nobody. */
   async #keep(ask: number, prepared: PreparedMoves): Promise<void> {
-    if (this.#closed) await prepared.settle(false)
+    if (this.#closed.signal.aborted) await prepared.settle(false)
     else this.#prepared.set(ask, prepared)
   }
 }

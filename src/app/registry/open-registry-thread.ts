@@ -51,6 +51,8 @@ class ThreadLink {
   readonly #deps: RegistryThreadDeps
   readonly #asked = new Map<number, Asked>()
   #worker: Worker | undefined
+  /** One whose database isn't open yet. */
+  #starting: Worker | undefined
   guard: MoveGuard = unguarded
   #lastId = 0
   #ends = 0
@@ -67,10 +69,11 @@ class ThreadLink {
       workerData: this.#data,
       resourceLimits: { maxYoungGenerationSizeMb: 16 },
     })
+    this.#starting = worker
     let failure: Error | undefined
     worker.on('error', (error: Error) => (failure = error))
     const desk = new GuardDesk(
-      { prepare: (moves) => this.guard.prepare(moves), changed: () => this.guard.changed() },
+      { prepare: (moves, gone) => this.guard.prepare(moves, gone), changed: () => this.guard.changed() },
       (answer) => worker.postMessage(answer),
     )
     worker.on('message', (answer: ThreadAnswer | GuardQuestion | ThreadLogLine) => {
@@ -97,6 +100,7 @@ class ThreadLink {
         throw error
       }),
     ])
+    this.#starting = undefined
     this.#worker = worker
     void ended.then((error) => this.#ended(error))
   }
@@ -109,9 +113,11 @@ class ThreadLink {
   }
 
   async close(): Promise<void> {
-    if (this.#worker !== undefined) await this.call({ kind: 'close' })
+    // Why caught: a thread that ends by itself meanwhile has left what a crash leaves, which the next start mends.
+    if (this.#worker !== undefined) await this.call({ kind: 'close' }).catch(() => undefined)
     this.#closed = true
     await this.#worker?.terminate()
+    await this.#starting?.terminate()
   }
 
   #ask(id: number): Promise<ThreadAnswer> {

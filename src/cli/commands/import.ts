@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { SlipwayClient } from '../../client/index.ts'
 import { didYouMean } from '../../lib/index.ts'
 import { asking } from '../action-command.ts'
@@ -46,6 +47,15 @@ export const importCommand: Command = {
     const opener = Object.hasOwn(openers, kind) ? openers[kind] : undefined
     if (opener === undefined) {
       const kinds = Object.keys(openers)
+      if (kind === '')
+        throw new UsageError(
+          `say what to import: ${kinds.map((each) => `${each} ${openers[each]?.[0] ?? ''}`).join(', or ')}`,
+        )
+      const found = statSync(kind, { throwIfNoEntry: false })
+      if (found !== undefined)
+        throw new UsageError(
+          `say what '${kind}' is: slipway import ${found.isDirectory() ? 'mlruns' : 'sqlite'} ${kind}`,
+        )
       throw new UsageError(`'${kind}' is not one of ${kinds.join(', ')}${didYouMean(kind, kinds)}`)
     }
     if (path === undefined) throw new UsageError(`${opener[0]} is missing: ${kind} ${opener[0]}`)

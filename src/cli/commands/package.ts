@@ -75,5 +75,10 @@ export const packageModel: Command = {
 const specFile = (path: string): string => {
   const facts = statSync(path, { throwIfNoEntry: false })
   if (facts === undefined) throw new Refusal(`there is no '${path}'`)
-  return facts.isDirectory() ? join(path, 'model.yaml') : path
+  if (!facts.isDirectory()) return path
+  const file = join(path, 'model.yaml')
+  if (statSync(file, { throwIfNoEntry: false }) !== undefined) return file
+  throw new Refusal(
+    `'${path}' has no model.yaml, the file that says what to package; a short one is\n  model: model.onnx\n  name: churn`,
+  )
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ModelView, VersionView } from '../../api/index.ts'
+import { whyUnreadable } from '../../lib/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
@@ -127,7 +128,7 @@ const readFile = (path: string): Uint8Array => {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new Refusal(`'${path}' can't be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Refusal(`'${path}' can't be read: ${whyUnreadable(error)}`, 'no_input')
   }
 }
 

@@ -1,3 +1,5 @@
+import { didYouMean } from '../../lib/index.ts'
+import type { RegisteredModelView } from '../../protocol/index.ts'
 import { soleActionCommand } from '../action-command.ts'
 import type { Command, Flag } from '../command.ts'
 import { UsageError } from '../command.ts'
@@ -9,6 +11,18 @@ const flags: readonly Flag[] = [
   { name: 'reason', value: 'TEXT', doc: 'why; kept in the history' },
 ]
 
+/** Says that an alias is new where others are, since it may be one of them mistyped. */
+const newAliasText = (name: string, alias: string, others: RegisteredModelView['aliases']): string => {
+  const known = others.map((other) => other.alias)
+  if (known.length === 0 || known.includes(alias)) return ''
+  const listed = known.slice(0, aliasesNamed).map((other) => `@${other}`)
+  const more = known.length > aliasesNamed ? ` and ${known.length - aliasesNamed} more` : ''
+  return `@${alias} is a new alias of ${name}, beside ${listed.join(', ')}${more}${didYouMean(alias, known)}\n`
+}
+
+/** Aliases that are named beside a new one. */
+const aliasesNamed = 5
+
 /** Moves an alias, and with it the endpoints that follow it. */
 export const promote: Command = soleActionCommand(
   {
@@ -17,12 +31,14 @@ export const promote: Command = soleActionCommand(
     async run({ api, client, json, err, text, words: [name = '', version = ''] }) {
       if (!/^\d+$/.test(version)) throw new UsageError(`'${version}' is not the number of a version`)
       const alias = text('to') ?? 'champion'
+      const { aliases } = await api.registeredModels.get({ name })
       const { items } = await api.endpoints.list({})
       const followers = items.filter(({ model, reference }) => model === name && reference.endsWith(`@${alias}`))
       const move = () => api.registeredModels.setAlias({ name, alias, version, ...reasonOf(text('reason')) })
       const names = followers.map((endpoint) => endpoint.name)
       const value = await (json ? move() : showingLoads(client, names, { work: move, err }))
       const served = followers.map((endpoint) => `; ${endpoint.name} serves it`).join('')
+      err(newAliasText(name, alias, aliases))
       return { value, text: `@${alias} of ${name} is version ${version}${served}\n` }
     },
   },

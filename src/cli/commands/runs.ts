@@ -1,7 +1,9 @@
+import { didYouMean } from '../../lib/index.ts'
 import type { MetricView, RunView } from '../../protocol/index.ts'
 import type { Action } from '../action-command.ts'
 import { actionCommand } from '../action-command.ts'
 import type { Command } from '../command.ts'
+import { Refusal } from '../command.ts'
 import { bytesText } from '../format.ts'
 import { listingFlags, listingQuery, listRows, metricText, tagsText, timeText } from '../listing.ts'
 import { sparkline } from '../sparkline.ts'
@@ -57,6 +59,16 @@ const historyText = (key: string, points: readonly MetricView[]): string => {
   return `${key}  ${sparkline(points.map(({ value }) => Number(value)))}\n${table(['step', 'value', 'time'], rows)}`
 }
 
+/** Metrics that are named beside one that isn't there. */
+const metricsNamed = 10
+
+const noMetric = (run: RunView, key: string): Refusal => {
+  const keys = run.metrics.map((metric) => metric.key)
+  const more = keys.length > metricsNamed ? ` and ${keys.length - metricsNamed} more` : ''
+  const has = keys.length === 0 ? 'it has none' : `it has ${keys.slice(0, metricsNamed).join(', ')}${more}`
+  return new Refusal(`run ${run.runId} has no metric '${key}'; ${has}${didYouMean(key, keys)}`, 'resource_missing')
+}
+
 const actions: readonly Action[] = [
   {
     form: 'ls EXPERIMENT',
@@ -81,6 +93,7 @@ const actions: readonly Action[] = [
     async run(args) {
       const [runId = '', key = ''] = args.words
       const value = await listRows(args, 'runs.history', { runId, key })
+      if (value.length === 0) throw noMetric(await args.api.runs.get({ runId }), key)
       return { value, text: historyText(key, value) }
     },
   },

@@ -16,8 +16,11 @@ export interface PreparedMoves {
 
 /** Those who serve, as far as the registry asks them. Never called inside a transaction. */
 export interface MoveGuard {
-  /** Fails when one of the moves can't be made: it doesn't load, or fails a check. What serves goes on serving then. */
-  prepare(moves: readonly PlannedMove[]): Promise<PreparedMoves>
+  /**
+   * Fails when one of the moves can't be made: it doesn't load, or fails a check. What serves goes on serving then.
+   * `gone` is aborted once nobody waits for the moves any more: they are given up then, loaded or not.
+   */
+  prepare(moves: readonly PlannedMove[], gone?: AbortSignal): Promise<PreparedMoves>
   /** Told when endpoints have changed in other ways; resolved once that has been followed. */
   changed(): Promise<void>
 }
