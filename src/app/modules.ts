@@ -18,7 +18,7 @@ import type { ScoringDeps } from '../dialects/scoring/index.ts'
 import type { Predict } from '../gateway/index.ts'
 import { openPythonEnvironments } from '../adapters/python-env/index.ts'
 import { openPredict } from '../gateway/index.ts'
-import { deferToCheckPhase } from '../lib/index.ts'
+import { deferToCheckPhase, whyUnreadable } from '../lib/index.ts'
 import type { Clock, Logger, ModuleTable, Random } from '../lib/index.ts'
 import { openTracing } from '../monitoring/index.ts'
 import type { Tracing } from '../monitoring/index.ts'
@@ -253,7 +253,7 @@ const scoringModules = ({ config, draining }: Environment): Pick<ModuleTable<Par
 /** A file that an option names. Throws what stops the start. */
 const optionFile = (option: string, path: string): Promise<string> =>
   readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error(`${option}: '${path}' can't be read: ${(error as Error).message}`, { cause: error })
+    throw new Error(`${option}: '${path}' can't be read: ${whyUnreadable(error)}`, { cause: error })
   })
 
 const pemFiles = (option: string, paths: readonly string[]): Promise<PemFile[]> =>
