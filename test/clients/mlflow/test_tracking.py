@@ -440,11 +440,11 @@ def test_text_dictionaries_tables_images_and_figures(client, experiment):
 
 
 def test_a_name_may_look_as_if_it_were_encoded(client, run, tmp_path):
-    # As log_image of MLflow 2 names the images of a step: KEY%step%STEP%timestamp%TIME%UUID.
+    # As log_image of MLflow 2 names the images of a step: KEY%step%STEP%timestamp%TIME%UUID. Clients decode what they
+    # list, control characters apart, so that some bytes of the UUID would come back as others from any server.
     names = [
         "k%step%0%timestamp%1795869345098%v3a76179-51ff-4f5a-a03c-7918293c748d.png",
-        "k%step%10%timestamp%1795869345098%96b6dc6d-3199-4099-9e96-23da6655b6b2%compressed.webp",
-        "k%step%25%timestamp%1795869345098%c0de179f-3199-4099-9e96-23da6655b6b2.png",
+        "k%step%10%timestamp%1795869345098%je5eec20-e476-4dfe-9132-5e5ab44a689a%compressed.webp",
     ]
     for name in names:
         client.log_text(run, name, f"images/{name}")
