@@ -14,6 +14,12 @@ describe('paths of artifacts', () => {
     '...',
     'a..b/c',
     '__proto__/x',
+    // As MLflow 2 names the images of a step.
+    'images/k%step%0%timestamp%1795869345098%v3a76179-51ff-4f5a-a03c-7918293c748d.png',
+    'images/k%step%23%timestamp%1795869345098%96b6dc6d-3199-4099-9e96-23da6655b6b2%compressed.webp',
+    'images/k%step%25%timestamp%1795869345098%c0de179f-3199-4099-9e96-23da6655b6b2.png',
+    'images/k%step%10%timestamp%1795869345098%5c00179f-3199-4099-9e96-23da6655b6b2.png',
+    'a%00b',
   ])('takes %j', (path) => {
     expect(requireArtifactPath(path)).toBe(path)
   })
@@ -52,7 +58,9 @@ describe('paths of artifacts', () => {
     'a%23/../b',
     'a?b=..',
     'a;b/../c',
-    'a%00b',
+    '..%00/x',
+    '%2e%00%2e/x',
+    '%2500../x/%5c..%5cy',
     'a\u0000b',
     'a\nb',
     '..%c0%af..%c0%afx',

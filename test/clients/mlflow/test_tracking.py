@@ -439,6 +439,20 @@ def test_text_dictionaries_tables_images_and_figures(client, experiment):
     assert "table.json" in client.get_run(run).data.tags["mlflow.loggedArtifacts"]
 
 
+def test_a_name_may_look_as_if_it_were_encoded(client, run, tmp_path):
+    # As log_image of MLflow 2 names the images of a step: KEY%step%STEP%timestamp%TIME%UUID. Clients decode what they
+    # list, control characters apart, so that some bytes of the UUID would come back as others from any server.
+    names = [
+        "k%step%0%timestamp%1795869345098%v3a76179-51ff-4f5a-a03c-7918293c748d.png",
+        "k%step%10%timestamp%1795869345098%je5eec20-e476-4dfe-9132-5e5ab44a689a%compressed.webp",
+    ]
+    for name in names:
+        client.log_text(run, name, f"images/{name}")
+    assert [each.path for each in client.list_artifacts(run, "images")] == [f"images/{name}" for name in sorted(names)]
+    found = Path(client.download_artifacts(run, "images", str(tmp_path)))
+    assert {each.name: each.read_text() for each in found.iterdir()} == {name: name for name in names}
+
+
 def test_names_of_artifacts_may_need_escaping(client, run, tmp_path):
     # No question mark: clients put it into the URL as it is.
     for name in ["with space.txt", "100%.txt", "plus+and&amp.txt", "ünï-日本.txt", "semi;colon,=.txt"]:
