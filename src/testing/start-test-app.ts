@@ -23,7 +23,7 @@ export interface LogLine {
 
 /** A server of its own, in this process, on free ports of the loopback, with an empty data folder. */
 export interface TestApp extends AsyncDisposable {
-  readonly addresses: Required<Pick<Addresses, 'http' | 'grpc'>>
+  readonly addresses: Required<Pick<Addresses, 'http' | 'grpc'>> & Pick<Addresses, 'mlflow'>
   readonly repository: string
   readonly dataDir: string
   readonly log: readonly LogLine[]
@@ -60,8 +60,8 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
   const { config } = loadConfig({ args: flags, environment: {}, directory: root })
   const app = await start(config, { logger: recordingLogger(log), environment: options.environment ?? {} })
   await app.loaded
-  const { http = '', grpc = '' } = app.addresses
-  const addresses = { http, grpc }
+  const { http = '', grpc = '', mlflow } = app.addresses
+  const addresses = { http, grpc, ...(mlflow !== undefined && { mlflow }) }
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, addresses.http), init)
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => (stopped ??= app.stop().then(() => rmSync(root, { recursive: true, force: true })))

@@ -41,7 +41,7 @@ const run = async (): Promise<number> => {
     '--grpc-port',
     '0',
     '--mlflow-port',
-    'off',
+    '0',
     '--data-dir',
     join(root, 'data'),
     '--model-repository',

@@ -5,6 +5,8 @@ import { pythonWith } from './venv.ts'
 export interface Addresses {
   readonly http: string
   readonly grpc: string
+  /** The port that clients of MLflow expect, with what the main one has. */
+  readonly mlflow: string
 }
 
 export interface Suite {
@@ -15,6 +17,8 @@ export interface Suite {
   readonly args: readonly string[]
   /** Left out unless everything is asked for: its venv takes minutes to install. */
   readonly heavy?: true
+  /** Where mlflow is pointed at; without it, the main port. */
+  readonly door?: 'http' | 'mlflow'
 }
 
 export interface Outcome {
@@ -46,10 +50,11 @@ export const suites: readonly Suite[] = [
   { name: 'tritonclient', venv: openInference, args: [...pytest, 'test/clients/test_triton.py'] },
   { name: 'kserve', venv: openInference, args: [...pytest, 'test/clients/test_kserve.py'] },
   { name: 'mlflow, newest', venv: newestMlflow, args: mlflowTests },
-  { name: 'mlflow 2.22', venv: mlflow2, args: mlflowTests },
+  // By the port that clients of MLflow expect, where the others use the main one.
+  { name: 'mlflow 2.22', venv: mlflow2, args: mlflowTests, door: 'mlflow' },
   { name: 'served models, newest mlflow', venv: newestMlflow, args: servedTests },
   { name: 'served models, mlflow 2.22', venv: mlflow2, args: servedTests },
-  { name: 'scikit-learn, newest mlflow', venv: newestMlflow, args: [train('sklearn')] },
+  { name: 'scikit-learn, newest mlflow', venv: newestMlflow, args: [train('sklearn')], door: 'mlflow' },
   { name: 'scikit-learn, mlflow 2.22', venv: mlflow2, args: [train('sklearn')] },
   { name: 'beside mlflow server', venv: newestMlflow, args: ['test/clients/mlflow/differential.py', '{http}'] },
   { name: 'python models, newest mlflow', venv: newestMlflow, args: pythonTests },
@@ -74,7 +79,8 @@ const lineCharactersMax = 400
 const count = (text: string, word: string): number => Number(new RegExp(`(\\d+) ${word}`).exec(text)?.[1] ?? 0)
 
 /** Runs a suite against a server. A script counts as one test. */
-export const runSuite = ({ name, venv, args }: Suite, { http, grpc }: Addresses): Outcome => {
+export const runSuite = ({ name, venv, args, door = 'http' }: Suite, addresses: Addresses): Outcome => {
+  const { http, grpc } = addresses
   const python = pythonWith(...venv)
   console.log(`== ${name}`)
   const { status, stdout, stderr } = spawnSync(
@@ -88,7 +94,7 @@ export const runSuite = ({ name, venv, args }: Suite, { http, grpc }: Addresses)
         PYTHONDONTWRITEBYTECODE: '1',
         SLIPWAY_TEST_HTTP: http,
         SLIPWAY_TEST_GRPC: grpc,
-        MLFLOW_TRACKING_URI: http,
+        MLFLOW_TRACKING_URI: addresses[door],
         MLFLOW_DISABLE_TELEMETRY: 'true',
       },
     },
