@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/app/index.ts'
+import { loadConfig } from '../../src/app/config/load-config.ts'
 import { startTestApp } from '../../src/testing/index.ts'
 
 const json = (url: string, method: string, body?: unknown): Promise<Response> =>
