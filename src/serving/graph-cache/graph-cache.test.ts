@@ -15,10 +15,12 @@ const mebibyte = 1024 ** 2
 
 let root: string
 let events: string[]
+let clock: VirtualClock
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'slipway-cache-'))
   events = []
+  clock = new VirtualClock({ wallMs: Date.now() })
 })
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
@@ -63,7 +65,6 @@ const cacheOf = async (
   load: (order: LoadOrder) => GraphReport | undefined = writes(),
   bytesMax = mebibyte,
 ): Promise<GraphCache> => {
-  const clock = new VirtualClock({ wallMs: Date.now() })
   const folder = join(root, 'graphs')
   const cache = new GraphCache({ folder, bytesMax, loadTimeoutMs: 1000, clock, logger, openHost: () => hostOf(load) })
   await cache.open()
@@ -76,11 +77,22 @@ const orderOf = (content: string, bytes = mebibyte, options: Record<string, stri
   return { model: 'm', version: '1', engine: 'onnx', path, options }
 }
 
+const entries = (): string[] => readdirSync(join(root, 'graphs')).filter((name) => !name.endsWith('.source'))
+
+/** How many files' digests are remembered. */
+const digests = (): number => readdirSync(join(root, 'graphs')).filter((name) => name.endsWith('.source')).length
+
 /** Finds the graph, and has it written when it is missing. */
 const learn = async (cache: GraphCache, order: LoadOrder): Promise<void> => {
   const { missing } = await cache.find(order)
   if (missing === undefined) throw new Error('nothing is missing')
   cache.learn(missing, () => order)
+  await idle(cache)
+}
+
+/** Files are left alone for some time before they are read. */
+const idle = async (cache: GraphCache): Promise<void> => {
+  await clock.advance(3000)
   await cache.idle()
 }
 
@@ -93,6 +105,43 @@ describe('the cache of graphs', () => {
     expect([order.graph, missing]).toEqual([{ read: entry?.path }, undefined])
     expect((await cache.find(orderOf('b'))).entry).toBeUndefined()
     expect((await cache.find(orderOf('a', mebibyte, { graph_optimization_level: '1' }))).entry).toBeUndefined()
+  })
+
+  it('reads a file before its first load only when a graph of a file of its size is kept', async () => {
+    const cache = await cacheOf()
+    const [first, unlike, twin] = [orderOf('a'), orderOf('a', mebibyte + 1), orderOf('a')]
+    await learn(cache, first)
+    const reads = async (order: LoadOrder): Promise<boolean> => {
+      const before = digests()
+      await cache.find(order)
+      return digests() > before
+    }
+    expect([await reads(unlike), await reads(twin), await reads(twin), await reads(first)]).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ])
+  })
+
+  it("doesn't remember the digest of a file that changed just now", async () => {
+    const cache = await cacheOf()
+    await learn(cache, orderOf('a'))
+    const before = digests()
+    clock = new VirtualClock({ wallMs: Date.now() })
+    const { entry } = await (await cacheOf()).find(orderOf('a'))
+    expect([entry === undefined, digests() - before]).toEqual([false, 0])
+  })
+
+  it('has one graph for two files of the same bytes', async () => {
+    const cache = await cacheOf()
+    const orders = [orderOf('a'), orderOf('a')]
+    const found = await Promise.all(orders.map((order) => cache.find(order)))
+    found.forEach(({ missing }, at) => {
+      if (missing !== undefined) cache.learn(missing, () => orders[at])
+    })
+    await idle(cache)
+    expect(events).toEqual(['graph_cache.written true'])
   })
 
   it.each<[string, () => LoadOrder]>([
@@ -130,7 +179,7 @@ describe('the cache of graphs', () => {
     })
     await learn(cache, order)
     expect(events).toEqual(['graph_cache.not_kept its file changed meanwhile'])
-    expect(readdirSync(join(root, 'graphs'))).toEqual([])
+    expect(entries()).toEqual([])
   })
 
   it("doesn't try again what failed, and leaves nothing of it", async () => {
@@ -141,7 +190,7 @@ describe('the cache of graphs', () => {
     await learn(cache, order)
     await learn(cache, order)
     expect(events).toEqual(['graph_cache.not_kept ended by SIGSEGV'])
-    expect(readdirSync(join(root, 'graphs'))).toEqual([])
+    expect(entries()).toEqual([])
   })
 
   it('goes on without a folder, and says so once', async () => {
@@ -153,9 +202,9 @@ describe('the cache of graphs', () => {
   })
 
   it('goes on without a folder that goes away, and says so once', async () => {
-    const cache = await cacheOf(({ graph }) => {
+    const cache = await cacheOf(() => {
       rmSync(join(root, 'graphs'), { recursive: true })
-      return graph === undefined ? undefined : written
+      return written
     })
     await learn(cache, orderOf('a'))
     const order = orderOf('b')
@@ -169,6 +218,7 @@ describe('the cache of graphs', () => {
     const { missing } = await cache.find(orderOf('a'))
     if (missing !== undefined) cache.learn(missing, () => orderOf('a'))
     await cache.close()
+    await idle(cache)
     expect(events).toEqual([])
     expect(readdirSync(join(root, 'graphs'))).toEqual([])
   })
@@ -178,7 +228,7 @@ describe('an instance that loads with a graph', () => {
   const instanceOf = (graphs: GraphCache, order: LoadOrder, load: (order: LoadOrder) => GraphReport | undefined) =>
     new ModelInstance({
       order,
-      clock: new VirtualClock(),
+      clock,
       logger,
       loadTimeoutMs: 1000,
       runTimeoutMs: 1000,
@@ -216,7 +266,7 @@ describe('an instance that loads with a graph', () => {
     const cache = await cacheOf()
     const order = orderOf('a')
     await instanceOf(cache, order, () => undefined).start()
-    await cache.idle()
+    await idle(cache)
     expect((await cache.find(order)).entry).toBeDefined()
   })
 })

@@ -7,8 +7,8 @@ import { Semaphore } from '../../lib/index.ts'
 import type { HostLink } from '../host-link.ts'
 import type { GraphEntry } from './graph-folder.ts'
 import { GraphFolder } from './graph-folder.ts'
-import type { SourceFile } from './source-digest.ts'
-import { readSource } from './source-digest.ts'
+import type { SourceFile } from './source-file.ts'
+import { digestOf, lookAt, settledMs } from './source-file.ts'
 
 export interface GraphCacheOptions {
   readonly folder: string
@@ -26,13 +26,8 @@ export interface GraphUse {
   readonly order: LoadOrder
   /** The graph that the order names. */
   readonly entry?: GraphEntry
-  /** Present when the graph of this source should be written once the model serves. */
-  readonly missing?: MissingGraph
-}
-
-interface MissingGraph {
-  readonly key: string
-  readonly source: SourceFile
+  /** The order's file, when its graph should be looked for, or written, once the model serves. */
+  readonly missing?: SourceFile
 }
 
 /** Smaller ones load within milliseconds. */
@@ -42,6 +37,8 @@ const bytesMax = 128 * 1024 ** 2
 /** Free space that a graph may need, in sizes of its source. */
 const diskFactor = 2
 const triedMax = 1000
+/** A timer may come a little before its time. */
+const slackMs = 10
 /** What a graph must save of the making of a session: less is within what measuring it is off by. */
 const gainMin = { share: 0.1, cpuMs: 10 }
 
@@ -55,7 +52,7 @@ export class GraphCache {
   readonly #folder: GraphFolder
   /** One writer at a time, whatever is loaded. */
   readonly #writers = new Semaphore(1)
-  /** Keys whose graph is being written, or couldn't be; forgotten when they become many. */
+  /** Marks of files whose graph is being written, or couldn't be; forgotten when they become many. */
   readonly #tried = new Set<string>()
   #usable: boolean
   #writable = true
@@ -72,17 +69,22 @@ export class GraphCache {
     if (this.#usable) await this.#folder.open().catch((error: unknown) => this.#giveUp(error))
   }
 
-  /** Adds the graph of its file to an order, where there is one. */
+  /**
+   * Adds the graph of its file to an order, where there is one. A file that was not seen before is only read now when
+   * a graph of a file of its size is kept: a first load is not to become slower.
+   */
   async find(order: LoadOrder): Promise<GraphUse> {
     if (!this.#usable || order.engine !== 'onnx') return { order }
     try {
-      const wallMs = this.#options.clock.wallMs()
-      const source = await readSource(order.path, { bytesMin, bytesMax, wallMs, known: this.#folder.digests })
-      if (source === undefined) return { order }
-      const key = keyOf(source, order)
-      const found = await this.#folder.find(key, (reason) => this.#logDropped(order, reason))
+      const source = await lookAt(order.path)
+      if (source === undefined || source.bytes < bytesMin || source.bytes > bytesMax) return { order }
+      const known = await this.#folder.findDigest(source.mark)
+      if (known === undefined && !(await this.#folder.hasGraphOf(source.bytes))) return { order, missing: source }
+      const sha256 = known ?? (await this.#readDigest(order.path, source))
+      if (sha256 === undefined) return { order }
+      const found = await this.#folder.find(keyOf(sha256, order), (reason) => this.#logDropped(order, reason))
       if (found === 'none') return { order }
-      if (found === undefined) return { order, missing: { key, source } }
+      if (found === undefined) return { order, missing: source }
       return { order: { ...order, graph: { read: found.path } }, entry: found }
     } catch (error) {
       this.#giveUp(error)
@@ -101,20 +103,27 @@ export class GraphCache {
     await this.#folder.drop(entry).catch((error: unknown) => this.#giveUp(error))
   }
 
-  /** Writes a missing graph in the background. `order` tells where the file is by then; undefined when it is unloaded. */
-  learn(missing: MissingGraph, order: () => LoadOrder | undefined): void {
-    if (this.#tried.has(missing.key)) return
+  /**
+   * Finds out in the background which graph a file has, and writes it when there is none. `order` tells where the file
+   * is by then; undefined when it is unloaded.
+   */
+  learn(source: SourceFile, order: () => LoadOrder | undefined): void {
+    const { clock } = this.#options
     if (this.#tried.size === triedMax) this.#tried.clear()
-    this.#tried.add(missing.key)
-    void this.#writers.run(async () => {
+    if (this.#tried.has(source.mark)) return
+    this.#tried.add(source.mark)
+    const learnNow = async (): Promise<void> => {
       const now = order()
-      if (now === undefined || !this.#usable || !this.#writable || this.#closed) return
+      const isAsked = now !== undefined && this.#usable && this.#writable && !this.#closed
       try {
-        await this.#write(missing, now)
+        if (isAsked) await this.#learn(source, now)
+        this.#tried.delete(source.mark)
       } catch (error) {
-        if (!this.#isClosed()) this.#notKept(now, error)
+        if (isAsked && !this.#isClosed()) this.#notKept(now, error)
       }
-    })
+    }
+    const afterMs = source.changedMs + settledMs - clock.wallMs()
+    clock.setTimer(() => void this.#writers.run(learnNow), Math.min(Math.max(0, afterMs), settledMs) + slackMs)
   }
 
   /** Ends the writer. */
@@ -134,7 +143,29 @@ export class GraphCache {
     return this.#closed
   }
 
-  async #write({ key, source }: MissingGraph, order: LoadOrder): Promise<void> {
+  /** The digest of a file, which is remembered once its mark tells of every change. */
+  async #readDigest(path: string, source: SourceFile): Promise<string | undefined> {
+    const isSettled = this.#isSettled(source)
+    const sha256 = await digestOf(path, source)
+    if (sha256 !== undefined && isSettled) await this.#folder.keepDigest(source.mark, sha256)
+    return sha256
+  }
+
+  #isSettled({ changedMs }: SourceFile): boolean {
+    return this.#options.clock.wallMs() - changedMs >= settledMs
+  }
+
+  async #learn(source: SourceFile, order: LoadOrder): Promise<void> {
+    // Why: until then, a file could be changed and changed back while its graph is written.
+    if (!this.#isSettled(source)) return
+    const sha256 = (await this.#folder.findDigest(source.mark)) ?? (await this.#readDigest(order.path, source))
+    if (sha256 === undefined) return
+    const key = keyOf(sha256, order)
+    if ((await this.#folder.find(key, (reason) => this.#logDropped(order, reason))) !== undefined) return
+    await this.#write(key, source, order)
+  }
+
+  async #write(key: string, source: SourceFile, order: LoadOrder): Promise<void> {
     const { folder, logger } = this.#options
     const disk = await statfs(folder)
     if (disk.bavail * disk.bsize < diskFactor * source.bytes)
@@ -143,13 +174,11 @@ export class GraphCache {
     try {
       const report = await this.#writeIn({ ...order, graph: { write: file.path } })
       // Why: the host read the file after the server; what it read must be what the key was made of.
-      const now = await readSource(order.path, { bytesMin, bytesMax, wallMs: 0 })
-      if (now?.mark !== source.mark || now.sha256 !== source.sha256) throw new Error('its file changed meanwhile')
-      const isKept = gains(report) && (await this.#folder.keep(key, file.path))
+      if ((await lookAt(order.path))?.mark !== source.mark) throw new Error('its file changed meanwhile')
+      const isKept = gains(report) && (await this.#folder.keep(key, source.bytes, file.path))
       if (!isKept) await this.#folder.keepNone(key)
       const { model, version } = order
       logger.info('graph_cache.written', { model, version, kept: isKept, ...timesOf(report) })
-      this.#tried.delete(key)
     } finally {
       await file.discard()
     }
@@ -201,7 +230,7 @@ export class GraphCache {
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** The whole file, and everything else that its graph depends on. */
-const keyOf = ({ sha256 }: SourceFile, { options }: LoadOrder): string =>
+const keyOf = (sha256: string, { options }: LoadOrder): string =>
   createHash('sha256').update(sha256).update(graphContext(options)).digest('hex')
 
 const gains = (report: GraphReport | undefined): boolean => {

@@ -27,7 +27,7 @@ const keep = async (folder: GraphFolder, letter: string, bytes: number): Promise
   await clock.advance(1000)
   const file = await folder.newFile()
   writeFileSync(file.path, letter.repeat(bytes))
-  const kept = await folder.keep(key(letter), file.path)
+  const kept = await folder.keep(key(letter), 7, file.path)
   await file.discard()
   return kept
 }
@@ -50,6 +50,7 @@ describe('the folder of graphs', () => {
     const entry = await find(other, 'a')
     expect(entry).toEqual({ path: expect.stringMatching(/-10-[0-9a-f]{8}\.onnx$/) as string })
     expect(await find(other, 'b')).toBeUndefined()
+    expect([await other.hasGraphOf(7), await other.hasGraphOf(10)]).toEqual([true, false])
     expect(kept()).toEqual(['a'])
   })
 
@@ -78,11 +79,11 @@ describe('the folder of graphs', () => {
   it('remembers what gains nothing, and digests', async () => {
     const folder = await open()
     await folder.keepNone(key('a'))
-    await folder.digests.keep('a mark', key('b'))
+    await folder.keepDigest('a mark', key('b'))
     const other = await open()
     expect(await find(other, 'a')).toBe('none')
-    expect(await other.digests.find('a mark')).toBe(key('b'))
-    expect(await other.digests.find('another mark')).toBeUndefined()
+    expect(await other.findDigest('a mark')).toBe(key('b'))
+    expect(await other.findDigest('another mark')).toBeUndefined()
   })
 
   it.each<[string, (path: string) => void]>([
@@ -119,7 +120,7 @@ describe('the folder of graphs', () => {
     const [one, other] = [await open(), await open()]
     const [first, second] = [await one.newFile(), await other.newFile()]
     for (const { path } of [first, second]) writeFileSync(path, 'a'.repeat(10))
-    const both = Promise.all([one.keep(key('a'), first.path), other.keep(key('a'), second.path)])
+    const both = Promise.all([one.keep(key('a'), 7, first.path), other.keep(key('a'), 7, second.path)])
     expect(await both).toEqual([true, true])
     expect(await find(one, 'a')).toMatchObject({ path: expect.any(String) as string })
   })

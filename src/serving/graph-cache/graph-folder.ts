@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Clock } from '../../lib/index.ts'
 import { isProcessAlive, startOfProcess } from '../../lib/index.ts'
-import type { KnownDigests } from './source-digest.ts'
 
 /** An optimised graph that is kept. */
 export interface GraphEntry {
@@ -21,8 +20,8 @@ export interface GraphFolderOptions {
 
 /** Entries of all kinds: those that keep no graph have no bytes to count, and a folder is read at every load. */
 const entriesMax = 4096
-/** `KEY-BYTES-CRC.onnx`, or `KEY.none` for a model that a graph gains nothing. */
-const entryName = /^([0-9a-f]{64})(?:-(\d+)-([0-9a-f]{8})\.onnx|\.none)$/
+/** `KEY-SOURCEBYTES-BYTES-CRC.onnx`, or `KEY.none` for a model that a graph gains nothing. */
+const entryName = /^([0-9a-f]{64})(?:-(\d+)-\d+-[0-9a-f]{8}\.onnx|\.none)$/
 /** `MARK-SHA256.source`: a file's digest by the digest of its mark. */
 const sourceName = /^([0-9a-f]{64})-([0-9a-f]{64})\.source$/
 /** `write-PID-START-…`: a folder of the process that it names. */
@@ -66,7 +65,7 @@ export class GraphFolder {
         await this.#touch(path)
         return 'none'
       }
-      if ((await checkedName(key, path).catch(() => '')) === name) {
+      if ((await checkedName(key, Number(parts[2]), path).catch(() => '')) === name) {
         await this.#touch(path)
         return { path }
       }
@@ -76,19 +75,27 @@ export class GraphFolder {
     return undefined
   }
 
-  /** Digests of files that were read before. */
-  readonly digests: KnownDigests = {
-    find: async (mark) => {
-      const id = idOf(mark)
-      for (const name of await readdir(this.#folder)) {
-        const parts = sourceName.exec(name)
-        if (parts?.[1] !== id) continue
-        await this.#touch(join(this.#folder, name))
-        return parts[2]
-      }
-      return undefined
-    },
-    keep: (mark, sha256) => this.#keepName(`${idOf(mark)}-${sha256}.source`),
+  /** Whether a graph of a file of this size is kept. */
+  async hasGraphOf(sourceBytes: number): Promise<boolean> {
+    const names = await readdir(this.#folder)
+    return names.some((name) => entryName.exec(name)?.[2] === String(sourceBytes))
+  }
+
+  /** The digest of the file that had this mark. */
+  async findDigest(mark: string): Promise<string | undefined> {
+    const id = idOf(mark)
+    for (const name of await readdir(this.#folder)) {
+      const parts = sourceName.exec(name)
+      if (parts?.[1] !== id) continue
+      await this.#touch(join(this.#folder, name))
+      return parts[2]
+    }
+    return undefined
+  }
+
+  /** Only for a file that changes no more within the tick that its mark names. */
+  async keepDigest(mark: string, sha256: string): Promise<void> {
+    await this.#keepName(`${idOf(mark)}-${sha256}.source`)
   }
 
   /** A file that a host may write, in a folder of its own; `discard` removes both. */
@@ -98,11 +105,11 @@ export class GraphFolder {
     return { path: join(folder, 'graph.onnx'), discard: () => rm(folder, { recursive: true, force: true }) }
   }
 
-  /** Makes a written file the entry of a key; returns whether it fits into the bound. */
-  async keep(key: string, path: string): Promise<boolean> {
+  /** Makes a written file the entry of a key, for a source of that size; returns whether it fits into the bound. */
+  async keep(key: string, sourceBytes: number, path: string): Promise<boolean> {
     const { size } = await stat(path)
     if (size > this.#bytesMax) return false
-    const kept = join(this.#folder, await checkedName(key, path))
+    const kept = join(this.#folder, await checkedName(key, sourceBytes, path))
     await this.#touch(path)
     await rename(path, kept)
     await this.#evict()
@@ -114,6 +121,7 @@ export class GraphFolder {
     await this.#keepName(`${key}.none`)
   }
 
+  /** An entry whose name is all there is. */
   async #keepName(name: string): Promise<void> {
     const path = join(this.#folder, name)
     await writeFile(path, '')
@@ -153,12 +161,12 @@ export class GraphFolder {
 const idOf = (mark: string): string => createHash('sha256').update(mark).digest('hex')
 
 /** The name that an entry of this content has. */
-const checkedName = async (key: string, path: string): Promise<string> => {
+const checkedName = async (key: string, sourceBytes: number, path: string): Promise<string> => {
   let sum = 0
   let bytes = 0
   for await (const chunk of createReadStream(path, { highWaterMark: 512 * 1024 }) as AsyncIterable<Buffer>) {
     sum = crc32(chunk, sum)
     bytes += chunk.length
   }
-  return `${key}-${bytes}-${sum.toString(16).padStart(8, '0')}.onnx`
+  return `${key}-${sourceBytes}-${bytes}-${sum.toString(16).padStart(8, '0')}.onnx`
 }
