@@ -40,7 +40,7 @@ const triedMax = 1000
 /** A timer may come a little before its time. */
 const slackMs = 10
 /** What a graph must save of the making of a session: less is within what measuring it is off by. */
-const gainMin = { share: 0.1, cpuMs: 10 }
+const gainMin = { share: 0.25, cpuMs: 10 }
 
 /**
  * Optimised graphs of ONNX files, so that a file that was loaded before loads faster. The server alone names entries,

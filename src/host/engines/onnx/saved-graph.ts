@@ -7,7 +7,7 @@ import { checkOnnx } from './check-onnx.ts'
 import type { OnnxFacts } from './onnx-file.ts'
 import type { SessionOptions } from './session-options.ts'
 
-/** What a host reports of a model. Why kept with the graph: optimising makes shapes known that the file leaves open. */
+/** What a host reports of a model. Why kept with the graph: the model says the same of itself whichever of both is read. */
 export interface SavedFacts {
   readonly signature: Signature
   readonly metadata: Readonly<Record<string, string>>
