@@ -74,6 +74,7 @@ export const servingOptionsOf = (
     hostMemoryBytesRecycle: serving['host.memoryBytesRecycle'],
     hostEnvironment: hostEnvironment(environment),
     niceness: serving['host.niceness'],
+    graphCache: { folder: resolve(config.app.dataDir, 'graphs'), bytesMax: serving['onnx.graphCacheBytesMax'] },
     limits: {
       rowsMax: serving['batch.rowsMax'],
       batchBytesMax: serving['batch.bytesMax'],

@@ -10,7 +10,18 @@ export interface LoadOrder {
   readonly path: string
   /** Engine options, as in the configuration of the model. */
   readonly options: Readonly<Record<string, string>>
+  /** Of the onnx engine: where it finds the optimised graph of the file, or puts it for later loads. */
+  readonly graph?: GraphPlace
 }
+
+export type GraphPlace = { readonly read: string } | { readonly write: string }
+
+/** What became of the optimised graph that a load was to find or to put somewhere. */
+export type GraphReport =
+  | { readonly kind: 'read' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** Processor time that creating the session takes from the file and from the optimised graph. */
+  | { readonly kind: 'written'; readonly sourceMs: number; readonly graphMs: number }
 
 export type EngineName = 'onnx' | 'js' | 'python' | 'echo'
 
@@ -25,6 +36,8 @@ export interface LoadReport {
   readonly memoryBytes: number
   /** Name of the execution provider or runtime that runs the model. */
   readonly runtime: string
+  /** Present when the order had a graph. */
+  readonly graph?: GraphReport
 }
 
 /** A load or a run that failed; `fault` says whose fault: the request's input or the model. */
@@ -38,6 +51,7 @@ export interface LoadedModel extends AsyncDisposable {
   readonly batched?: boolean
   readonly metadata: Readonly<Record<string, string>>
   readonly runtime: string
+  readonly graph?: GraphReport
   /**
    * Runs once. `wanted` names the outputs to compute, empty for all.
    * Throws EngineError for an input the model can't take; anything else counts as the model's own failure.

@@ -1,4 +1,5 @@
-export type { EngineName, HostFailure, LoadOrder, LoadReport } from './engine.ts'
+export type { EngineName, GraphReport, HostFailure, LoadOrder, LoadReport } from './engine.ts'
+export { graphContext } from './engines/onnx/graph-context.ts'
 export type { Frame, FrameKind, ScatteredTensor, TensorPayload } from './frame.ts'
 export { frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from './frame.ts'
 export { FrameSplitter } from './frame-splitter.ts'

@@ -33,6 +33,7 @@ const load = async (frame: Frame): Promise<void> => {
     metadata: model.metadata,
     memoryBytes: process.memoryUsage.rss(),
     runtime: model.runtime,
+    ...(model.graph === undefined ? {} : { graph: model.graph }),
   }
   link.write(jsonFrame(frameKinds.loaded, frame.id, report))
 }

@@ -164,6 +164,12 @@ export const servingOptions = {
     doc: 'Threads between operators, in execution mode 1.',
   },
   'onnx.fileBytesMax': { type: 'bytes', default: 8 * 1024 ** 3, min: 1024, doc: 'Largest ONNX file.' },
+  'onnx.graphCacheBytesMax': {
+    type: 'bytes',
+    default: 1024 ** 3,
+    min: 0,
+    doc: 'Optimised graphs of ONNX files that are kept in the data folder, so that a file loads faster the next time; the least recently used go first. 0 for none.',
+  },
   'onnx.allowedDomains': {
     type: 'list',
     default: [],

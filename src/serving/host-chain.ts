@@ -102,7 +102,8 @@ export class HostChain implements HostLink {
         ? { inputs: whole.inputs, outputs: report.signature.inputs }
         : { inputs: report.signature.outputs, outputs: whole.outputs }
     const options = { ...order.options, step_function: step.name, step_signature: JSON.stringify(own) }
-    return { ...order, engine: step.engine, path: join(this.#options.directory, step.file), options }
+    const { model, version } = order
+    return { model, version, engine: step.engine, path: join(this.#options.directory, step.file), options }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { LoadOrder, LoadReport, ScatteredTensor, TensorPayload } from '../host/index.ts'
 import type { Clock, Logger, Timer } from '../lib/index.ts'
+import type { GraphCache, GraphUse } from './graph-cache/graph-cache.ts'
 import { HostGone } from './host-process.ts'
 import type { HostLink } from './host-link.ts'
 import type { RestartStep } from './restart-policy.ts'
@@ -11,6 +12,7 @@ export interface InstanceOptions {
   readonly loadTimeoutMs: number
   /** A run that takes longer has hung: its host is killed. */
   readonly runTimeoutMs: number
+  readonly graphs: GraphCache
   openHost(): HostLink
   /** Called when the host died by itself or was killed; decides what happens next. */
   onCrash(reason: string): RestartStep
@@ -135,13 +137,31 @@ export class ModelInstance {
   }
 
   async #loadedHost(): Promise<{ host: HostLink; report: LoadReport }> {
-    const { clock, loadTimeoutMs } = this.#options
+    const { graphs } = this.#options
+    const found = graphs.find(this.#order)
+    try {
+      return await this.#load(found)
+    } catch (error) {
+      const { order, entry } = await found
+      if (entry === undefined || this.#isClosed()) throw error
+      // Why: a graph that takes its host down must not keep the model from serving.
+      await graphs.drop(order, entry, error instanceof Error ? error.message : String(error))
+      return this.#load(Promise.resolve({ order: this.#order }))
+    }
+  }
+
+  /** Starts a host, and loads once it is known what: looking for a graph takes no longer than the start. */
+  async #load(found: Promise<GraphUse>): Promise<{ host: HostLink; report: LoadReport }> {
+    const { clock, graphs, loadTimeoutMs } = this.#options
     const host = this.#options.openHost()
     this.#loading = host
     const watchdog = clock.setTimer(() => host.kill(`loading took longer than ${loadTimeoutMs} ms`), loadTimeoutMs)
     try {
-      const report = await host.load(this.#order)
+      const use = await found
+      const report = await host.load(use.order)
+      await graphs.loaded(use, report)
       this.memoryBytes = report.memoryBytes
+      if (use.missing !== undefined) graphs.learn(use.missing, () => (this.#isClosed() ? undefined : this.#order))
       return { host, report }
     } catch (error) {
       host.kill('its load failed')

@@ -442,7 +442,8 @@ export class ModelManager {
     slot.loadedFrom = loadedFrom(found, config)
     this.#state(entry, slot, 'ready', '')
     events.versionLoaded(version)
-    logger.info('model.ready', { model: entry.name, version: found.version, loadMs: Math.round(version.facts.loadMs) })
+    const { loadMs, graphCached } = version.facts
+    logger.info('model.ready', { model: entry.name, version: found.version, loadMs: Math.round(loadMs), graphCached })
     if (old !== undefined) void this.#drain(old, 'replaced by a reload')
   }
 

@@ -1,10 +1,11 @@
 import { mkdtempSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir, totalmem } from 'node:os'
+import { availableParallelism, constants, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { Semaphore, Turns } from '../lib/index.ts'
+import { GraphCache } from './graph-cache/graph-cache.ts'
 import { HostProcess } from './host-process.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -33,6 +34,8 @@ export interface ServingOptions {
   readonly hostMemoryBytesRecycle: number
   readonly hostEnvironment: Readonly<Record<string, string>>
   readonly niceness: number
+  /** Where optimised graphs are kept, and how many bytes of them; 0 for none. */
+  readonly graphCache: { readonly folder: string; readonly bytesMax: number }
 }
 
 export interface ServingDeps {
@@ -54,6 +57,7 @@ export class Serving {
    * takes all files there are, so that of one change would fail, or pass, for the files of another.
    */
   readonly changes = new Turns()
+  readonly #graphs: GraphCache
   readonly #hostDirectory: string
   readonly #options: ServingOptions
   readonly #deps: ServingDeps
@@ -70,6 +74,15 @@ export class Serving {
       residents: () => this.watch.residents(),
       evict: (model) => this.models.evict(model),
     })
+    this.#graphs = new GraphCache({
+      ...options.graphCache,
+      loadTimeoutMs: options.limits.loadTimeoutMs,
+      clock: deps.clock,
+      logger: deps.logger,
+      openHost: () => this.#openHost({ program: nodeHost, instances: 1 }, constants.priority.PRIORITY_LOW),
+    })
+    const { limits } = options
+    const graphs = this.#graphs
     this.models = new ModelManager({
       roots: options.roots,
       openSource: (roots) => new ModelRepository(roots),
@@ -79,9 +92,9 @@ export class Serving {
       memory,
       loads: new Semaphore(options.loadParallelism > 0 ? options.loadParallelism : availableParallelism()),
       swap: options.swap,
-      queueDepthMax: options.limits.queueDepthMax,
+      queueDepthMax: limits.queueDepthMax,
       openVersion: (order) =>
-        new ServedVersion(order, { ...deps, limits: options.limits, openHost: (launch) => this.#openHost(launch) }),
+        new ServedVersion(order, { ...deps, limits, graphs, openHost: (launch) => this.#openHost(launch) }),
     })
     this.watch = watchHosts({
       models: this.models,
@@ -90,6 +103,11 @@ export class Serving {
       bytesMax: options.hostMemoryBytesMax,
       bytesRecycle: options.hostMemoryBytesRecycle,
     })
+  }
+
+  /** Before anything is loaded. */
+  async open(): Promise<void> {
+    await this.#graphs.open()
   }
 
   /** Whether every model that should be there at start has been tried. */
@@ -113,6 +131,7 @@ export class Serving {
   async close(): Promise<void> {
     this.#closed = true
     this.watch.stop()
+    await this.#graphs.close()
     await this.models.close()
     await rm(this.#hostDirectory, { recursive: true, force: true })
   }
@@ -127,8 +146,8 @@ export class Serving {
     }, intervalMs)
   }
 
-  #openHost({ program, instances }: HostLaunch): HostProcess {
-    const { hostEnvironment, niceness } = this.#options
+  #openHost({ program, instances }: HostLaunch, niceness = this.#options.niceness): HostProcess {
+    const { hostEnvironment } = this.#options
     const { logger } = this.#deps
     if (program === nodeHost)
       return new HostProcess({
@@ -160,5 +179,8 @@ const pythonThreads = (instances: number): Record<string, string> => {
 }
 
 /** Opens the model server's core; nothing is loaded before `start`. */
-export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> =>
-  new Serving(options, deps, await mkdtemp(join(tmpdir(), 'slipway-hosts-')))
+export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> => {
+  const serving = new Serving(options, deps, await mkdtemp(join(tmpdir(), 'slipway-hosts-')))
+  await serving.open()
+  return serving
+}

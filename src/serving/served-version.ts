@@ -9,6 +9,7 @@ import { HostChain } from './host-chain.ts'
 import type { HostLink } from './host-link.ts'
 import type { HostProcess } from './host-process.ts'
 import { engineOptions } from './engine-options.ts'
+import type { GraphCache } from './graph-cache/graph-cache.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import { autoComplete } from './model-config/auto-complete.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
@@ -53,6 +54,7 @@ export interface VersionDeps {
   readonly events: ServingEvents
   readonly limits: VersionLimits
   readonly pythons: PythonEnvironments
+  readonly graphs: GraphCache
   openHost(launch: HostLaunch): HostProcess
 }
 
@@ -81,6 +83,8 @@ export interface VersionFacts {
   readonly metadata: Readonly<Record<string, string>>
   readonly runtime: string
   readonly loadMs: number
+  /** Whether the optimised graph of an earlier load was found. */
+  readonly graphCached: boolean
   /** Class labels by output, from the files that the configuration names. */
   readonly labels: ReadonlyMap<string, readonly string[]>
 }
@@ -199,6 +203,7 @@ export class ServedVersion {
         metadata: report.metadata,
         runtime: report.runtime,
         loadMs: clock.now() - startedAt,
+        graphCached: report.graph?.kind === 'read',
         labels: await readLabels(config, this.#order.directory),
       }
       // Why: what took long to load must not count as the least recently used.
@@ -294,13 +299,14 @@ export class ServedVersion {
   }
 
   #openInstance(order: LoadOrder): ModelInstance {
-    const { clock, logger, limits } = this.#deps
+    const { clock, logger, limits, graphs } = this.#deps
     const instance = new ModelInstance({
       order,
       clock,
       logger,
       loadTimeoutMs: limits.loadTimeoutMs,
       runTimeoutMs: limits.runTimeoutMs,
+      graphs,
       openHost: () => this.#openLink(),
       onCrash: (reason) => this.#crashed(reason),
     })

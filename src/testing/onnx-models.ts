@@ -102,6 +102,40 @@ export const largeModel = (bytes: number): OnnxModel => {
   }
 }
 
+/**
+ * FP32 image [rows, channels, 8, 8] to [rows, channels]: convolutions, each with a normalisation, which optimising makes
+ * one operator in a layout of its own.
+ */
+export const convolutionModel = ({ layers = 8, channels = 256, seed = 11 } = {}): OnnxModel => {
+  const { data } = weights('', [channels, channels, 3, 3], seed)
+  const ones = new Uint8Array(new Float32Array(channels).fill(1).buffer)
+  const chain = Array.from({ length: layers }, (_, at): Required<Pick<OnnxModel, 'nodes' | 'initializers'>> => {
+    const [kernel, whole, normal] = [`kernel${at}`, `whole${at}`, `normal${at}`]
+    const factors = ['scale', 'shift', 'mean', 'variance'].map((name) => `${name}${at}`)
+    return {
+      nodes: [
+        { op: 'Conv', inputs: [`out${at}`, kernel], outputs: [whole], attributes: { pads: [1, 1, 1, 1] } },
+        { op: 'BatchNormalization', inputs: [whole, ...factors], outputs: [normal] },
+        { op: 'Relu', inputs: [normal], outputs: [`out${at + 1}`] },
+      ],
+      initializers: [
+        { name: kernel, datatype: 'FP32', dims: [channels, channels, 3, 3], data },
+        ...factors.map((name) => ({ name, datatype: 'FP32' as const, dims: [channels], data: ones })),
+      ],
+    }
+  })
+  return {
+    inputs: [{ name: 'out0', datatype: 'FP32', shape: ['batch', channels, 8, 8] }],
+    outputs: [{ name: 'means', datatype: 'FP32', shape: ['batch', channels] }],
+    nodes: [
+      ...chain.flatMap(({ nodes }) => nodes),
+      { op: 'GlobalAveragePool', inputs: [`out${layers}`], outputs: ['pooled'] },
+      { op: 'Flatten', inputs: ['pooled'], outputs: ['means'] },
+    ],
+    initializers: chain.flatMap(({ initializers }) => initializers),
+  }
+}
+
 /** Scores of three classes behind a ZipMap, as converters of scikit-learn make them. */
 export const zipMapModel = (keys: 'int64' | 'string'): OnnxModel => ({
   inputs: [{ name: 'input', datatype: 'FP32', shape: ['batch', 3] }],

@@ -109,7 +109,7 @@ const versionText = (version: VersionView): string => {
   if (version.lastCrash !== '') lines.push(`  last crash: ${version.lastCrash}`)
   if (version.state === 'ready') {
     lines.push(
-      `  ${version.engine} on ${version.runtime}, ${version.instances} instance(s), ${bytesText(version.memoryBytes)}, loaded in ${version.loadMs} ms`,
+      `  ${version.engine} on ${version.runtime}, ${version.instances} instance(s), ${bytesText(version.memoryBytes)}, loaded in ${version.loadMs} ms${version.graphCached ? ' from a kept graph' : ''}`,
       '  inputs',
       ...version.inputs.map(tensorText),
       '  outputs',

@@ -28,6 +28,8 @@ export interface VersionView {
   /** Resident memory of its hosts. */
   readonly memoryBytes: number
   readonly loadMs: number
+  /** Whether it was loaded from the optimised graph of an earlier load. */
+  readonly graphCached: boolean
   readonly lastCrash: string
 }
 
@@ -56,12 +58,15 @@ const versionView = (model: string, status: VersionStatus, serving: Serving): Ve
   }
 }
 
-type FactsView = Pick<VersionView, 'engine' | 'runtime' | 'inputs' | 'outputs' | 'metadata' | 'config' | 'loadMs'>
+type FactsView = Omit<
+  VersionView,
+  'version' | 'state' | 'reason' | 'instances' | 'queueDepth' | 'inFlight' | 'memoryBytes' | 'lastCrash'
+>
 
 /** What is only known of a loaded version. */
 const factsView = (facts: VersionFacts | undefined): FactsView =>
   facts === undefined
-    ? { engine: '', runtime: '', inputs: [], outputs: [], metadata: {}, config: null, loadMs: 0 }
+    ? { engine: '', runtime: '', inputs: [], outputs: [], metadata: {}, config: null, loadMs: 0, graphCached: false }
     : {
         engine: facts.engine,
         runtime: facts.runtime,
@@ -70,6 +75,7 @@ const factsView = (facts: VersionFacts | undefined): FactsView =>
         metadata: facts.metadata,
         config: modelConfigToJson(facts.config),
         loadMs: Math.round(facts.loadMs),
+        graphCached: facts.graphCached,
       }
 
 const text: Schema = { type: 'string' }
@@ -102,6 +108,7 @@ export const modelSchema: Schema = {
           inFlight: number,
           memoryBytes: number,
           loadMs: number,
+          graphCached: { type: 'boolean' },
           lastCrash: text,
         },
       },

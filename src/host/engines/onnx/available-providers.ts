@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { listSupportedBackends } from 'onnxruntime-node'
+import { runtimeLibraries } from './runtime-folder.ts'
 
 /** Libraries of the providers that the runtime only loads when asked to run on them. */
 const providerLibraries: Readonly<Record<string, string>> = {
@@ -11,8 +11,7 @@ const providerLibraries: Readonly<Record<string, string>> = {
 
 /** Execution providers that can really be used: the runtime lists CUDA even where its library isn't installed. */
 export const availableProviders = (): string[] => {
-  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
-  const libraries = join(root, 'bin', 'napi-v6', process.platform, process.arch)
+  const libraries = runtimeLibraries()
   return listSupportedBackends()
     .map((backend) => backend.name)
     .filter((name) => {

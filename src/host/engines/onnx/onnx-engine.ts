@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Signature, Tensor, TensorSpec } from '../../../tensor/index.ts'
-import type { Engine, LoadedModel, LoadOrder } from '../../engine.ts'
+import type { Engine, GraphReport, LoadedModel, LoadOrder } from '../../engine.ts'
 import { EngineError } from '../../engine.ts'
 import { checkOnnx, OnnxRefused } from './check-onnx.ts'
 import type { WithoutZipMap } from './drop-zip-map.ts'
@@ -10,6 +10,16 @@ import type { OnnxFacts } from './onnx-file.ts'
 import { availableProviders } from './available-providers.ts'
 import { fromOrt, toOrt } from './ort-tensor.ts'
 import { ortDatatypes } from './ort-datatype.ts'
+import type { SavedFacts } from './saved-graph.ts'
+import {
+  allowedDomains,
+  appendFacts,
+  readSavedFacts,
+  savedGraphOptions,
+  savingOptions,
+  unfitForSaving,
+} from './saved-graph.ts'
+import type { SessionOptions } from './session-options.ts'
 import { sessionOptions } from './session-options.ts'
 
 /** Runs ONNX models with ONNX Runtime. Its `create` and `run` block this process, which is why it is a process. */
@@ -21,12 +31,63 @@ export const onnxEngine: Engine = {
       available: availableProviders(),
       fileBytes: modelBytes(order.path, facts),
     })
-    const { source, classes } = facts.hasZipMap ? withoutZipMap(order.path, facts) : { source: order.path, classes: {} }
-    const session = await createSession(source, options as InferenceSession.SessionOptions)
-    const metadata = { producer: facts.producer, ...facts.metadata, ...classMetadata(classes) }
-    return new OnnxModel(session, { provider: options.executionProviders[0] ?? 'cpu', metadata })
+    const { graph } = order
+    if (graph === undefined) return openSource(order.path, facts, options)
+    const unfit = unfitForSaving(facts, options)
+    if (unfit !== undefined)
+      return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: unfit })
+    if ('write' in graph) return saveGraph(order, graph.write, { facts, options })
+    try {
+      return await openSaved(graph.read, order, options)
+    } catch (error) {
+      return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: message(error) })
+    }
   },
 }
+
+const openSource = async (path: string, facts: OnnxFacts, options: SessionOptions): Promise<OnnxModel> => {
+  const { source, classes } = sourceOf(path, facts)
+  const session = await createSession(source, options as InferenceSession.SessionOptions)
+  const metadata = { producer: facts.producer, ...facts.metadata, ...classMetadata(classes) }
+  return new OnnxModel(session, { provider: providerOf(options), signature: signatureOf(session), metadata })
+}
+
+const openSaved = async (path: string, order: LoadOrder, options: SessionOptions): Promise<OnnxModel> => {
+  const facts = readSavedFacts(path, order)
+  const session = await createSession(path, savedGraphOptions(options) as InferenceSession.SessionOptions)
+  return new OnnxModel(session, { provider: providerOf(options), ...facts, graph: { kind: 'read' } })
+}
+
+/**
+ * Writes the optimised graph, and measures what it gains. Why processor time: others compute meanwhile, and a host that
+ * does this has a low priority.
+ */
+const saveGraph = async (
+  order: LoadOrder,
+  path: string,
+  { facts, options }: { readonly facts: OnnxFacts; readonly options: SessionOptions },
+): Promise<OnnxModel> => {
+  const { source } = sourceOf(order.path, facts)
+  await (await createSession(source, savingOptions(options, path))).release()
+  const fromSource = await timed(() => openSource(order.path, facts, options))
+  const { signature, metadata } = fromSource.model
+  appendFacts(path, { signature, metadata })
+  await fromSource.model[Symbol.asyncDispose]()
+  const fromGraph = await timed(() => openSaved(path, order, options))
+  return fromGraph.model.with({ kind: 'written', sourceMs: fromSource.cpuMs, graphMs: fromGraph.cpuMs })
+}
+
+const timed = async (open: () => Promise<OnnxModel>): Promise<{ model: OnnxModel; cpuMs: number }> => {
+  const before = process.cpuUsage()
+  const model = await open()
+  const { user, system } = process.cpuUsage(before)
+  return { model, cpuMs: (user + system) / 1000 }
+}
+
+const providerOf = (options: SessionOptions): string => options.executionProviders[0] ?? 'cpu'
+
+const sourceOf = (path: string, facts: OnnxFacts): { source: string | Uint8Array; classes: WithoutZipMap['classes'] } =>
+  facts.hasZipMap ? withoutZipMap(path, facts) : { source: path, classes: {} }
 
 /** Size of the model with the weights it keeps in other files. */
 const modelBytes = (path: string, facts: OnnxFacts): number =>
@@ -36,7 +97,7 @@ const checkFile = (order: LoadOrder): OnnxFacts => {
   try {
     return checkOnnx(order.path, {
       bytesMax: Number(order.options['onnx_file_bytes_max'] ?? Infinity),
-      allowedDomains: (order.options['onnx_allowed_domains'] ?? '').split(',').filter((domain) => domain !== ''),
+      allowedDomains: allowedDomains(order.options),
     })
   } catch (error) {
     if (error instanceof OnnxRefused) throw new EngineError('model', error.message, error)
@@ -71,25 +132,33 @@ const createSession = async (
   }
 }
 
+interface AboutModel extends SavedFacts {
+  readonly provider: string
+  readonly graph?: GraphReport
+}
+
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 class OnnxModel implements LoadedModel {
   readonly signature: Signature
   readonly metadata: Readonly<Record<string, string>>
   readonly runtime: string
+  readonly graph?: GraphReport
   readonly #session: InferenceSession
+  readonly #about: AboutModel
 
-  constructor(
-    session: InferenceSession,
-    about: { readonly provider: string; readonly metadata: Readonly<Record<string, string>> },
-  ) {
+  constructor(session: InferenceSession, about: AboutModel) {
     this.#session = session
+    this.#about = about
     this.metadata = about.metadata
     this.runtime = `onnxruntime ${about.provider}`
-    this.signature = {
-      inputs: session.inputMetadata.map((value) => tensorSpec(value, 'input')),
-      outputs: session.outputMetadata.map((value) => tensorSpec(value, 'output')),
-    }
+    this.signature = about.signature
+    if (about.graph !== undefined) this.graph = about.graph
+  }
+
+  /** The same, with what became of its graph. */
+  with(graph: GraphReport): OnnxModel {
+    return new OnnxModel(this.#session, { ...this.#about, graph })
   }
 
   async run(inputs: readonly Tensor[], wanted: readonly string[]): Promise<readonly Tensor[]> {
@@ -113,6 +182,11 @@ class OnnxModel implements LoadedModel {
     await this.#session.release()
   }
 }
+
+const signatureOf = (session: InferenceSession): Signature => ({
+  inputs: session.inputMetadata.map((value) => tensorSpec(value, 'input')),
+  outputs: session.outputMetadata.map((value) => tensorSpec(value, 'output')),
+})
 
 const tensorSpec = (value: InferenceSession.ValueMetadata, what: string): TensorSpec => {
   if (!value.isTensor) throw new EngineError('model', `${what} '${value.name}' is not a tensor`)
