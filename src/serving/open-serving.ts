@@ -79,6 +79,7 @@ export class Serving {
       loadTimeoutMs: options.limits.loadTimeoutMs,
       clock: deps.clock,
       logger: deps.logger,
+      availableMemory: () => process.availableMemory(),
       openHost: () => this.#openHost({ program: nodeHost, instances: 1 }, constants.priority.PRIORITY_LOW),
     })
     const { limits } = options

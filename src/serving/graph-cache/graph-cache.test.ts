@@ -63,10 +63,18 @@ const writes =
 
 const cacheOf = async (
   load: (order: LoadOrder) => GraphReport | undefined = writes(),
-  bytesMax = mebibyte,
+  { bytesMax = mebibyte, availableMemory = Infinity } = {},
 ): Promise<GraphCache> => {
   const folder = join(root, 'graphs')
-  const cache = new GraphCache({ folder, bytesMax, loadTimeoutMs: 1000, clock, logger, openHost: () => hostOf(load) })
+  const cache = new GraphCache({
+    folder,
+    bytesMax,
+    loadTimeoutMs: 1000,
+    clock,
+    logger,
+    availableMemory: () => availableMemory,
+    openHost: () => hostOf(load),
+  })
   await cache.open()
   return cache
 }
@@ -155,7 +163,7 @@ describe('the cache of graphs', () => {
 
   it('that may keep nothing makes no folder', async () => {
     const order = orderOf('a')
-    expect(await (await cacheOf(writes(), 0)).find(order)).toEqual({ order })
+    expect(await (await cacheOf(writes(), { bytesMax: 0 })).find(order)).toEqual({ order })
     expect(readdirSync(root)).not.toContain('graphs')
   })
 
@@ -190,6 +198,13 @@ describe('the cache of graphs', () => {
     await learn(cache, order)
     await learn(cache, order)
     expect(events).toEqual(['graph_cache.not_kept ended by SIGSEGV'])
+    expect(entries()).toEqual([])
+  })
+
+  it('writes nothing while little memory is free', async () => {
+    const cache = await cacheOf(writes(), { availableMemory: 12 * mebibyte - 1 })
+    await learn(cache, orderOf('a'))
+    expect(events).toEqual(['graph_cache.not_kept little memory is free'])
     expect(entries()).toEqual([])
   })
 

@@ -17,6 +17,8 @@ export interface GraphCacheOptions {
   readonly loadTimeoutMs: number
   readonly clock: Clock
   readonly logger: Logger
+  /** Bytes that processes may still take here. */
+  availableMemory(): number
   /** A host of the lowest priority, to write a graph in. */
   openHost(): HostLink
 }
@@ -36,6 +38,8 @@ const bytesMin = 1024 ** 2
 const bytesMax = 128 * 1024 ** 2
 /** Free space that a graph may need, in sizes of its source. */
 const diskFactor = 2
+/** Memory that must be free for the writer, which takes up to six sizes of its source. */
+const memoryFactor = 12
 const triedMax = 1000
 /** A timer may come a little before its time. */
 const slackMs = 10
@@ -167,6 +171,7 @@ export class GraphCache {
 
   async #write(key: string, source: SourceFile, order: LoadOrder): Promise<void> {
     const { folder, logger } = this.#options
+    if (this.#options.availableMemory() < memoryFactor * source.bytes) throw new Error('little memory is free')
     const disk = await statfs(folder)
     if (disk.bavail * disk.bsize < diskFactor * source.bytes)
       throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
