@@ -6,7 +6,7 @@ import type { FreezeOrder } from './freeze-requirements.ts'
 import { gatherFolder, gatherModel, gatherSteps } from './gather-files.ts'
 import type { GatheredFile } from './gather-files.ts'
 import type { Manifest } from './manifest.ts'
-import { manifestName, manifestText, packageDigest, pathsBelow, sha256Of } from './manifest.ts'
+import { manifestName, manifestText, packageDigest, pathsBelow, readManifest, sha256Of } from './manifest.ts'
 import type { ModelSpec, WarmupInputSpec } from './model-spec.ts'
 import { PackagingError } from './packaging-error.ts'
 import { isReference } from './parse-spec.ts'
@@ -58,7 +58,14 @@ const requireReplaceable = async (output: string): Promise<void> => {
     if (error.code === 'ENOENT') return []
     throw new PackagingError([`'${output}' can't be written: ${error.message}`])
   })
-  if (entries.length > 0 && !entries.includes(manifestName))
+  if (entries.length === 0) return
+  const files = await readManifest(output).then(
+    (manifest) => manifest.files,
+    () => [],
+  )
+  // Why so strict: other programs have a manifest.json too, and what is replaced is gone.
+  const known = new Set([manifestName, ...files.map(({ path }) => path.split('/')[0])])
+  if (files.length === 0 || !entries.every((entry) => known.has(entry)))
     throw new PackagingError([`'${output}' holds something else than a package; name another folder`])
 }
 
