@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
+import { isProcessAlive } from '../lib/index.ts'
 import { decodeJsonTensor, TensorError } from '../tensor/index.ts'
 import type { FreezeOrder } from './freeze-requirements.ts'
 import { gatherFolder, gatherModel, gatherSteps } from './gather-files.ts'
@@ -41,6 +42,7 @@ export const writePackage = async (order: PackageOrder): Promise<WrittenPackage>
   const output = resolve(order.output)
   await requireReplaceable(output)
   await mkdir(dirname(output), { recursive: true })
+  await removeLeftParts(output)
   const made = join(dirname(output), `.${basename(output)}.${process.pid}.part`)
   try {
     const written = await fill(order, made)
@@ -49,6 +51,17 @@ export const writePackage = async (order: PackageOrder): Promise<WrittenPackage>
     return written
   } finally {
     await rm(made, { recursive: true, force: true })
+  }
+}
+
+/** Removes what was being made when its maker was killed. */
+const removeLeftParts = async (output: string): Promise<void> => {
+  const start = `.${basename(output)}.`
+  for (const name of await readdir(dirname(output))) {
+    const [, pid] = /^(\d{1,10})\.part$/.exec(name.startsWith(start) ? name.slice(start.length) : '') ?? []
+    if (pid === undefined) continue
+    if (Number(pid) === process.pid || !isProcessAlive({ pid: Number(pid), started: '' }))
+      await rm(join(dirname(output), name), { recursive: true, force: true })
   }
 }
 

@@ -1,10 +1,11 @@
 import { mkdtempSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir, totalmem } from 'node:os'
+import { rm } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { Semaphore, Turns } from '../lib/index.ts'
+import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -161,4 +162,4 @@ const pythonThreads = (instances: number): Record<string, string> => {
 
 /** Opens the model server's core; nothing is loaded before `start`. */
 export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> =>
-  new Serving(options, deps, await mkdtemp(join(tmpdir(), 'slipway-hosts-')))
+  new Serving(options, deps, await makeHostFolder())

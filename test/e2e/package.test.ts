@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -238,6 +239,20 @@ describe('a package', () => {
     project('hostile-values', modelYaml.replace('values: [[10], [20]]', 'values: [1]'))
     const values = await slipway('package', 'hostile-values', '--output', 'hostile-out')
     expect(values.err).toMatch(/warmup\[0\].inputs.celsius: shape \[2,1\] takes 2 values, got 1/)
+  })
+
+  it('leaves nothing of one whose making was killed', async () => {
+    // A process that has ended; its number is taken again only after all others were.
+    const { pid } = spawnSync(process.execPath, ['--version'])
+    for (const name of [`.left.${pid}.part`, `.left.${process.pid}.part`, '.left.x.part'])
+      mkdirSync(join(root, 'parts', name, 'weather', '4', 'stale'), { recursive: true })
+    // One of a process that had the number of this one.
+    writeFileSync(join(root, 'parts', `.left.${process.pid}.part`, 'weather', '4', 'stale', 'x'), 'x')
+    await packaged('weather', '--output', 'parts/other')
+    expect(readdirSync(join(root, 'parts'))).toContain(`.left.${pid}.part`)
+    const { digest } = await packaged('weather', '--output', 'parts/left')
+    expect(digest).toBe((await packaged('weather', '--output', 'parts/other')).digest)
+    expect(readdirSync(join(root, 'parts')).toSorted()).toEqual(['.left.x.part', 'left', 'other'])
   })
 
   it('takes the place of an earlier package, and of nothing else', async () => {
