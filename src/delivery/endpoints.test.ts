@@ -74,13 +74,17 @@ const open = (kept: readonly KeptEndpoint[] = []) => {
   const checked: number[] = []
   const written: (readonly KeptEndpoint[])[] = []
   const tidied: ReadonlySet<string>[] = []
+  const placed: number[] = []
   const log: string[] = []
   const at = (event: string): void => void log.push(event)
   let isAway = false
   const endpoints = new Endpoints({
     models,
     folders: {
-      require: (wanted) => Promise.resolve(`/no/such/folder/${wanted.version}`),
+      require: (wanted) => {
+        placed.push(wanted.version)
+        return Promise.resolve(`/no/such/folder/${wanted.version}`)
+      },
       tidy: (digests) => Promise.resolve(void tidied.push(digests())),
     },
     checks: { require: ({ version }) => Promise.resolve(void checked.push(version.version)) },
@@ -122,6 +126,7 @@ const open = (kept: readonly KeptEndpoint[] = []) => {
     checked,
     written,
     tidied,
+    placed,
     log,
     move,
     away: (is: boolean) => (isAway = is),
@@ -284,17 +289,21 @@ describe('following other servers', () => {
   })
 
   it('what fails is tried again less and less often, something newer at once', async () => {
-    const { endpoints, models, targets, clock } = open()
+    const { endpoints, models, targets, clock, placed, written } = open()
     targets.set('a', files(1))
     await endpoints.start()
     models.hold(2).reject(new Error('no weights'))
     targets.set('a', files(2))
     const triedAt: number[] = []
-    const tries = (): number => models.loads.filter((load) => load === 'a 2').length
+    const tries = (): number => placed.filter((version) => version === 2).length
     while (triedAt.length < 4) {
       await clock.advance(500)
+      const ended = written.length
       await endpoints.changed()
-      if (tries() > triedAt.length) triedAt.push(clock.now())
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      if (tries() === triedAt.length) continue
+      triedAt.push(clock.now())
+      await soon(() => written.length).toBeGreaterThan(ended)
     }
     const pauses = triedAt.slice(1).map((time, index) => time - (triedAt[index] ?? 0))
     expect(pauses.every((pause) => pause <= 60_000)).toBe(true)

@@ -101,6 +101,8 @@ export class Endpoints implements MoveGuard {
     await Promise.all([...this.#kept.values()].map((endpoint) => this.#bring(endpoint.name, endpoint)))
     await this.#follow()
     await Promise.all([...this.#moving.values()].map(({ done }) => done))
+    // What an earlier server left half-made when it was killed.
+    await this.#keep()
     this.#ready = true
     this.#pollLater()
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readFile, readdir, stat } from 'node:fs/promises'
+import { lstat, readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { whyUnreadable } from '../lib/index.ts'
 import { PackagingError } from './packaging-error.ts'
@@ -56,24 +56,44 @@ export const verifyPackage = async (root: string): Promise<Manifest> => {
 const isChanged = async (path: string, { bytes, sha256 }: ManifestFile): Promise<boolean> =>
   (await stat(path)).size !== bytes || (await sha256Of(path)) !== sha256
 
-const readManifest = async (root: string): Promise<Manifest> => {
+/** Reads the manifest alone. Throws PackagingError when there is none that can be read. */
+export const readManifest = async (root: string): Promise<Manifest> => {
   const path = join(root, manifestName)
   try {
-    if ((await stat(path)).size > manifestBytesMax) throw new Error('it is too large')
-    const manifest = JSON.parse(await readFile(path, 'utf8')) as Manifest
-    if (manifest.format !== 1 || !Array.isArray(manifest.files)) throw new Error('it has another format')
+    const facts = await lstat(path)
+    // Why: a pipe in its place would keep the reader waiting for ever.
+    if (!facts.isFile()) throw new Error('it is not a file')
+    if (facts.size > manifestBytesMax) throw new Error('it is too large')
+    const manifest: unknown = JSON.parse(await readFile(path, 'utf8'))
+    if (!isManifest(manifest)) throw new Error('it has another format')
     return manifest
   } catch (error) {
-    const known = await readdir(root).catch(() => undefined)
-    if (known === undefined) throw new PackagingError([`'${root}' is not a package: there is no such folder`])
-    const make = known.includes('model.yaml')
-      ? `; slipway package makes one of it: slipway package ${root} --output DIR`
-      : ''
-    throw new PackagingError([
-      `'${root}' is not a package: its ${manifestName} can't be read: ${whyUnreadable(error)}${make}`,
-    ])
+    throw new PackagingError([`'${root}' is not a package: ${await whyNoManifest(root, error)}`])
   }
 }
+
+const whyNoManifest = async (root: string, error: unknown): Promise<string> => {
+  const known = await readdir(root).catch(() => undefined)
+  if (known === undefined) return 'there is no such folder'
+  const isProject = known.includes('model.yaml') && !known.includes(manifestName)
+  const make = isProject ? `; slipway package ${root} --output DIR makes one of it` : ''
+  return `its ${manifestName} can't be read: ${whyUnreadable(error)}${make}`
+}
+
+const isManifest = (value: unknown): value is Manifest => {
+  if (!isObject(value)) return false
+  const { format, name, version, files } = value
+  const isWhole = format === 1 && typeof name === 'string' && Number.isSafeInteger(version)
+  return isWhole && Array.isArray(files) && files.every(isManifestFile)
+}
+
+const isManifestFile = (value: unknown): value is ManifestFile => {
+  if (!isObject(value)) return false
+  const { path, bytes, sha256 } = value
+  return typeof path === 'string' && Number.isSafeInteger(bytes) && typeof sha256 === 'string'
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 /** Paths of the files of a package. A package has no links. */
 export const pathsBelow = async (root: string): Promise<string[]> => {

@@ -57,8 +57,13 @@ const readYaml = (text: string, name: string): unknown => {
 
 export const isReference = (model: string): boolean => /^(models|runs):\//.test(model)
 
+/** What lies beside the model's folder in a package, by other names than models have. */
+const packageFiles: ReadonlySet<string> = new Set(['model.yaml', 'manifest.json'])
+
 /** What no single field tells. */
 const checkWhole = (spec: ModelSpec, problems: Problems): void => {
+  if (packageFiles.has(spec.name))
+    problems.add('name', `'${spec.name}' is a file of every package; choose another name`)
   if (!isReference(spec.model)) checkPath('model', spec.model, problems)
   for (const step of ['preprocess', 'postprocess'] as const) {
     const file = spec[step]

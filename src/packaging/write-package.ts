@@ -1,12 +1,13 @@
 import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
+import { isProcessAlive } from '../lib/index.ts'
 import { decodeJsonTensor, TensorError } from '../tensor/index.ts'
 import type { FreezeOrder } from './freeze-requirements.ts'
 import { gatherFolder, gatherModel, gatherSteps } from './gather-files.ts'
 import type { GatheredFile } from './gather-files.ts'
 import type { Manifest } from './manifest.ts'
-import { manifestName, manifestText, packageDigest, pathsBelow, sha256Of } from './manifest.ts'
+import { manifestName, manifestText, packageDigest, pathsBelow, readManifest, sha256Of } from './manifest.ts'
 import type { ModelSpec, WarmupInputSpec } from './model-spec.ts'
 import { PackagingError } from './packaging-error.ts'
 import { isReference } from './parse-spec.ts'
@@ -41,6 +42,7 @@ export const writePackage = async (order: PackageOrder): Promise<WrittenPackage>
   const output = resolve(order.output)
   await requireReplaceable(output)
   await mkdir(dirname(output), { recursive: true })
+  await removeLeftParts(output)
   const made = join(dirname(output), `.${basename(output)}.${process.pid}.part`)
   try {
     const written = await fill(order, made)
@@ -52,13 +54,31 @@ export const writePackage = async (order: PackageOrder): Promise<WrittenPackage>
   }
 }
 
+/** Removes what was being made when its maker was killed. */
+const removeLeftParts = async (output: string): Promise<void> => {
+  const start = `.${basename(output)}.`
+  for (const name of await readdir(dirname(output))) {
+    const [, pid] = /^(\d{1,10})\.part$/.exec(name.startsWith(start) ? name.slice(start.length) : '') ?? []
+    if (pid === undefined) continue
+    if (Number(pid) === process.pid || !isProcessAlive({ pid: Number(pid), started: '' }))
+      await rm(join(dirname(output), name), { recursive: true, force: true })
+  }
+}
+
 /** Only a package or an empty folder is replaced. */
 const requireReplaceable = async (output: string): Promise<void> => {
   const entries: string[] = await readdir(output).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return []
     throw new PackagingError([`'${output}' can't be written: ${error.message}`])
   })
-  if (entries.length > 0 && !entries.includes(manifestName))
+  if (entries.length === 0) return
+  const files = await readManifest(output).then(
+    (manifest) => manifest.files,
+    () => [],
+  )
+  // Why so strict: other programs have a manifest.json too, and what is replaced is gone.
+  const known = new Set([manifestName, ...files.map(({ path }) => path.split('/')[0])])
+  if (files.length === 0 || !entries.every((entry) => known.has(entry)))
     throw new PackagingError([`'${output}' holds something else than a package; name another folder`])
 }
 

@@ -1,11 +1,12 @@
 import { mkdtempSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, constants, tmpdir, totalmem } from 'node:os'
+import { rm } from 'node:fs/promises'
+import { availableParallelism, constants, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { Semaphore, Turns } from '../lib/index.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
+import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -181,7 +182,7 @@ const pythonThreads = (instances: number): Record<string, string> => {
 
 /** Opens the model server's core; nothing is loaded before `start`. */
 export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> => {
-  const serving = new Serving(options, deps, await mkdtemp(join(tmpdir(), 'slipway-hosts-')))
+  const serving = new Serving(options, deps, await makeHostFolder())
   await serving.open()
   return serving
 }

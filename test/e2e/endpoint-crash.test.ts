@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -12,8 +12,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const adds = (amount: number): Record<string, string> => ({ 'model.mjs': addModel(amount) })
 
 /** A server over the same data folder each time, and what the tests ask of it. */
-const startServer = async (dataDir: string) => {
-  const { http, pid, kill } = await spawnServer(dataDir)
+const startServer = async (dataDir: string, environment: Readonly<Record<string, string>> = {}) => {
+  const { http, pid, kill } = await spawnServer(dataDir, environment)
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, http), init)
   const post = (path: string, body?: unknown): Promise<Response> =>
     fetchPath(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
@@ -72,6 +72,36 @@ describe('a move of an endpoint', () => {
     }
     expect(cut).toBeGreaterThan(0)
     await server.kill()
+  })
+
+  it('leaves no folders behind, once the server has started again', async () => {
+    const dataDir = join(folder, 'left', 'data')
+    const scratch = join(folder, 'left', 'tmp')
+    mkdirSync(scratch, { recursive: true })
+    const server = await startServer(dataDir, { TMPDIR: scratch })
+    await registerVersion(server, 'fraud', adds(1))
+    await expectOk(await moveAlias(server, 'fraud', 'champion', 1))
+    await expectOk(await putEndpoint(server, 'fraud', { reference: 'models:/fraud@champion' }))
+    const never = `await new Promise((resolve) => setTimeout(resolve, 600_000))\n${addModel(2)}`
+    await registerVersion(server, 'fraud', { 'model.mjs': never })
+    const move = moveAlias(server, 'fraud', 'champion', 2).catch(() => undefined)
+    const served = join(dataDir, 'served')
+    await eventually('the candidate has a folder', () => (readdirSync(served).length === 4 ? true : undefined))
+    mkdirSync(join(served, `${'0'.repeat(64)}.half-made`))
+    await server.kill()
+    await move
+    const [left] = readdirSync(scratch)
+    expect(left).toMatch(/^slipway-hosts-/)
+    // Made by somebody else.
+    mkdirSync(join(scratch, 'slipway-hosts-x'))
+    const again = await startServer(dataDir, { TMPDIR: scratch })
+    expect(await again.answer()).toEqual(['1', 11])
+    await eventually('what was left is gone', () => (readdirSync(served).length === 2 ? true : undefined))
+    const now = readdirSync(scratch)
+    expect(now).toHaveLength(2)
+    expect(now).toContain('slipway-hosts-x')
+    expect(now).not.toContain(left)
+    await again.kill()
   })
 
   it.runIf(existsSync('/proc/self/task'))(

@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -119,6 +120,44 @@ describe('a package', () => {
     await expect(start()).rejects.toThrow(/weather\/4\/more.ts is not in the manifest/)
   })
 
+  it('is not served when its manifest is missing, is no manifest, or lists what leads elsewhere', async () => {
+    await packaged('weather', '--output', 'unlisted')
+    const path = join(root, 'unlisted', 'manifest.json')
+    const whole = JSON.parse(readFileSync(path, 'utf8')) as { files: object[] }
+    const start = (): Promise<unknown> => startTestApp({ flags: ['--package', join(root, 'unlisted')] })
+    for (const [manifest, reason] of [
+      [null, /unlisted' is not a package: its manifest\.json can't be read: it has another format/],
+      [{ ...whole, files: [null] }, /it has another format/],
+      [{ ...whole, files: [{ path: 5, bytes: 1, sha256: '' }] }, /it has another format/],
+      [{ ...whole, format: 2 }, /it has another format/],
+      [{ ...whole, files: [] }, /model\.yaml is not in the manifest/],
+      [
+        { ...whole, files: [...whole.files, { path: '../../../etc/passwd', bytes: 1, sha256: '' }] },
+        /\.\.\/\.\.\/\.\.\/etc\/passwd is missing/,
+      ],
+    ] as const) {
+      writeFileSync(path, JSON.stringify(manifest))
+      await expect(start()).rejects.toThrow(reason)
+    }
+    rmSync(path)
+    await expect(start()).rejects.toThrow(/there is no such file; slipway package .* makes one of it/)
+    execFileSync('mkfifo', [path])
+    await expect(start()).rejects.toThrow(/it is not a file/)
+    rmSync(path)
+    symlinkSync(join(root, 'weather', 'model.yaml'), path)
+    await expect(start()).rejects.toThrow(/it is not a file/)
+  })
+
+  it('is not served with links in it, wherever they lead', async () => {
+    await packaged('weather', '--output', 'linked')
+    const step = join(root, 'linked', 'weather', '4', 'postprocess.ts')
+    rmSync(step)
+    symlinkSync(join(root, 'weather', 'postprocess.ts'), step)
+    await expect(startTestApp({ flags: ['--package', join(root, 'linked')] })).rejects.toThrow(
+      /weather\/4\/postprocess\.ts is not a file/,
+    )
+  })
+
   it('is made of what a reference names on a server', async () => {
     await using app = await startTestApp()
     const call = async (path: string, body: object): Promise<Record<string, Record<string, string>>> =>
@@ -190,6 +229,10 @@ describe('a package', () => {
     rmSync(join(folder, 'model.onnx', 'weights'))
     execFileSync('mkfifo', [join(folder, 'model.onnx', 'pipe')])
     expect(await refusal()).toMatch(/'pipe' is neither a file nor a folder/)
+    for (const name of ['manifest.json', 'model.yaml']) {
+      writeFileSync(join(folder, 'model.yaml'), modelYaml.replace('name: weather', `name: ${name}`))
+      expect(await refusal()).toContain(`name: '${name}' is a file of every package; choose another name`)
+    }
     writeFileSync(join(folder, 'model.yaml'), `#${'x'.repeat(2 * 1024 ** 2)}\n${modelYaml}`)
     expect(await refusal()).toMatch(/larger than 1048576 bytes/)
     writeFileSync(join(folder, 'model.yaml'), modelYaml.replace('values: [[10], [20]]', 'values: [1]'))
@@ -198,12 +241,37 @@ describe('a package', () => {
     expect(values.err).toMatch(/warmup\[0\].inputs.celsius: shape \[2,1\] takes 2 values, got 1/)
   })
 
+  it('leaves nothing of one whose making was killed', async () => {
+    // A process that has ended; its number is taken again only after all others were.
+    const { pid } = spawnSync(process.execPath, ['--version'])
+    for (const name of [`.left.${pid}.part`, `.left.${process.pid}.part`, '.left.x.part'])
+      mkdirSync(join(root, 'parts', name, 'weather', '4', 'stale'), { recursive: true })
+    // One of a process that had the number of this one.
+    writeFileSync(join(root, 'parts', `.left.${process.pid}.part`, 'weather', '4', 'stale', 'x'), 'x')
+    await packaged('weather', '--output', 'parts/other')
+    expect(readdirSync(join(root, 'parts'))).toContain(`.left.${pid}.part`)
+    const { digest } = await packaged('weather', '--output', 'parts/left')
+    expect(digest).toBe((await packaged('weather', '--output', 'parts/other')).digest)
+    expect(readdirSync(join(root, 'parts')).toSorted()).toEqual(['.left.x.part', 'left', 'other'])
+  })
+
   it('takes the place of an earlier package, and of nothing else', async () => {
     mkdirSync(join(root, 'precious'))
     writeFileSync(join(root, 'precious', 'thesis.txt'), 'years of work')
     const { code, err } = await slipway('package', 'weather', '--output', 'precious')
     expect([code, err]).toEqual([1, expect.stringMatching(/holds something else than a package/)])
-    expect(readFileSync(join(root, 'precious', 'thesis.txt'), 'utf8')).toBe('years of work')
+    // The manifest of a browser's extension, say, or one that lists other files than there are.
+    for (const manifest of ['{"manifest_version": 3}', '{"format":1,"name":"a","version":1,"files":[]}', 'null']) {
+      writeFileSync(join(root, 'precious', 'manifest.json'), manifest)
+      expect((await slipway('package', 'weather', '--output', 'precious')).code).toBe(1)
+    }
+    await packaged('weather', '--output', 'beside')
+    writeFileSync(join(root, 'beside', 'thesis.txt'), 'years of work')
+    expect((await slipway('package', 'weather', '--output', 'beside')).err).toMatch(
+      /holds something else than a package/,
+    )
+    for (const folder of ['precious', 'beside'])
+      expect(readFileSync(join(root, folder, 'thesis.txt'), 'utf8')).toBe('years of work')
     for (const args of [[], ['a', 'b', '--output', 'x'], ['absent', '--output', 'x']])
       expect((await slipway('package', ...args)).code).toBeGreaterThan(0)
   })

@@ -10,12 +10,18 @@ export interface SpawnedServer {
 }
 
 /** A server in a process of its own, on free ports, over a data folder that outlives it. */
-export const spawnServer = async (dataDir: string): Promise<SpawnedServer> => {
+export const spawnServer = async (
+  dataDir: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<SpawnedServer> => {
   const ready = `${dataDir}-ready.json`
   rmSync(ready, { force: true })
   const ports = ['--port', '0', '--grpc-port', '0', '--mlflow-port', 'off']
   const flags = [...ports, '--data-dir', dataDir, '--ready-file', ready]
-  const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], { stdio: 'ignore' })
+  const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], {
+    stdio: 'ignore',
+    env: { ...process.env, ...environment },
+  })
   const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
   const { http } = await eventually('the server is ready', () =>
     existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as { http: string }) : undefined,
