@@ -9,6 +9,9 @@ import { hosts } from './hosts.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
 import { smallDisk } from './small-disk.ts'
 
+/** Generous, since the machine may be busy with other work. */
+const soon = { timeout: 20_000 }
+
 const disk = smallDisk(8)
 
 type Files = Readonly<Record<string, string | Uint8Array>>
@@ -169,7 +172,7 @@ describe('a version made to do harm', () => {
     expect(app.log.slice(before).map(({ event }) => event)).toContain('endpoint.move_refused')
     expect(app.log.slice(before).filter(({ level }) => level === 'error')).toEqual([])
     expect(await answer()).toBe('1')
-    await expect.poll(() => hosts().length).toBe(1)
+    await expect.poll(() => hosts().length, soon).toBe(1)
     expect(readdirSync(join(app.dataDir, 'served'))).toHaveLength(2)
   })
 })

@@ -6,6 +6,9 @@ import type { TestApp } from '../../src/testing/index.ts'
 import { hosts } from './hosts.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
 
+/** Generous, since the machine may be busy with other work. */
+const soon = { timeout: 20_000 }
+
 const api = '/api/slipway/v1'
 const mlflow = '/api/2.0/mlflow'
 
@@ -107,16 +110,16 @@ const requireSettled = async ({ app, model }: World): Promise<void> => {
     return isBroken || now === wanted ? true : undefined
   })
   if (wanted === undefined) {
-    await expect.poll(() => hosts().length).toBe(0)
-    await expect.poll(() => digestFolders(app)).toEqual([])
+    await expect.poll(() => hosts().length, soon).toBe(0)
+    await expect.poll(() => digestFolders(app), soon).toEqual([])
     return
   }
   const path = `${api}/registered-models/${model}/versions/${wanted}`
   if (!isBroken) expect((await app.fetch(path, { method: 'DELETE' })).status).toBe(409)
   // The version that answers and the one before, with its list of files beside each.
-  await expect.poll(() => hosts().length).toBeLessThanOrEqual(2)
-  await expect.poll(() => digestFolders(app).length).toBeLessThanOrEqual(6)
-  await expect.poll(() => digestFolders(app).filter((name) => !/^[0-9a-f]{64}(\.json)?$/.test(name))).toEqual([])
+  await expect.poll(() => hosts().length, soon).toBeLessThanOrEqual(2)
+  await expect.poll(() => digestFolders(app).length, soon).toBeLessThanOrEqual(6)
+  await expect.poll(() => digestFolders(app).filter((name) => !/^[0-9a-f]{64}(\.json)?$/.test(name)), soon).toEqual([])
 }
 
 describe('moves among all that else may happen to an endpoint', () => {
@@ -141,8 +144,8 @@ describe('moves among all that else may happen to an endpoint', () => {
       })
     }
     await app.fetch(`${api}/endpoints/fraud`, { method: 'DELETE' })
-    await expect.poll(() => hosts()).toEqual([])
-    await expect.poll(() => digestFolders(app)).toEqual([])
+    await expect.poll(() => hosts(), soon).toEqual([])
+    await expect.poll(() => digestFolders(app), soon).toEqual([])
   })
 
   it('leave no files of what was refused', async () => {

@@ -185,7 +185,7 @@ describe('an endpoint', () => {
     await expectOk(await stage('2'))
     expect(await answer(app, 'staged')).toEqual(['2', 12])
     await registerVersion(app, 'm', adds(3))
-    await expect.poll(() => answer(app, 'newest')).toEqual(['3', 13])
+    await expect.poll(() => answer(app, 'newest'), { timeout: 20_000 }).toEqual(['3', 13])
     expect(await answer(app, 'pinned')).toEqual(['1', 11])
 
     const { run } = await expectOk(await app.post('/api/2.0/mlflow/runs/create', { experiment_id: '0' }))
