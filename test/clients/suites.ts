@@ -29,9 +29,15 @@ const newestMlflow = ['mlflow', 'mlflow/requirements.txt'] as const
 const mlflow2 = ['mlflow2', 'mlflow/requirements-2.22.txt'] as const
 const training = ['mlflow-training', 'mlflow/requirements-training.txt'] as const
 const training2 = ['mlflow2-training', 'mlflow/requirements-training-2.22.txt'] as const
+const networks = ['convert-networks', 'convert/requirements-networks.txt'] as const
 
 const mlflowTests = [...pytest, '--rootdir', 'test/clients/mlflow', 'test/clients/mlflow']
-const servedTests = [...pytest, '--rootdir', 'test/clients/served', 'test/clients/served']
+const servedTests = (file: string): string[] => [
+  ...pytest,
+  '--rootdir',
+  'test/clients/served',
+  `test/clients/served/${file}.py`,
+]
 const pythonTests = [...pytest, '--rootdir', 'test/clients/python', 'test/clients/python']
 const convertTests = (file: string): string[] => [
   ...pytest,
@@ -47,21 +53,35 @@ export const suites: readonly Suite[] = [
   { name: 'kserve', venv: openInference, args: [...pytest, 'test/clients/test_kserve.py'] },
   { name: 'mlflow, newest', venv: newestMlflow, args: mlflowTests },
   { name: 'mlflow 2.22', venv: mlflow2, args: mlflowTests },
-  { name: 'served models, newest mlflow', venv: newestMlflow, args: servedTests },
-  { name: 'served models, mlflow 2.22', venv: mlflow2, args: servedTests },
+  { name: 'served models, newest mlflow', venv: newestMlflow, args: servedTests('test_alias_moves') },
+  { name: 'served models, mlflow 2.22', venv: mlflow2, args: servedTests('test_alias_moves') },
   { name: 'scikit-learn, newest mlflow', venv: newestMlflow, args: [train('sklearn')] },
   { name: 'scikit-learn, mlflow 2.22', venv: mlflow2, args: [train('sklearn')] },
   { name: 'beside mlflow server', venv: newestMlflow, args: ['test/clients/mlflow/differential.py', '{http}'] },
   { name: 'python models, newest mlflow', venv: newestMlflow, args: pythonTests },
   { name: 'python models, mlflow 2.22', venv: mlflow2, args: pythonTests },
-  { name: 'python models of every library', venv: training, args: pythonTests, heavy: true },
+  { name: 'python models of every library, newest mlflow', venv: training, args: pythonTests, heavy: true },
+  { name: 'python models of every library, mlflow 2.22', venv: training2, args: pythonTests, heavy: true },
+  {
+    name: 'served models of every library, newest mlflow',
+    venv: training,
+    args: servedTests('test_libraries'),
+    heavy: true,
+  },
+  {
+    name: 'served models of every library, mlflow 2.22',
+    venv: training2,
+    args: servedTests('test_libraries'),
+    heavy: true,
+  },
   { name: 'conversions', venv: ['convert', 'convert/requirements.txt'], args: convertTests('test_convert') },
   {
     name: 'conversions of networks',
-    venv: ['convert-networks', 'convert/requirements-networks.txt'],
+    venv: networks,
     args: convertTests('test_networks'),
     heavy: true,
   },
+  { name: 'conversions of CatBoost', venv: networks, args: convertTests('test_catboost'), heavy: true },
   ...['xgboost', 'lightgbm', 'pytorch'].flatMap((library): Suite[] => [
     { name: `${library}, newest mlflow`, venv: training, args: [train(library)], heavy: true },
     { name: `${library}, mlflow 2.22`, venv: training2, args: [train(library)], heavy: true },
@@ -77,6 +97,7 @@ const count = (text: string, word: string): number => Number(new RegExp(`(\\d+) 
 export const runSuite = ({ name, venv, args }: Suite, { http, grpc }: Addresses): Outcome => {
   const python = pythonWith(...venv)
   console.log(`== ${name}`)
+  const begun = performance.now()
   const { status, stdout, stderr } = spawnSync(
     python,
     args.map((arg) => arg.replace('{http}', http)),
@@ -95,6 +116,7 @@ export const runSuite = ({ name, venv, args }: Suite, { http, grpc }: Addresses)
   )
   const lines = (stdout + (status === 0 ? '' : stderr)).split('\n')
   console.log(lines.map((line) => line.slice(0, lineCharactersMax)).join('\n'))
+  console.log(`${name}: ${((performance.now() - begun) / 1000).toFixed(0)} s`)
   if (!args.includes('pytest')) return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
   const failed = count(stdout, 'failed') + count(stdout, 'error')
   return { passed: count(stdout, 'passed'), failed: status === 0 || failed > 0 ? failed : 1 }
