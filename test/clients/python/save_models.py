@@ -181,7 +181,8 @@ if importlib.util.find_spec("catboost"):
     @case("catboost", MIXED[["f0", "f1", "age", "city"]])
     def _(path):
         data = MIXED[["f0", "f1", "age", "city"]]
-        model = catboost.CatBoostClassifier(iterations=10, verbose=False, allow_writing_files=False, cat_features=["city"]).fit(data, LABELS)
+        model = catboost.CatBoostClassifier(iterations=10, verbose=False, allow_writing_files=False, cat_features=["city"])
+        model.fit(data, LABELS)
         mlflow.catboost.save_model(model, path, signature=infer_signature(data, model.predict(data)))
 
 

@@ -44,7 +44,7 @@ class Outputs:
         return {OUTPUT_NAME: value}
 
     def _is_one_tensor(self, table):
-        """Whether the signature declares a tensor of all the columns: MLflow's PyTorch answers a table with a table, whatever is declared."""
+        """Whether the signature declares a tensor of all the columns: MLflow's PyTorch answers a table with one, whatever is declared."""
         shapes = [spec["shape"] for spec in self._declared]
         return table.shape[1] > 1 and shapes in ([[-1, table.shape[1]]], [list(table.shape)])
 
