@@ -20,7 +20,9 @@ export const readRecords = async (bytes: Uint8Array, format: RecordFormat): Prom
   try {
     switch (format) {
       case 'csv':
-        return parse(Buffer.from(bytes), { columns: true, cast: numberWhenOne, skip_empty_lines: true, bom: true })
+        return withGaps(
+          parse(Buffer.from(bytes), { columns: true, cast: numberWhenOne, skip_empty_lines: true, bom: true }),
+        )
       case 'parquet':
         // Why a copy: the bytes of a small file may be part of a larger buffer.
         return await parquetReadObjects({ file: Uint8Array.from(bytes).buffer, compressors })
@@ -35,6 +37,22 @@ export const readRecords = async (bytes: Uint8Array, format: RecordFormat): Prom
 
 const numberWhenOne = (text: string): string | number =>
   text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text
+
+/** An empty cell between numbers is a missing number; among texts it is a text without characters. */
+const withGaps = (rows: Record<string, string | number>[]): Records => {
+  const isGap = (value: string | number | undefined): boolean => typeof value === 'string' && value.trim() === ''
+  const columns = Object.keys(rows[0] ?? {}).filter(
+    (column) =>
+      rows.some((row) => isGap(row[column])) &&
+      rows.some((row) => typeof row[column] === 'number') &&
+      rows.every((row) => typeof row[column] === 'number' || isGap(row[column])),
+  )
+  if (columns.length === 0) return rows
+  return rows.map((row) => ({
+    ...row,
+    ...Object.fromEntries(columns.filter((column) => isGap(row[column])).map((column) => [column, null])),
+  }))
+}
 
 /** A list of objects, an object of lists, or one object a line. */
 const readJsonRecords = (text: string): Records => {

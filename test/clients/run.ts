@@ -7,7 +7,7 @@ import { buildOnnx, eventually, simpleModel } from '../../src/testing/index.ts'
 import type { Addresses } from './suites.ts'
 import { runSuite, suites } from './suites.ts'
 
-/** Runs the real Python clients, from venvs made on demand, against a real server. `--all` adds what takes minutes to install. */
+/** Runs the real Python clients, from venvs made on demand, against a real server. `--all` adds what takes minutes to install; words choose the suites whose names have one of them. */
 
 const makeModels = (root: string): string => {
   const repository = join(root, 'models')
@@ -33,6 +33,11 @@ const makeModels = (root: string): string => {
 
 const run = async (): Promise<number> => {
   const all = process.argv.includes('--all')
+  const words = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
+  const chosen = suites
+    .filter((suite) => all || suite.heavy === undefined)
+    .filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
+  if (chosen.length === 0) throw new Error(`no suite has a name with ${words.join(' or ')}`)
   const root = mkdtempSync(join(tmpdir(), 'slipway-clients-'))
   const ready = join(root, 'ready.json')
   const flags = [
@@ -62,9 +67,7 @@ const run = async (): Promise<number> => {
       () => (existsSync(ready) ? (JSON.parse(readFileSync(ready, 'utf8')) as Addresses) : undefined),
       60_000,
     )
-    const outcomes = suites
-      .filter((suite) => all || suite.heavy === undefined)
-      .map((suite) => runSuite(suite, addresses))
+    const outcomes = chosen.map((suite) => runSuite(suite, addresses))
     server.kill('SIGTERM')
     const stopped = (await exited) === 0
     if (!stopped) console.log('the server did not stop with 0')

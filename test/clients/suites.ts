@@ -33,9 +33,15 @@ const newestMlflow = ['mlflow', 'mlflow/requirements.txt'] as const
 const mlflow2 = ['mlflow2', 'mlflow/requirements-2.22.txt'] as const
 const training = ['mlflow-training', 'mlflow/requirements-training.txt'] as const
 const training2 = ['mlflow2-training', 'mlflow/requirements-training-2.22.txt'] as const
+const networks = ['convert-networks', 'convert/requirements-networks.txt'] as const
 
 const mlflowTests = [...pytest, '--rootdir', 'test/clients/mlflow', 'test/clients/mlflow']
-const servedTests = [...pytest, '--rootdir', 'test/clients/served', 'test/clients/served']
+const servedTests = (file: string): string[] => [
+  ...pytest,
+  '--rootdir',
+  'test/clients/served',
+  `test/clients/served/${file}.py`,
+]
 const pythonTests = [...pytest, '--rootdir', 'test/clients/python', 'test/clients/python']
 const convertTests = (file: string): string[] => [
   ...pytest,
@@ -52,21 +58,36 @@ export const suites: readonly Suite[] = [
   { name: 'mlflow, newest', venv: newestMlflow, args: mlflowTests },
   // By the port that clients of MLflow expect, where the others use the main one.
   { name: 'mlflow 2.22', venv: mlflow2, args: mlflowTests, door: 'mlflow' },
-  { name: 'served models, newest mlflow', venv: newestMlflow, args: servedTests },
-  { name: 'served models, mlflow 2.22', venv: mlflow2, args: servedTests },
+  { name: 'served models, newest mlflow', venv: newestMlflow, args: servedTests('test_alias_moves') },
+  { name: 'served models, mlflow 2.22', venv: mlflow2, args: servedTests('test_alias_moves') },
+  { name: 'hostile models', venv: newestMlflow, args: servedTests('test_hostile_mlmodel') },
   { name: 'scikit-learn, newest mlflow', venv: newestMlflow, args: [train('sklearn')], door: 'mlflow' },
   { name: 'scikit-learn, mlflow 2.22', venv: mlflow2, args: [train('sklearn')] },
   { name: 'beside mlflow server', venv: newestMlflow, args: ['test/clients/mlflow/differential.py', '{http}'] },
   { name: 'python models, newest mlflow', venv: newestMlflow, args: pythonTests },
   { name: 'python models, mlflow 2.22', venv: mlflow2, args: pythonTests },
-  { name: 'python models of every library', venv: training, args: pythonTests, heavy: true },
+  { name: 'python models of every library, newest mlflow', venv: training, args: pythonTests, heavy: true },
+  { name: 'python models of every library, mlflow 2.22', venv: training2, args: pythonTests, heavy: true },
+  {
+    name: 'served models of every library, newest mlflow',
+    venv: training,
+    args: servedTests('test_libraries'),
+    heavy: true,
+  },
+  {
+    name: 'served models of every library, mlflow 2.22',
+    venv: training2,
+    args: servedTests('test_libraries'),
+    heavy: true,
+  },
   { name: 'conversions', venv: ['convert', 'convert/requirements.txt'], args: convertTests('test_convert') },
   {
     name: 'conversions of networks',
-    venv: ['convert-networks', 'convert/requirements-networks.txt'],
+    venv: networks,
     args: convertTests('test_networks'),
     heavy: true,
   },
+  { name: 'conversions of CatBoost', venv: networks, args: convertTests('test_catboost'), heavy: true },
   ...['xgboost', 'lightgbm', 'pytorch'].flatMap((library): Suite[] => [
     { name: `${library}, newest mlflow`, venv: training, args: [train(library)], heavy: true },
     { name: `${library}, mlflow 2.22`, venv: training2, args: [train(library)], heavy: true },
@@ -83,6 +104,7 @@ export const runSuite = ({ name, venv, args, door = 'http' }: Suite, addresses: 
   const { http, grpc } = addresses
   const python = pythonWith(...venv)
   console.log(`== ${name}`)
+  const begun = performance.now()
   const { status, stdout, stderr } = spawnSync(
     python,
     args.map((arg) => arg.replace('{http}', http)),
@@ -101,6 +123,7 @@ export const runSuite = ({ name, venv, args, door = 'http' }: Suite, addresses: 
   )
   const lines = (stdout + (status === 0 ? '' : stderr)).split('\n')
   console.log(lines.map((line) => line.slice(0, lineCharactersMax)).join('\n'))
+  console.log(`${name}: ${((performance.now() - begun) / 1000).toFixed(0)} s`)
   if (!args.includes('pytest')) return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
   const failed = count(stdout, 'failed') + count(stdout, 'error')
   return { passed: count(stdout, 'passed'), failed: status === 0 || failed > 0 ? failed : 1 }

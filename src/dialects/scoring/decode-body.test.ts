@@ -83,4 +83,16 @@ describe('columns that are only counted', () => {
     expect(shown(decode('{"dataframe_records":[{"x":1,"y":2}]}', inputs))).toEqual(expected)
     expect(() => decode('{"inputs":[[1]]}', inputs)).toThrow(/missing inputs/)
   })
+
+  it('are found by their numbers where numbers are their names', () => {
+    const inputs = ['0', '1'].map((name): TensorSpec => ({ name, datatype: 'FP64', shape: [-1, 1] }))
+    const expected = [
+      ['0', 'FP64', [1, 1], [1]],
+      ['1', 'FP64', [1, 1], [2]],
+    ]
+    expect(shown(decode('{"dataframe_split":{"data":[[1,2,3]]}}', inputs))).toEqual(expected)
+    expect(shown(decode('{"dataframe_split":{"columns":[1,0],"data":[[2,1]]}}', inputs))).toEqual(expected)
+    expect(() => decode('{"dataframe_split":{"data":[[1]]}}', inputs)).toThrow(/missing inputs/)
+    expect(() => decode('{"dataframe_records":[{"x":1,"y":2}]}', inputs)).toThrow(/missing inputs/)
+  })
 })

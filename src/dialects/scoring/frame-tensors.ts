@@ -80,7 +80,8 @@ const columnInputs = (data: ScoringData, layout: Layout): Tensor[] => {
   if ('values' in data && single !== undefined && more === undefined) return [valuesInput(data.values, single, layout)]
   const frame = 'frame' in data ? data.frame : rowsFrame(data.values)
   const columns = frame.columns()
-  if (!(nameless && columns.length >= specs.length) && !(layout.positional && columns.length === specs.length)) {
+  const counted = nameless || areCounted(layout.target)
+  if (!(counted && columns.length >= specs.length) && !(layout.positional && columns.length === specs.length)) {
     throw missingInputs(
       required.map((spec) => spec.name),
       columns.map((_, position) => String(position)),
@@ -93,6 +94,10 @@ const columnInputs = (data: ScoringData, layout: Layout): Tensor[] => {
 /** Whether the model's columns are only counted, which is how those of a signature without names are shown. */
 const areNameless = ({ inputs, open }: ScoringTarget): boolean =>
   open && inputs.length > 0 && inputs.every((spec, index) => spec.name === `input-${index}`)
+
+/** Whether the model's columns are named after their places, as pandas counts those of a table without names. */
+const areCounted = ({ inputs, open }: ScoringTarget): boolean =>
+  open && inputs.length > 0 && inputs.every((spec, index) => spec.name === String(index))
 
 const nothing: ColumnReader = () => undefined
 

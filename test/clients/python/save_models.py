@@ -181,7 +181,8 @@ if importlib.util.find_spec("catboost"):
     @case("catboost", MIXED[["f0", "f1", "age", "city"]])
     def _(path):
         data = MIXED[["f0", "f1", "age", "city"]]
-        model = catboost.CatBoostClassifier(iterations=10, verbose=False, cat_features=["city"]).fit(data, LABELS)
+        model = catboost.CatBoostClassifier(iterations=10, verbose=False, allow_writing_files=False, cat_features=["city"])
+        model.fit(data, LABELS)
         mlflow.catboost.save_model(model, path, signature=infer_signature(data, model.predict(data)))
 
 
@@ -194,4 +195,6 @@ if importlib.util.find_spec("torch"):
         torch.manual_seed(1)
         model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
         answer = model(torch.from_numpy(data)).detach().numpy()
-        mlflow.pytorch.save_model(model, path, signature=infer_signature(data, answer))
+        # The form that mlflow 2 knows alone.
+        form = {} if mlflow.__version__.startswith("2.") else {"serialization_format": "pickle"}
+        mlflow.pytorch.save_model(model, path, signature=infer_signature(data, answer), **form)

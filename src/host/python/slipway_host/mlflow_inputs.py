@@ -7,7 +7,7 @@ import pandas as pd
 from mlflow.types import DataType
 
 from .failure import EngineError
-from .mlflow_signature import INPUT_PREFIX
+from .mlflow_signature import INPUT_PREFIX, shown_name
 
 # A tensor of this name's ending marks the nulls of the tensor of the name before it. Only Slipway's own doors send it.
 NULL_SUFFIX = "\0null"
@@ -38,15 +38,16 @@ def to_frame(tensors, schema):
     named = schema is None or schema.has_input_names()
     if not named and len(columns) == 1 and len(columns[0].shape) == 2:
         return pd.DataFrame(_array(columns[0]))
-    kinds = schema.input_dict() if schema is not None and named else {}
+    specs = {shown_name(spec): spec for spec in schema.inputs} if schema is not None and named else {}
     table = {}
     for tensor in columns:
         if not _is_column(tensor):
             shape = list(tensor.shape)
             raise EngineError("input", f"input '{tensor.name}' is a column: expected shape [-1,1] or [-1], got {shape}")
-        spec = kinds.get(tensor.name) if named else _numbered(tensor.name, schema)
+        spec = specs.get(tensor.name) if named else _numbered(tensor.name, schema)
         values = _column(tensor, None if spec is None else spec.type)
-        table[tensor.name] = values if tensor.name not in nulls else _with_nulls(values, nulls[tensor.name])
+        name = tensor.name if spec is None or not named else spec.name
+        table[name] = values if tensor.name not in nulls else _with_nulls(values, nulls[tensor.name])
     rows = {len(column) for column in table.values()}
     if len(rows) > 1:
         raise EngineError("input", f"the columns have different numbers of rows: {sorted(rows)}")

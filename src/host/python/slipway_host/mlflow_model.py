@@ -18,7 +18,7 @@ from mlflow.types import DataType  # noqa: E402
 
 from .mlflow_inputs import to_arrays, to_frame, to_plain, to_same_frame  # noqa: E402
 from .mlflow_outputs import Outputs  # noqa: E402
-from .mlflow_signature import column_datatype, input_specs, output_specs  # noqa: E402
+from .mlflow_signature import column_datatype, input_specs, output_specs, shown_name  # noqa: E402
 
 # A reserved input that carries a request's parameters as JSON; see src/serving.
 PARAMETERS = "\0parameters"
@@ -104,8 +104,8 @@ class MlflowModel:
         numeric = (DataType.boolean, DataType.integer, DataType.long, DataType.float, DataType.double)
         if not all(spec.required and spec.type in numeric for spec in schema.inputs):
             return None
-        names = schema.input_names()
-        return {name: column_datatype(spec.type) for name, spec in zip(names, schema.inputs)} if len(set(names)) == len(names) else None
+        same = {shown_name(spec): column_datatype(spec.type) for spec in schema.inputs}
+        return same if len(same) == len(schema.inputs) else None
 
     def _taken_as_they_are(self, tensors):
         same = self._same
@@ -119,7 +119,7 @@ class MlflowModel:
             arrays[tensor.name] = tensor.array().reshape(-1)
         if len(arrays) != len(same) or not rows:
             return None
-        return to_same_frame(list(same), [arrays[name] for name in same])
+        return to_same_frame(self._schema.input_names(), [arrays[name] for name in same])
 
 
 def _facts(meta, loader):

@@ -30,6 +30,8 @@ class Outputs:
 
     def _named(self, prediction):
         if isinstance(prediction, pd.DataFrame):
+            if self._is_one_tensor(prediction):
+                return {self._names[0]: prediction.to_numpy()}
             columns = [_series(prediction.iloc[:, at]).reshape(-1, 1) for at in range(prediction.shape[1])]
             return dict(zip(self._column_names(prediction), columns))
         if isinstance(prediction, dict):
@@ -40,6 +42,11 @@ class Outputs:
         if len(self._names) > 1 and getattr(value, "ndim", 0) == 2 and value.shape[1] == len(self._names):
             return {name: value[:, at : at + 1] for at, name in enumerate(self._names)}
         return {OUTPUT_NAME: value}
+
+    def _is_one_tensor(self, table):
+        """Whether the signature declares a tensor of all the columns: MLflow's PyTorch answers a table with one, whatever is declared."""
+        shapes = [spec["shape"] for spec in self._declared]
+        return table.shape[1] > 1 and shapes in ([[-1, table.shape[1]]], [list(table.shape)])
 
     def _column_names(self, table):
         names = [str(name) for name in table.columns]

@@ -29,19 +29,25 @@ def output_specs(schema):
     return [] if schema is None else [_output(spec, index) for index, spec in enumerate(schema.inputs)]
 
 
+def shown_name(spec):
+    """The name of a column or tensor, None without one. MLflow keeps the numbers by which pandas counts columns without names."""
+    return None if spec.name is None or spec.name == "" else str(spec.name)
+
+
 def column_datatype(kind):
     """The datatype of a column; text, times, bytes and whatever is written as JSON are BYTES."""
     return _DATATYPES.get(kind, "BYTES") if isinstance(kind, DataType) else "BYTES"
 
 
 def _input(spec, index):
-    entry = {"name": spec.name or f"{INPUT_PREFIX}{index}", **_shape(spec, [-1, 1])}
+    entry = {"name": shown_name(spec) or f"{INPUT_PREFIX}{index}", **_shape(spec, [-1, 1])}
     return entry if spec.required else {**entry, "optional": True}
 
 
 def _output(spec, index):
     # A column without a name is a list or a series; a table's columns are named.
-    return {"name": spec.name or f"output-{index + 1}", **_shape(spec, [-1, 1] if spec.name else [-1])}
+    name = shown_name(spec)
+    return {"name": name or f"output-{index + 1}", **_shape(spec, [-1, 1] if name else [-1])}
 
 
 def _shape(spec, column):

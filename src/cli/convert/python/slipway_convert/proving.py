@@ -105,6 +105,9 @@ def _converted(attempts):
 
 def _failure(original, attempts):
     name = type(original.model).__name__
+    texts = [column.name for column in original.columns if column.kind == "string"]
+    if not attempts:
+        return f"ONNX has only numbers as inputs of {name}, and the columns {', '.join(texts)} hold texts; encode them before the model"
     told = "; ".join(f"{attempt['inputs']}: {attempt['problem']}" for attempt in attempts)
     if _converted(attempts):
         return (

@@ -145,7 +145,7 @@ def open_tabular(job, model, sample):
         names = known if known is not None and set(known) <= set(map(str, sample.columns)) else None
         label = job.get("label")
         columns = columns_of_frame(sample.drop(columns=[label]) if label in sample.columns else sample, names)
-        wanted = _feature_count(model)
+        wanted = _feature_count(model) if known is None else len(known)
         if wanted is not None and wanted != len(columns):
             raise Refused(
                 f"the sample has {len(columns)} columns beside the label, the model takes {wanted}; name the label with --label",
@@ -186,7 +186,8 @@ def _own_columns(model, known):
 def _feature_count(model):
     for attribute in ("n_features_in_", "n_features_"):
         count = getattr(model, attribute, None)
-        if isinstance(count, (int, np.integer)):
+        # CatBoost says 0 of a model that it read from a file.
+        if isinstance(count, (int, np.integer)) and count > 0:
             return int(count)
     for method in ("num_features", "num_feature"):
         count = getattr(model, method, None)
