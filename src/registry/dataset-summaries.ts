@@ -29,6 +29,7 @@ export const datasetSummaries = async (
       reason: `SearchDatasets request cannot specify more than ${experimentsMax} experiment_ids. Received ${experimentIds.length} experiment_ids.`,
     })
   const ids = experimentIds.map(numberOf).filter((id) => id !== undefined)
+  if (ids.length === 0) return []
   const rows = await queries.query<{ experiment_id: number; name: string; digest: string; context: string | null }>(
     `SELECT DISTINCT d.experiment_id, d.name, d.digest, i.context FROM datasets d
      JOIN run_inputs i ON i.dataset_id = d.dataset_id WHERE d.experiment_id IN (${placeholders(ids.length)})

@@ -6,12 +6,12 @@ import { anonymous } from './event-log.ts'
 import type { Experiment, LifecycleStage, Tag, View } from './experiment.ts'
 import { requireNoPurge } from './gc/require-no-purge.ts'
 import { subjectText } from './history/audit-subject.ts'
-import { limits, requireKey, requireLength } from './limits.ts'
+import { limits, requireCount, requireKey, requireLength } from './limits.ts'
 import { experimentsGrammar } from './search/grammar-experiments.ts'
 import type { SearchPage, SearchQuery } from './search/search-page.ts'
 import { searchPage } from './search/search-page.ts'
 import { experimentsTarget } from './search/target-experiments.ts'
-import { placeholders } from './sql.ts'
+import { chunks, placeholders } from './sql.ts'
 import { requireArtifactLocation } from './source-uri.ts'
 
 export interface ExperimentStoreDeps {
@@ -51,6 +51,7 @@ export class ExperimentStore {
     requireName(name)
     const { artifactLocation = '', tags = [] } = options
     if (artifactLocation !== '') requireArtifactLocation(artifactLocation)
+    requireCount('tags', tags, limits.listItems)
     for (const tag of tags) requireTag(tag)
     const { db, clock, defaultArtifactLocation } = this.#deps
     return db.transact(async (tx) => {
@@ -200,11 +201,13 @@ export class ExperimentStore {
   async #withTags(rows: readonly ExperimentRow[]): Promise<Experiment[]> {
     if (rows.length === 0) return []
     const tags = new Map<number, Tag[]>(rows.map((row) => [row.experiment_id, []]))
-    const found = await this.#deps.db.query<{ experiment_id: number; key: string; value: string }>(
-      `SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id IN (${placeholders(rows.length)}) ORDER BY key`,
-      [...tags.keys()],
-    )
-    for (const { experiment_id: id, key, value } of found) tags.get(id)?.push({ key, value })
+    for (const ids of chunks([...tags.keys()])) {
+      const found = await this.#deps.db.query<{ experiment_id: number; key: string; value: string }>(
+        `SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id IN (${placeholders(ids.length)}) ORDER BY key`,
+        ids,
+      )
+      for (const { experiment_id: id, key, value } of found) tags.get(id)?.push({ key, value })
+    }
     return rows.map((row) => ({
       experimentId: String(row.experiment_id),
       name: row.name,
@@ -215,6 +218,12 @@ export class ExperimentStore {
       tags: tags.get(row.experiment_id) ?? [],
     }))
   }
+}
+
+/** The numbers of the experiments that a search is to look into, each once. */
+export const searchedExperiments = (ids: readonly string[]): number[] => {
+  requireCount('experiment_ids', ids, limits.listItems)
+  return [...new Set(ids.map(numberOf).filter((id) => id !== undefined))]
 }
 
 /** Ids are numbers that callers hold as text; other text names no experiment. */

@@ -14,6 +14,11 @@ export const limits = {
   modelName: 1000,
   description: 100_000,
   alias: 255,
+  /** Items of one list: of ids to search among, of tags that come with what is made. */
+  listItems: 10_000,
+  /** Datasets of one request: each is looked for by a condition of its own. */
+  searchedDatasets: 100,
+  loggedDatasets: 1000,
 } as const
 
 const refuse = (reason: string): Error => fail('invalid_parameter', { reason })
@@ -24,6 +29,14 @@ export const excerpt = (text: string): string => (text.length > 100 ? `${text.sl
 export const requireLength = (what: string, text: string, charactersMax: number): string => {
   if (text.length <= charactersMax) return text
   throw refuse(`${what} '${excerpt(text)}' had length ${text.length}, which exceeded length limit of ${charactersMax}`)
+}
+
+/** Lists come from callers, and each item is an argument of a statement or a row. */
+export const requireCount = (what: string, items: readonly unknown[], itemsMax: number): void => {
+  if (items.length > itemsMax)
+    throw refuse(
+      `Invalid value for parameter '${what}' supplied: it has ${items.length} items, at most ${itemsMax} fit into one request.`,
+    )
 }
 
 /** Keys of params, metrics and tags: letters, digits, `/ . _ - space :`, and no path tricks, since stores used them as file names. */

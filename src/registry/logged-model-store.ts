@@ -4,9 +4,9 @@ import { fail } from '../protocol/index.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import { anonymous } from './event-log.ts'
 import type { Tag } from './experiment.ts'
-import { numberOf, requireActive } from './experiment-store.ts'
+import { requireActive, searchedExperiments } from './experiment-store.ts'
 import { subjectText } from './history/audit-subject.ts'
-import { excerpt, limits, requireKey, requireLength, truncated } from './limits.ts'
+import { excerpt, limits, requireCount, requireKey, requireLength, truncated } from './limits.ts'
 import type { LoggedModel, LoggedModelStatus } from './logged-model.ts'
 import type { LoggedModelRow } from './read-logged-models.ts'
 import { loggedModelColumns, readLoggedModels } from './read-logged-models.ts'
@@ -53,7 +53,7 @@ export class LoggedModelStore {
     const { db, clock, random, newId } = this.#deps
     const name = model.name === '' ? randomRunName(random) : requireName(model.name)
     const params = storedParams(model.params)
-    for (const tag of model.tags) requireTag(tag)
+    requireTags(model.tags)
     return db.transact(async (tx) => {
       const experiment = await requireActive(tx, model.experimentId)
       const modelId = `m-${newId()}`
@@ -138,7 +138,7 @@ export class LoggedModelStore {
   }
 
   async setTags(modelId: string, tags: readonly Tag[]): Promise<LoggedModel> {
-    for (const tag of tags) requireTag(tag)
+    requireTags(tags)
     return this.#deps.db.transact(async (tx) => {
       const row = await requireRow(tx, modelId)
       await tx.executeMany(
@@ -183,8 +183,9 @@ export class LoggedModelStore {
     },
   ): Promise<SearchPage<LoggedModel>> {
     const { db } = this.#deps
-    const ids = query.experimentIds.map(numberOf).filter((id) => id !== undefined)
+    const ids = searchedExperiments(query.experimentIds)
     if (ids.length === 0) return { items: [], nextPageToken: undefined }
+    requireCount('datasets', query.datasets, limits.searchedDatasets)
     const measured = measuredOn(query.datasets)
     const page = await searchPage<LoggedModelRow>(
       db,
@@ -243,7 +244,10 @@ const storedParams = (params: readonly Param[]): Param[] => {
   return params.map(({ key, value }) => ({ key: requireKey('Param', key), value: truncated(value, limits.paramValue) }))
 }
 
-const requireTag = ({ key, value }: Tag): void => {
-  requireKey('Tag', key)
-  requireLength('Tag value', value, limits.runTagValue)
+const requireTags = (tags: readonly Tag[]): void => {
+  requireCount('tags', tags, limits.listItems)
+  for (const { key, value } of tags) {
+    requireKey('Tag', key)
+    requireLength('Tag value', value, limits.runTagValue)
+  }
 }

@@ -2,6 +2,7 @@ import type { Database } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
 import { requireRunId } from './run-id.ts'
 import type { Metric } from './run.ts'
+import { decodePageToken, encodePageToken, wholeSlot } from './search/page-token.ts'
 import { placeholders } from './sql.ts'
 
 /** Most points of one reply. */
@@ -40,12 +41,13 @@ export class MetricHistory {
     key: string,
     { limit, pageToken }: { limit: number; pageToken?: string | undefined },
   ): Promise<HistoryPage> {
+    const binding = bindingOf(runId, key)
+    const after = pageToken === undefined || pageToken === '' ? undefined : decodePageToken(pageToken, slots, binding)
     const series = await this.#series(runId, key)
     if (series === undefined) return { metrics: [], nextPageToken: undefined }
-    const after = pageToken === undefined || pageToken === '' ? undefined : decodeToken(pageToken)
     const rows = await this.#db.query<PointRow>(
       `SELECT step, timestamp, value, is_nan FROM metric_points WHERE series_id = ?${
-        after === undefined ? '' : ' AND (step, timestamp, value, is_nan) > (?, ?, ?, ?)'
+        after === undefined ? '' : ' AND (step, timestamp, value, is_nan) > (?, ?, CAST(? AS DOUBLE PRECISION), ?)'
       } ORDER BY step, timestamp, value, is_nan LIMIT ?`,
       [series, ...(after ?? []), limit + 1],
     )
@@ -53,7 +55,10 @@ export class MetricHistory {
     const last = shown.at(-1)
     return {
       metrics: shown.map((row) => metricOf(key, row)),
-      nextPageToken: rows.length > limit && last !== undefined ? encodeToken(last) : undefined,
+      nextPageToken:
+        rows.length > limit && last !== undefined
+          ? encodePageToken([last.step, last.timestamp, last.value, last.is_nan], binding)
+          : undefined,
     }
   }
 
@@ -148,20 +153,7 @@ const metricOf = (key: string, row: PointRow): Metric => ({
   step: row.step,
 })
 
-const encodeToken = ({ step, timestamp, value, is_nan: isNan }: PointRow): string =>
-  Buffer.from(JSON.stringify([step, timestamp, Number.isFinite(value) ? value : String(value), isNan])).toString(
-    'base64url',
-  )
+const slots = [wholeSlot, wholeSlot, { type: 'number', nullable: false }, wholeSlot] as const
 
-const decodeToken = (token: string): number[] => {
-  try {
-    const values: unknown = JSON.parse(Buffer.from(token, 'base64url').toString())
-    if (Array.isArray(values) && values.length === 4) {
-      const numbers = values.map(Number)
-      if (numbers.every((number) => !Number.isNaN(number))) return numbers
-    }
-  } catch {
-    // Falls through to the refusal: what isn't JSON is no token of this server.
-  }
-  throw fail('invalid_parameter', { reason: 'Invalid page token' })
-}
+/** What a page token is good for: the same metric. */
+const bindingOf = (runId: string, key: string): string => JSON.stringify(['history', runId, key])

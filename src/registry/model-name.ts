@@ -6,6 +6,11 @@ import { stages } from './registered-model.ts'
 /** Names of registered models go into paths and references, where / and : have a meaning. */
 export const requireModelName = (name: string): string => {
   if (name === '') throw fail('invalid_parameter', { reason: 'Registered model name cannot be empty.' })
+  // Clients and proxies take such a segment of a path away, so that nobody would reach the model.
+  if (name === '.' || name === '..')
+    throw fail('invalid_parameter', {
+      reason: `Invalid model name: '${name}'. Model name must not resolve to another path.`,
+    })
   if (/[/:]/.test(name))
     throw fail('invalid_parameter', {
       reason: `Invalid model name: '${excerpt(name)}'. Model name cannot contain '/' or ':'.`,

@@ -6,7 +6,7 @@ import type { Actor, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { giveUpName, takeName } from './history/model-names.ts'
 import { tellAliasesLost } from './history/tell-aliases-lost.ts'
-import { limits, requireKey, requireLength } from './limits.ts'
+import { limits, requireCount, requireKey, requireLength } from './limits.ts'
 import { requireAlias, requireModelName, requireStage } from './model-name.ts'
 import type { ModelRow, VersionRow } from './model-rows.ts'
 import {
@@ -58,6 +58,7 @@ export class ModelStore {
   ): Promise<RegisteredModel> {
     requireModelName(name)
     requireLength('Description', description, limits.description)
+    requireCount('tags', tags, limits.listItems)
     for (const tag of tags) requireTag(tag)
     const { db, clock, events } = this.#deps
     return db.transact(async (tx) => {

@@ -3,7 +3,7 @@ import { fail } from '../protocol/index.ts'
 import type { Actor, EventLog } from './event-log.ts'
 import { anonymous } from './event-log.ts'
 import type { Tag } from './experiment.ts'
-import { excerpt, limits, requireInteger, requireKey, requireLength, truncated } from './limits.ts'
+import { excerpt, limits, requireCount, requireInteger, requireKey, requireLength, truncated } from './limits.ts'
 import type { LoggedMetric, Metric, Param, RunInput } from './run.ts'
 import { isNewer, storedValue } from './run.ts'
 import { nameTag, putTags, requireWritable, tellRenamed } from './run-store.ts'
@@ -72,6 +72,9 @@ export class RunLog {
     inputs: readonly RunInput[],
     models: readonly { readonly modelId: string }[],
   ): Promise<void> {
+    requireCount('datasets', inputs, limits.loggedDatasets)
+    requireCount('models', models, limits.listItems)
+    for (const { tags } of inputs) requireCount('tags', tags, limits.loggedDatasets)
     await this.#db.transact(async (tx) => {
       const run = await requireWritable(tx, runId)
       for (const input of inputs) await putInput(tx, run.run_id, run.experiment_id, input)
@@ -86,6 +89,7 @@ export class RunLog {
     runId: string,
     models: readonly { readonly modelId: string; readonly step: number }[],
   ): Promise<void> {
+    requireCount('models', models, limits.listItems)
     for (const { step } of models) requireInteger('step', step, Number.MIN_SAFE_INTEGER)
     await this.#db.transact(async (tx) => {
       await requireWritable(tx, runId)

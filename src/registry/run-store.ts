@@ -4,10 +4,10 @@ import { fail } from '../protocol/index.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import { anonymous } from './event-log.ts'
 import type { LifecycleStage, Tag, View } from './experiment.ts'
-import { numberOf, requireActive, viewCondition } from './experiment-store.ts'
+import { requireActive, searchedExperiments, viewCondition } from './experiment-store.ts'
 import { requireNoPurge } from './gc/require-no-purge.ts'
 import { subjectText } from './history/audit-subject.ts'
-import { limits, requireInteger, requireKey, truncated } from './limits.ts'
+import { limits, requireCount, requireInteger, requireKey, truncated } from './limits.ts'
 import { requireRunId } from './run-id.ts'
 import type { Run, RunInfo, RunStatus } from './run.ts'
 import { readRuns } from './read-runs.ts'
@@ -76,6 +76,7 @@ export class RunStore {
         reason: `Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values (run_name='${run.name}', mlflow.runName='${tagged}').`,
       })
     const name = run.name || tagged || randomRunName(random)
+    requireCount('tags', run.tags, limits.listItems)
     const tags = [...run.tags.filter((tag) => tag.key !== nameTag), { key: nameTag, value: name }].map(storedTag)
     const startTime = run.startTime === undefined ? null : requireInteger('start_time', run.startTime, 0)
     return db.transact(async (tx) => {
@@ -118,7 +119,7 @@ export class RunStore {
     query: SearchQuery & { readonly experimentIds: readonly string[]; readonly view: View },
   ): Promise<SearchPage<Run>> {
     const { db } = this.#deps
-    const ids = query.experimentIds.map(numberOf).filter((id) => id !== undefined)
+    const ids = searchedExperiments(query.experimentIds)
     if (ids.length === 0) return { items: [], nextPageToken: undefined }
     const view = viewCondition('r', query.view)
     const where = {

@@ -6,7 +6,7 @@ import type { Actor, EventKind, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { requireNoneOfPurged } from './gc/require-no-purge.ts'
 import { tellAliasesLost } from './history/tell-aliases-lost.ts'
-import { limits, requireLength } from './limits.ts'
+import { limits, requireCount, requireLength } from './limits.ts'
 import { tellCopied } from './lineage/version-copies.ts'
 import { requireStage } from './model-name.ts'
 import type { VersionRow } from './model-rows.ts'
@@ -58,6 +58,7 @@ export class VersionStore {
   async create(version: NewVersion, actor: Actor): Promise<ModelVersion> {
     const { clock, events, sources, seals, gate, signatures } = this.#deps
     requireLength('Description', version.description, limits.description)
+    requireCount('tags', version.tags, limits.listItems)
     for (const tag of version.tags) requireTag(tag)
     const isPrompt = version.tags.some((tag) => tag.key === promptTag && tag.value === 'true')
     return gate.transact(async (tx) => {

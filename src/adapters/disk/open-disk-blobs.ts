@@ -54,6 +54,8 @@ class DiskBlobs implements BlobStore {
   readonly #folders: Folders
   readonly #newId: () => string
   readonly #uploads: DiskUploads
+  /** Folders of blobs whose own names are safe; 256 at most. */
+  readonly #synced = new Set<string>()
 
   constructor(folders: Folders, newId: () => string) {
     this.#folders = folders
@@ -129,11 +131,14 @@ class DiskBlobs implements BlobStore {
     try {
       if ((await this.stat(blob.digest)) !== undefined) {
         await rm(path)
-        return blob
+      } else {
+        await mkdir(folder, { recursive: true, mode: 0o700 })
+        await rename(path, this.#pathOf(blob.digest))
       }
-      await mkdir(folder, { recursive: true, mode: 0o700 })
-      await rename(path, this.#pathOf(blob.digest))
+      // Also of a blob that is there: whoever put it may not have come so far yet.
       await syncFolder(folder)
+      if (!this.#synced.has(folder)) await syncFolder(this.#folders.blobs)
+      this.#synced.add(folder)
       return blob
     } catch (error) {
       await rm(path, { force: true })

@@ -4,6 +4,7 @@ import { keptPath } from '../../registry/index.ts'
 import type { ArtifactRoutesDeps } from './artifact-routes.ts'
 import { download, upload } from './artifact-routes.ts'
 import { inMlflowShape } from './endpoint.ts'
+import { required, text } from './fields.ts'
 
 /** The largest file that a page sends by itself. */
 const pageUploadBytesMax = 10 * 1024 * 1024
@@ -15,6 +16,8 @@ const query = (exchange: Exchange, name: string): string => {
   return value
 }
 
+const modelId = required(text)
+
 const runFile = async (exchange: Exchange, { artifacts }: ArtifactRoutesDeps): Promise<string> => {
   const runId = exchange.query.get('run_id') ?? query(exchange, 'run_uuid')
   return keptPath(await artifacts.runRoot(runId), query(exchange, 'path'))
@@ -24,7 +27,10 @@ const versionFile = async (exchange: Exchange, { artifacts }: ArtifactRoutesDeps
   keptPath(await artifacts.versionRoot(query(exchange, 'name'), query(exchange, 'version')), query(exchange, 'path'))
 
 const loggedModelFile = async (exchange: Exchange, { artifacts }: ArtifactRoutesDeps): Promise<string> =>
-  keptPath(await artifacts.loggedModelRoot(exchange.params['model_id'] ?? ''), query(exchange, 'artifact_file_path'))
+  keptPath(
+    await artifacts.loggedModelRoot(modelId.read(exchange.params['model_id'], 'model_id')),
+    query(exchange, 'artifact_file_path'),
+  )
 
 type FileOf = (exchange: Exchange, deps: ArtifactRoutesDeps) => Promise<string>
 

@@ -27,22 +27,31 @@ const typeName = (value: Raw): string => {
 }
 
 /** A value that came, with MLflow's sentence about its type. */
-const wrong = (value: Raw, path: string): Error => {
+const wrong = (value: Raw, path: string, hint = `Value was of type '${typeName(value)}'`): Error => {
   const shown = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'null')
   const cut = shown.length > 200 ? `${shown.slice(0, 200)}…` : shown
   return fail('invalid_parameter', {
-    reason: `Invalid value ${cut} for parameter '${path}' supplied: Hint: Value was of type '${typeName(value)}'. ${reference}`,
+    reason: `Invalid value ${cut} for parameter '${path}' supplied: Hint: ${hint}. ${reference}`,
   })
 }
 
 const absent = (value: Raw): boolean => value === undefined || value === null
 
-/** A text; absent is undefined. */
-export const text: Field<string | undefined> = {
+/** A text that may hold anything, for what takes a NUL out of it; absent is undefined. */
+export const anyText: Field<string | undefined> = {
   read(value, path) {
     if (absent(value)) return undefined
     if (typeof value !== 'string') throw wrong(value, path)
     return value
+  },
+}
+
+/** A text; absent is undefined. It has no NUL, which not every database keeps. */
+export const text: Field<string | undefined> = {
+  read(value, path) {
+    const read = anyText.read(value, path)
+    if (read?.includes('\0')) throw wrong(value, path, 'It holds a NUL character')
+    return read
   },
 }
 

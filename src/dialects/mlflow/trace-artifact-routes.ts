@@ -3,6 +3,7 @@ import type { Exchange, Reply, Route } from '../../protocol/index.ts'
 import type { Registry } from '../../registry/index.ts'
 import { artifactsPath, requireArtifactPath } from '../../registry/index.ts'
 import { inMlflowShape } from './endpoint.ts'
+import { text } from './fields.ts'
 import { mediaType } from './media-type.ts'
 import { spanFileView } from './trace-views.ts'
 
@@ -22,7 +23,7 @@ const attachment = (name: string, body: string | Uint8Array, contentType: string
 
 /** A trace's spans as a file, or a file that was attached to it. */
 const traceArtifact = async ({ query }: Exchange, registry: Registry): Promise<Reply> => {
-  const traceId = query.get('request_id') ?? ''
+  const traceId = text.read(query.get('request_id'), 'request_id') ?? ''
   if (traceId === '')
     throw fail('invalid_parameter', { reason: 'Request must include the "request_id" query parameter.' })
   const trace = await registry.traces.require(traceId)

@@ -2,7 +2,7 @@ import { fail } from '../../protocol/index.ts'
 import type { AssessmentKind, NewAssessment, Tag } from '../../registry/index.ts'
 import { assessmentKinds, traceStates } from '../../registry/index.ts'
 import type { Field, Raw, Values } from './fields.ts'
-import { items, object, oneOf, required, text, textOr } from './fields.ts'
+import { anyText, items, object, oneOf, required, text, textOr } from './fields.ts'
 
 const refuse = (value: Raw, path: string, what: string): Error =>
   fail('invalid_parameter', {
@@ -18,7 +18,10 @@ const textMap: Field<readonly Tag[]> = {
     if (typeof value !== 'object' || Array.isArray(value)) throw refuse(value, path, 'an object of texts')
     const pairs = Object.entries(value)
     if (pairs.length > pairsMax) throw refuse(pairs.length, path, `an object of at most ${pairsMax} texts`)
-    return pairs.map(([key, each]: [string, unknown]) => ({ key, value: text.read(each, path) ?? '' }))
+    return pairs.map(([key, each]: [string, unknown]) => ({
+      key: text.read(key, path) ?? '',
+      value: text.read(each, `${path}.${key}`) ?? '',
+    }))
   },
 }
 
@@ -125,8 +128,8 @@ export const traceFields = {
   trace_id: required(text),
   client_request_id: text,
   trace_location: required(object({ mlflow_experiment: required(object({ experiment_id: required(text) })) })),
-  request_preview: text,
-  response_preview: text,
+  request_preview: anyText,
+  response_preview: anyText,
   request_time: required(timestamp),
   execution_duration: duration,
   state: oneOf(traceStates),

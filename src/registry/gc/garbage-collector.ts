@@ -3,6 +3,7 @@ import { fail } from '../../protocol/index.ts'
 import { subjectText } from '../history/audit-subject.ts'
 import { requireInteger } from '../limits.ts'
 import { decodePageToken, encodePageToken } from '../search/page-token.ts'
+import { SearchError } from '../search/search-error.ts'
 import { placeholders } from '../sql.ts'
 import { candidates } from './candidates.ts'
 import type { Candidate, GarbageItem, GarbageKind, GarbagePage, GarbageQuery } from './garbage.ts'
@@ -193,7 +194,10 @@ const startOf = (query: GarbageQuery): Place => {
   if (query.pageToken === undefined || query.pageToken === '') return { kind: garbageKinds[0], after: '' }
   const [kind, after] = decodePageToken(query.pageToken, slots, bindingOf(query))
   const known = garbageKinds.find((each) => each === kind)
-  return known === undefined ? { kind: garbageKinds[0], after: '' } : { kind: known, after: String(after) }
+  // Experiments go by number, the others by a text.
+  if (known === undefined || (known === 'experiment' && !/^\d{0,15}$/.test(String(after))))
+    throw new SearchError('Invalid page token')
+  return { kind: known, after: String(after) }
 }
 
 const followedBy = (kind: GarbageKind): Place | undefined => {

@@ -4,7 +4,7 @@ import type { EventKind, EventRow } from '../event-log.ts'
 import { eventColumns, readEvent } from '../event-log.ts'
 import { requireInteger } from '../limits.ts'
 import { requireModelName } from '../model-name.ts'
-import { decodePageToken, encodePageToken } from '../search/page-token.ts'
+import { decodePageToken, encodePageToken, wholeSlot } from '../search/page-token.ts'
 import { placeholders } from '../sql.ts'
 import type { AuditSubject, AuditSubjectType } from './audit-subject.ts'
 import { readSubject, subjectText } from './audit-subject.ts'
@@ -44,10 +44,7 @@ export interface AuditPage {
 
 const limitMax = 1000
 
-const slots = [
-  { type: 'number', nullable: false },
-  { type: 'number', nullable: false },
-] as const
+const slots = [wholeSlot, wholeSlot] as const
 
 /** Everything that happened, as somebody who asks afterwards sees it. Entries are never changed. */
 export class AuditLog {

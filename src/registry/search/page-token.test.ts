@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodePageToken, encodePageToken, type SortSlot } from './page-token.ts'
+import { decodePageToken, encodePageToken, type SortSlot, wholeSlot } from './page-token.ts'
 
 const slots: SortSlot[] = [
   { type: 'number', nullable: true },
@@ -37,6 +37,12 @@ describe('a page token', () => {
     for (const values of [[], [1], [1, 'a', 'b'], ['1', 'a'], [1, 2], [1, null], [1, 'a\0']]) {
       expect(() => decodePageToken(encodePageToken(values, ''), slots, '')).toThrow(invalid)
     }
+  })
+
+  it('is refused with what no column of whole numbers takes, though its hash fits', () => {
+    for (const value of [1.5, 1e300, Infinity, -Infinity, 2 ** 53, 'a', null])
+      expect(() => decodePageToken(encodePageToken([value], ''), [wholeSlot], '')).toThrow(invalid)
+    expect(decodePageToken(encodePageToken([-(2 ** 53) + 1], ''), [wholeSlot], '')).toEqual([-(2 ** 53) + 1])
   })
 
   it.each([

@@ -5,6 +5,7 @@ import { narrowing, notNarrowed } from './narrowing.ts'
 import type { Narrowing } from './narrowing.ts'
 import { parseFilter } from './parse-filter.ts'
 import type { OrderTerm } from './parse-order-by.ts'
+import { SearchError } from './search-error.ts'
 import type { SearchFilter } from './search-filter.ts'
 import { parseOrderBy } from './parse-order-by.ts'
 import type { SearchGrammar } from './search-grammar.ts'
@@ -39,6 +40,9 @@ export interface SearchedRows {
   readonly order?: readonly OrderTerm[]
 }
 
+// SQLite takes 32,766 arguments a statement, Postgres 65,535.
+const argumentsMax = 32_000
+
 /** One page of a search. Fails with SearchError for what can't be read in filter, order or token. */
 export const searchPage = async <Row extends SqlRow>(
   queries: Queries,
@@ -50,11 +54,14 @@ export const searchPage = async <Row extends SqlRow>(
   const keys = keyset({ target, order: terms, binding: JSON.stringify([text, where.sql, where.args]) })
   const condition = compileFilter(filter, target)
   const after = keys.after(pageToken)
-  const among = (narrow: Narrowing): Promise<Row[]> =>
-    queries.query<Row>(
+  const among = (narrow: Narrowing): Promise<Row[]> => {
+    const args = [...keys.joins.args, ...narrow.where.args, ...where.args, ...condition.args, ...after.args, limit + 1]
+    if (args.length > argumentsMax) throw new SearchError('The search names too many values: split it up')
+    return queries.query<Row>(
       `SELECT ${columns}, ${keys.columns} FROM ${narrow.from}${target.from}${keys.joins.sql} WHERE ${narrow.where.sql} AND ${where.sql} AND (${condition.sql}) AND ${after.sql} ORDER BY ${narrow.orderBy}${keys.orderBy} LIMIT ?`,
-      [...keys.joins.args, ...narrow.where.args, ...where.args, ...condition.args, ...after.args, limit + 1],
+      args,
     )
+  }
   const position = keys.position(pageToken)
   const narrow = await narrowing(queries, { target, filter, where, order: terms, position, limit })
   let rows = await among(narrow ?? notNarrowed)

@@ -3,8 +3,8 @@ import { sleep } from '../../lib/index.ts'
 import type { Database, Queries, SqlValue } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { Tag } from '../experiment.ts'
-import { numberOf, requireActive } from '../experiment-store.ts'
-import { excerpt, limits, requireInteger, requireKey, requireLength, truncated } from '../limits.ts'
+import { numberOf, requireActive, searchedExperiments } from '../experiment-store.ts'
+import { excerpt, limits, requireCount, requireInteger, requireKey, requireLength, truncated } from '../limits.ts'
 import { requireRunId } from '../run-id.ts'
 import { artifactsPath } from '../source-uri.ts'
 import { tracesGrammar } from '../search/grammar-traces.ts'
@@ -177,7 +177,7 @@ export class TraceStore {
 
   async search(query: SearchQuery & { readonly experimentIds: readonly string[] }): Promise<SearchPage<TraceInfo>> {
     const { db } = this.#deps
-    const ids = query.experimentIds.map(numberOf).filter((id) => id !== undefined)
+    const ids = searchedExperiments(query.experimentIds)
     if (ids.length === 0) return { items: [], nextPageToken: undefined }
     const page = await searchPage<TraceRow>(
       db,
@@ -226,6 +226,7 @@ export class TraceStore {
       })
     await this.#deps.db.transact(async (tx) => {
       const ids = [...new Set(traceIds)]
+      if (ids.length === 0) return
       const there = await tx.query<{ trace_id: string }>(
         `SELECT trace_id FROM traces WHERE trace_id IN (${placeholders(ids.length)})`,
         ids,
@@ -258,6 +259,7 @@ export class TraceStore {
       throw fail('invalid_parameter', {
         reason: `At most ${traceLimits.traceIds} traces fit into one request, got ${traceIds.length}.`,
       })
+    if (traceIds.length === 0) return 0
     return this.#deps.db.transact((tx) =>
       deleteWhere(tx, `trace_id IN (${placeholders(traceIds.length)})`, {
         experimentId,
@@ -316,10 +318,12 @@ const cut = (text: string | undefined, most: number): string | null =>
   text === undefined ? null : truncated(text.replaceAll('\0', ''), most)
 
 /** Keys of traces may hold anything; those that are empty or too long can't be kept. */
-const keptPairs = (pairs: readonly Tag[], valueMax: number): Tag[] =>
-  pairs
+const keptPairs = (pairs: readonly Tag[], valueMax: number): Tag[] => {
+  requireCount('tags', pairs, limits.listItems)
+  return pairs
     .filter(({ key }) => key !== '')
     .map(({ key, value }) => ({ key: cut(key, traceLimits.key) ?? '', value: cut(value, valueMax) ?? '' }))
+}
 
 const putPairs = async (
   tx: Queries,

@@ -3,7 +3,7 @@ import type { Database, Queries, SqlValue } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { EventRow } from '../event-log.ts'
 import { excerpt } from '../limits.ts'
-import { decodePageToken, encodePageToken } from '../search/page-token.ts'
+import { decodePageToken, encodePageToken, wholeSlot } from '../search/page-token.ts'
 import type { Attempt, Delivery, DeliveryStatus, Head, NextStep } from './delivery.ts'
 import { afterAttempt } from './delivery.ts'
 import type { WebhookEvent } from './webhook.ts'
@@ -58,7 +58,7 @@ const loggedMax = 1000
 const pendingMax = 10_000
 const limitMax = 1000
 
-const slots = [{ type: 'number', nullable: false }] as const
+const slots = [wholeSlot] as const
 
 /** Deliveries: those that wait and, for a while, those that were. */
 export class DeliveryStore {

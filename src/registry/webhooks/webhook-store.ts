@@ -5,7 +5,7 @@ import type { Actor, EventKind, EventLog } from '../event-log.ts'
 import { subjectText } from '../history/audit-subject.ts'
 import { limits, requireLength } from '../limits.ts'
 import type { SearchPage } from '../search/search-page.ts'
-import { decodePageToken, encodePageToken } from '../search/page-token.ts'
+import { decodePageToken, encodePageToken, wholeSlot } from '../search/page-token.ts'
 import type { Attempt } from './delivery.ts'
 import type { AllowedReceivers } from './destination.ts'
 import { parseDestination, requireReachable } from './destination.ts'
@@ -36,10 +36,7 @@ const limitMax = 1000
 /** Most tests under way: each may hold a connection for as long as its receiver likes. */
 const testsMax = 10
 
-const slots = [
-  { type: 'number', nullable: false },
-  { type: 'number', nullable: false },
-] as const
+const slots = [wholeSlot, wholeSlot] as const
 const binding = 'webhooks'
 
 /** Who is told of what happens to models. Their secrets are kept encrypted and never given out. */

@@ -11,6 +11,7 @@ import { importHandlers } from './import-handlers.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
 import { promotionHandlers } from './promotion-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
+import { requireNoNul } from './require-no-nul.ts'
 import { runHandlers } from './run-handlers.ts'
 import { versionHandlers } from './version-handlers.ts'
 import { webhookHandlers } from './webhook-handlers.ts'
@@ -67,6 +68,8 @@ export const registryApi = (registry: Registry): Operation[] =>
     output: { type: 'object' },
     async run(exchange) {
       const input = await readInput(exchange, spec.input)
+      // An import refuses the records that hold one, and goes on with the others.
+      if (!name.startsWith('import.')) requireNoNul(input)
       // The table says that the handler of a name takes what the shape of that name reads.
       const handle = handlers[name as RegistryOperationName] as Handler<RegistryOperationName>
       try {

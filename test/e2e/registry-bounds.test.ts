@@ -1,0 +1,4 @@
+import { startTestApp } from '../../src/testing/index.ts'
+import { boundsFlags, describeRegistryBounds } from './registry-bounds.ts'
+
+describeRegistryBounds('SQLite', () => startTestApp({ flags: boundsFlags }))
