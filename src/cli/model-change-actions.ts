@@ -42,4 +42,12 @@ export const modelChangeActions: readonly Action[] = [
       return { value, text: `${name} is now ${value.name}\n` }
     },
   },
+  {
+    form: 'copy NAME VERSION TO',
+    doc: 'register a version as the next one of another model, with its description and tags',
+    async run({ api, text, words: [name = '', version = '', to = ''] }) {
+      const value = await api.modelVersions.copy({ name, version, to, ...reasonOf(text('reason')) })
+      return { value, text: `${name} version ${version} is ${to} version ${value.version}\n` }
+    },
+  },
 ]

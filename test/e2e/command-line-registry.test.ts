@@ -293,6 +293,10 @@ describe('slipway models, of the registry', () => {
       description: 'finds fraud',
       versions: [{ version: 1, description: 'second quarter' }],
     })
+    expect((await slipway('models', 'copy', 'fancy', '1', 'copied')).out).toBe('fancy version 1 is copied version 1\n')
+    expect((await slipway('models', 'lineage', 'copied', '1')).out).toMatch(
+      /version:fancy\/1 +copied +version:copied\/1/,
+    )
     await slipway('models', 'untag', 'fancy', 'team')
     await slipway('models', 'untag', 'fancy', 'data', '1')
     expect((await slipway('models', 'show', 'fancy')).out).not.toMatch(/team|data=/)
