@@ -38,6 +38,14 @@ const versionRow = (version: ModelVersionView): string[] => [
   tagsText(version.tags),
 ]
 
+const promptTag = 'mlflow.prompt.is_prompt'
+const isPrompt = ({ tags }: RegisteredModelView): boolean =>
+  tags.some(({ key, value }) => key === promptTag && value === 'true')
+
+/** Versions of a model; searches leave out those of prompts unless they speak of them. */
+const versionsOf = (name: string, ofPrompt = false): string =>
+  `name = ${quoted(name)}${ofPrompt ? ` AND tags.\`${promptTag}\` = 'true'` : ''}`
+
 const versionHead = ['version', 'aliases', 'stage', 'source', 'created', 'tags']
 /** Versions that are shown with their model. */
 const versionsShown = 100
@@ -46,22 +54,22 @@ const versionsShown = 100
 export const showRegistered = async (api: SlipwayClient, name: string): Promise<Shown> => {
   const model = await api.registeredModels.get({ name })
   const { items: versions } = await api.modelVersions.search({
-    filter: `name = ${quoted(name)}`,
+    filter: versionsOf(name, isPrompt(model)),
     orderBy: ['version_number DESC'],
     limit: versionsShown,
   })
   const [newest] = versions
+  const what = isPrompt(model) ? 'is a prompt' : 'is registered, and nothing of this name is served'
   const lines = [
-    `${printableLine(name)}  is registered, and nothing of this name is served`,
+    `${printableLine(name)}  ${what}`,
     ...(model.description === '' ? [] : [`  ${printableLine(model.description)}`]),
     ...model.tags.map(({ key, value }) => `  ${printableLine(key)}: ${printableLine(value)}`),
-    ...(newest === undefined ? ['  it has no versions'] : [table(versionHead, versions.map(versionRow)).trimEnd()]),
-    ...(newest === undefined
-      ? []
-      : [
-          `slipway deploy models:/${encodeURIComponent(name)}/${newest.version} --name NAME serves version ${newest.version}`,
-        ]),
+    newest === undefined ? '  it has no versions' : table(versionHead, versions.map(versionRow)).trimEnd(),
   ]
+  if (newest !== undefined && !isPrompt(model))
+    lines.push(
+      `slipway deploy models:/${encodeURIComponent(name)}/${newest.version} --name NAME serves version ${newest.version}`,
+    )
   return { value: { ...model, versions }, text: `${lines.join('\n')}\n` }
 }
 
@@ -80,11 +88,13 @@ export const registeredModelActions: readonly Action[] = [
     doc: 'versions of a registered model, the newest first',
     async run(args) {
       const [name = ''] = args.words
-      const filter = `name = ${quoted(name)}`
-      const query = { orderBy: ['version_number DESC'], ...listingQuery(args), filter }
-      const value = await listRows(args, 'modelVersions.search', query)
+      const query = { orderBy: ['version_number DESC'], ...listingQuery(args) }
+      const list = (filter: string): Promise<ModelVersionView[]> =>
+        listRows(args, 'modelVersions.search', { ...query, filter })
+      let value = await list(versionsOf(name))
       // A model without versions is one; what isn't registered is refused.
-      if (value.length === 0) await args.api.registeredModels.get({ name })
+      if (value.length === 0 && isPrompt(await args.api.registeredModels.get({ name })))
+        value = await list(versionsOf(name, true))
       return { value, text: table(versionHead, value.map(versionRow)) }
     },
   },

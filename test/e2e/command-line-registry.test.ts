@@ -152,6 +152,7 @@ describe('slipway experiments and runs', () => {
       err: `slipway runs: run ${runId} has no metric 'aucc'; it has auc; did you mean 'auc'?\n`,
     })
     expect((await slipway('runs', 'artifacts', runId)).out).toContain('model/')
+    expect((await slipway('runs', 'artifacts', runId, 'nope')).err).toContain("has no folder 'nope' of artifacts")
     expect((await slipway('runs', 'artifacts', runId, 'model')).out).toMatch(/model\/MLmodel +11 B/)
     expect((await slipway('runs', 'show', runId)).out).toContain('auc: 0.9 at step 2')
   })
@@ -163,6 +164,7 @@ describe('slipway experiments and runs', () => {
     [['runs', 'ls', 'fraud', '--limit', '0'], 2, /--limit '0' is not a number from 1/],
     [['runs', 'ls', 'fraud', '--filter', 'auc >'], 1, /runs: /],
     [['runs', 'show', 'f'.repeat(32)], 1, /not found/],
+    [['runs', 'show', '..'], 1, /'runId' can't be '\.\.'/],
     [['experiments', 'create', 'fraud'], 1, /already exists/],
     [['runs', 'ls', 'fraud', '--server', 'http://127.0.0.1:64999'], 1, /no server answers at http:\/\/127.0.0.1:64999/],
   ])('says what is wrong: %j', async (args, code, message) => {
@@ -300,6 +302,15 @@ describe('slipway models, of the registry', () => {
     await slipway('models', 'untag', 'fancy', 'team')
     await slipway('models', 'untag', 'fancy', 'data', '1')
     expect((await slipway('models', 'show', 'fancy')).out).not.toMatch(/team|data=/)
+  })
+
+  it('shows prompts and their versions too', async () => {
+    const { prompts } = new SlipwayClient({ url: app.addresses.http })
+    await prompts.register({ name: 'greet', template: 'Hello {{name}}' })
+    const shown = await slipway('models', 'show', 'greet')
+    expect(shown.out).toMatch(/^greet {2}is a prompt\n[^]*\n +1 .*prompt-template/)
+    expect(shown.out).not.toContain('deploy')
+    expect((await slipway('models', 'versions', 'greet')).out).toMatch(/\n +1 .*prompt-template/)
   })
 
   it('names an endpoint that uses a version once', async () => {

@@ -101,7 +101,7 @@ const orRegistered =
 const list = async (context: CommandContext, args: ClientArgs): Promise<number> => {
   const answer = await args.client.json<{ models: ModelView[] }>({ method: 'GET', path: `${apiRoot}/models` })
   if (args.json) {
-    context.out(`${JSON.stringify(answer)}\n`)
+    context.out(printable(`${JSON.stringify(answer)}\n`))
     return 0
   }
   const rows = answer.models.flatMap((model) =>

@@ -122,6 +122,8 @@ const actions: readonly Action[] = [
     doc: "a folder of the run's artifacts",
     async run({ api, words: [runId = '', path = ''] }) {
       const { items } = await api.runs.artifacts({ runId, path })
+      if (items.length === 0 && path !== '')
+        throw new Refusal(`run ${runId} has no folder '${path}' of artifacts`, 'resource_missing')
       const rows = items.map((item) => [
         item.isFolder ? `${item.path}/` : item.path,
         item.bytes === undefined ? '' : bytesText(item.bytes),
