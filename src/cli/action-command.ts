@@ -4,6 +4,7 @@ import type { ClientArgs } from './client-options.ts'
 import { clientArgs, commonFlags } from './client-options.ts'
 import type { Command, CommandContext, Flag } from './command.ts'
 import { Refusal, UsageError } from './command.ts'
+import { printable } from './printable.ts'
 import { unreachable } from './server-client.ts'
 
 /** What an action shows: for programs, and for people. */
@@ -67,7 +68,7 @@ export const runAction = async (
   const { url, key } = args.client
   const api = new SlipwayClient({ url: url.href, ...(key === undefined ? {} : { key }) })
   const shown = await asking(url, () => action.run({ ...args, api, words: wordsOf(action, words), err: context.err }))
-  context.out(args.json ? `${JSON.stringify(shown.value)}\n` : shown.text)
+  context.out(printable(args.json ? `${JSON.stringify(shown.value)}\n` : shown.text))
   return 0
 }
 

@@ -1,5 +1,5 @@
 import type { ItemOf, PagedOperation } from '../client/index.ts'
-import type { KeyValue, MetricValue, PageQuery, RegistryInput } from '../protocol/index.ts'
+import type { KeyValue, MetricValue, PageQuery, RegistryInput, ViewName } from '../protocol/index.ts'
 import type { ActionArgs } from './action-command.ts'
 import type { Flag } from './command.ts'
 import { UsageError } from './command.ts'
@@ -9,6 +9,14 @@ export const listingFlags: readonly Flag[] = [
   { name: 'order-by', value: 'KEY', doc: 'for example "metrics.auc DESC"; several with commas' },
   { name: 'limit', value: 'N', doc: 'rows at most', default: '100' },
 ]
+
+/** Of what can be deleted and restored. */
+export const deletedFlag: Flag = { name: 'deleted', doc: 'list those that are deleted instead' }
+
+/** Which ones a listing is of. */
+export const listedView = (args: ActionArgs): { readonly view: ViewName } => ({
+  view: args.isSet('deleted') ? 'deleted' : 'active',
+})
 
 /** Most rows that one command prints. */
 const rowsMax = 100_000
@@ -21,12 +29,15 @@ const rowLimit = (args: ActionArgs): number => {
   return limit
 }
 
+/** Items of a page, where a server gives so many at most. */
+export const pageLimit = (args: ActionArgs, most: number): number => Math.min(rowLimit(args), most)
+
 /** What the flags of a listing ask for. */
 export const listingQuery = (args: ActionArgs): PageQuery => {
   const filter = args.text('filter')
   const orderBy = args.text('order-by')
   return {
-    limit: Math.min(rowLimit(args), 1000),
+    limit: pageLimit(args, 1000),
     ...(filter === undefined ? {} : { filter }),
     ...(orderBy === undefined ? {} : { orderBy: orderBy.split(',').map((key) => key.trim()) }),
   }

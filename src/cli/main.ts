@@ -5,6 +5,7 @@ import { Refusal, UsageError } from './command.ts'
 import type { ListedCommand } from './command-list.ts'
 import { commandList } from './command-list.ts'
 import { commandHelp, generalHelp } from './help.ts'
+import { printable } from './printable.ts'
 
 const wantsHelp = (args: readonly string[]): boolean => args.includes('--help') || args.includes('-h')
 
@@ -81,10 +82,10 @@ const failureOf = (error: unknown): Failure => {
 const tell = (context: CommandContext, failure: Failure, hint: string, command = ''): number => {
   const usage = failure.code === wrongUsage
   if (context.args.includes('--json')) {
-    context.err(`${JSON.stringify({ error: failure })}\n`)
+    context.err(printable(`${JSON.stringify({ error: failure })}\n`))
   } else {
     const at = command === '' ? 'slipway' : `slipway ${command}`
-    context.err(`${at}: ${failure.message}\n${usage ? `${hint}.\n` : ''}`)
+    context.err(printable(`${at}: ${failure.message}\n${usage ? `${hint}.\n` : ''}`))
   }
   return usage ? 2 : 1
 }

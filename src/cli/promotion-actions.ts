@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { whyUnreadable } from '../lib/index.ts'
 import type { Action, Shown } from './action-command.ts'
-import { aliasChangesText } from './alias-changes.ts'
 import { Refusal } from './command.ts'
 import { table } from './table.ts'
 
@@ -14,19 +13,8 @@ const decided =
     return { value, text: `${value.person} ${value.decision} ${name} version ${version}\n` }
   }
 
-/** A node of lineage. Endpoints are users of versions, whose names say that they are endpoints already. */
-const nodeText = (node: string): string => node.replace(/^endpoint:(?=endpoint:)/, '')
-
 /** What `slipway models` does about who may be promoted, and what was. */
 export const promotionActions: readonly Action[] = [
-  {
-    form: 'history NAME ALIAS',
-    doc: 'every move of an alias: when, from which version to which, who and why',
-    async run({ api, words: [name = '', alias = ''] }) {
-      const { items } = await api.registeredModels.aliasHistory({ name, alias })
-      return { value: items, text: aliasChangesText(items) }
-    },
-  },
   {
     form: 'policy NAME [FILE]',
     doc: 'the promotion policy of a model; with a file of YAML or JSON it is set',
@@ -46,6 +34,14 @@ export const promotionActions: readonly Action[] = [
     },
   },
   {
+    form: 'unpolicy NAME',
+    doc: 'delete the promotion policy of a model',
+    async run({ api, text, words: [name = ''] }) {
+      await api.promotion.deletePolicy({ name, ...reasonOf(text('reason')) })
+      return { value: { deleted: name }, text: `the policy of ${name} is deleted\n` }
+    },
+  },
+  {
     form: 'check NAME VERSION ALIAS',
     doc: 'what the policy says of a move, without moving',
     async run({ api, words: [name = '', version = '', alias = ''] }) {
@@ -56,6 +52,14 @@ export const promotionActions: readonly Action[] = [
   },
   { form: 'approve NAME VERSION', doc: 'approve a version', run: decided('approve') },
   { form: 'reject NAME VERSION', doc: 'reject a version', run: decided('reject') },
+  {
+    form: 'withdraw NAME VERSION',
+    doc: 'take back what you decided on a version',
+    async run({ api, text, words: [name = '', version = ''] }) {
+      await api.promotion.withdraw({ name, version, ...reasonOf(text('reason')) })
+      return { value: { withdrawn: version }, text: `your decision on ${name} version ${version} is withdrawn\n` }
+    },
+  },
   {
     form: 'verify NAME VERSION',
     doc: "read a version's files again and compare them with what was registered",
@@ -73,8 +77,8 @@ export const promotionActions: readonly Action[] = [
     doc: 'what a version came of, and what uses it',
     async run({ api, words: [name = '', version = ''] }) {
       const value = await api.lineage.graph({ kind: 'version', id: `${name}/${version}` })
-      const rows = value.edges.map(({ from, kind, to }) => [nodeText(from), kind, nodeText(to)])
-      return { value, text: table(['from', '', 'to'], rows) }
+      const rows = value.edges.map(({ from, kind, to }) => [from, kind, to])
+      return { value, text: table(['from', 'how', 'to'], rows) }
     },
   },
 ]

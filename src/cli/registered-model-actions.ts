@@ -1,14 +1,19 @@
+import type { SlipwayClient } from '../client/index.ts'
 import type { ModelVersionView, RegisteredModelView } from '../protocol/index.ts'
-import type { Action } from './action-command.ts'
+import type { Action, Shown } from './action-command.ts'
 import type { Flag } from './command.ts'
 import { UsageError } from './command.ts'
 import { listingFlags, listingQuery, listRows, tagsText, timeText } from './listing.ts'
+import { modelChangeActions } from './model-change-actions.ts'
+import { auditFlags, modelRecordActions } from './model-record-actions.ts'
+import { printableLine } from './printable.ts'
 import { promotionActions, reasonOf } from './promotion-actions.ts'
 import { table } from './table.ts'
 
 export const registeredModelFlags: readonly Flag[] = [
   ...listingFlags,
   { name: 'reason', value: 'TEXT', doc: 'why; kept in the history' },
+  ...auditFlags,
 ]
 
 const quoted = (name: string): string => {
@@ -33,6 +38,41 @@ const versionRow = (version: ModelVersionView): string[] => [
   tagsText(version.tags),
 ]
 
+const promptTag = 'mlflow.prompt.is_prompt'
+const isPrompt = ({ tags }: RegisteredModelView): boolean =>
+  tags.some(({ key, value }) => key === promptTag && value === 'true')
+
+/** Versions of a model; searches leave out those of prompts unless they speak of them. */
+const versionsOf = (name: string, ofPrompt = false): string =>
+  `name = ${quoted(name)}${ofPrompt ? ` AND tags.\`${promptTag}\` = 'true'` : ''}`
+
+const versionHead = ['version', 'aliases', 'stage', 'source', 'created', 'tags']
+/** Versions that are shown with their model. */
+const versionsShown = 100
+
+/** A registered model with its newest versions. Throws SlipwayError when there is none. */
+export const showRegistered = async (api: SlipwayClient, name: string): Promise<Shown> => {
+  const model = await api.registeredModels.get({ name })
+  const { items: versions } = await api.modelVersions.search({
+    filter: versionsOf(name, isPrompt(model)),
+    orderBy: ['version_number DESC'],
+    limit: versionsShown,
+  })
+  const [newest] = versions
+  const what = isPrompt(model) ? 'is a prompt' : 'is registered, and nothing of this name is served'
+  const lines = [
+    `${printableLine(name)}  ${what}`,
+    ...(model.description === '' ? [] : [`  ${printableLine(model.description)}`]),
+    ...model.tags.map(({ key, value }) => `  ${printableLine(key)}: ${printableLine(value)}`),
+    newest === undefined ? '  it has no versions' : table(versionHead, versions.map(versionRow)).trimEnd(),
+  ]
+  if (newest !== undefined && !isPrompt(model))
+    lines.push(
+      `slipway deploy models:/${encodeURIComponent(name)}/${newest.version} --name NAME serves version ${newest.version}`,
+    )
+  return { value: { ...model, versions }, text: `${lines.join('\n')}\n` }
+}
+
 /** What `slipway models` does with registered models. */
 export const registeredModelActions: readonly Action[] = [
   {
@@ -47,13 +87,15 @@ export const registeredModelActions: readonly Action[] = [
     form: 'versions NAME',
     doc: 'versions of a registered model, the newest first',
     async run(args) {
-      const filter = `name = ${quoted(args.words[0] ?? '')}`
-      const query = { orderBy: ['version_number DESC'], ...listingQuery(args), filter }
-      const value = await listRows(args, 'modelVersions.search', query)
-      return {
-        value,
-        text: table(['version', 'aliases', 'stage', 'source', 'created', 'tags'], value.map(versionRow)),
-      }
+      const [name = ''] = args.words
+      const query = { orderBy: ['version_number DESC'], ...listingQuery(args) }
+      const list = (filter: string): Promise<ModelVersionView[]> =>
+        listRows(args, 'modelVersions.search', { ...query, filter })
+      let value = await list(versionsOf(name))
+      // A model without versions is one; what isn't registered is refused.
+      if (value.length === 0 && isPrompt(await args.api.registeredModels.get({ name })))
+        value = await list(versionsOf(name, true))
+      return { value, text: table(versionHead, value.map(versionRow)) }
     },
   },
   {
@@ -94,6 +136,8 @@ export const registeredModelActions: readonly Action[] = [
       return { value, text: `${name} version ${value.version} is in ${value.stage}\n` }
     },
   },
+  ...modelChangeActions,
+  ...modelRecordActions,
   ...promotionActions,
   {
     form: 'unregister NAME [VERSION]',

@@ -30,4 +30,23 @@ describe('a table', () => {
   it('without rows is its head', () => {
     expect(table(['a', 'b'], [])).toBe('a  b\n')
   })
+
+  it('cuts long cells, so that one name leaves the other columns in sight', () => {
+    const [head = '', first = '', second = ''] = table(
+      ['name', 'state'],
+      [
+        ['n'.repeat(500), 'ready'],
+        ['a', 'w'.repeat(300)],
+      ],
+    ).split('\n')
+    expect(head).toBe(`name${' '.repeat(78)}state`)
+    expect(first).toBe(`${'n'.repeat(79)}…  ready`)
+    expect(second).toContain('w'.repeat(300))
+  })
+
+  it('keeps every row in one line, and steers no terminal', () => {
+    expect(table(['name', 'x'], [['a\n\u001b[31mb', 'c\u202e']])).toBe(
+      'name            x\na\\n\\u001b[31mb  c\\u202e\n',
+    )
+  })
 })

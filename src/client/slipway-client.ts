@@ -40,8 +40,11 @@ const artifactsRoot = '/api/2.0/mlflow-artifacts/artifacts'
 export class SlipwayClient {
   readonly experiments: Area<'experiments'> = this.#area('experiments')
   readonly runs: Area<'runs'> = this.#area('runs')
+  readonly loggedModels: Area<'loggedModels'> = this.#area('loggedModels')
   readonly registeredModels: Area<'registeredModels'> = this.#area('registeredModels')
   readonly modelVersions: Area<'modelVersions'> = this.#area('modelVersions')
+  readonly prompts: Area<'prompts'> = this.#area('prompts')
+  readonly traces: Area<'traces'> = this.#area('traces')
   readonly promotion: Area<'promotion'> = this.#area('promotion')
   readonly endpoints: Area<'endpoints'> = this.#area('endpoints')
   readonly lineage: Area<'lineage'> = this.#area('lineage')
@@ -55,7 +58,7 @@ export class SlipwayClient {
     this.#options = options
   }
 
-  /** Calls an operation by its name. */
+  /** Calls an operation by its name. Throws SlipwayError, also for a field of the path that can't be part of one. */
   async call<Name extends RegistryOperationName>(
     name: Name,
     input: RegistryInput<Name>,
@@ -65,7 +68,7 @@ export class SlipwayClient {
     const filled = path.replaceAll(/\{(\w+)\}/g, (_, field: string) => {
       const value = fields[field]
       delete fields[field]
-      return encodeURIComponent(String(value))
+      return segmentOf(field, value)
     })
     const bare = method === 'GET' || method === 'DELETE'
     const query = bare ? queryOf(fields) : ''
@@ -87,6 +90,11 @@ export class SlipwayClient {
       yield* page.items as readonly ItemOf<Name>[]
       pageToken = page.nextPageToken
     } while (pageToken !== undefined)
+  }
+
+  /** Uploads a file below a folder of artifacts, as a run or a logged model has one. */
+  async writeFile(uri: string, path: string, body: string | Uint8Array<ArrayBuffer> | Blob): Promise<void> {
+    await this.#send(pathOf(`${folderOf(uri)}/${path}`), { method: 'PUT', body })
   }
 
   /** Uploads a file into a run's artifacts; `path` is below them. */
@@ -191,7 +199,24 @@ const folderOf = (uri: string): string => {
   })
 }
 
-const pathOf = (path: string): string => `${artifactsRoot}/${path.split('/').map(encodeURIComponent).join('/')}`
+const pathOf = (path: string): string =>
+  `${artifactsRoot}/${path
+    .split('/')
+    .map((name) => segmentOf('path', name))
+    .join('/')}`
+
+/**
+ * One part of a path. Why not `.` and `..`, however they are encoded: URLs have them for this part and the one above, so
+ * that the request would go to something else.
+ */
+const segmentOf = (field: string, value: unknown): string => {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string' || text === '') throw refused('invalid_request', `'${field}' is missing`)
+  if (text === '.' || text === '..')
+    throw refused('invalid_request', `'${field}' can't be '${text}': it would change where the request goes`)
+  if (!text.isWellFormed()) throw refused('invalid_request', `'${field}' is no well-formed text`)
+  return encodeURIComponent(text)
+}
 
 /** JSON has no word for these numbers; they go as text. */
 const finite = (_: string, value: unknown): unknown => (typeof value === 'number' ? jsonNumber(value) : value)

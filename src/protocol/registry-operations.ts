@@ -10,13 +10,22 @@ import {
 } from './operation-spec.ts'
 import type { RegistryApi, RegistryOperationName } from './registry-types.ts'
 import type { Shape } from './shape.ts'
+import { trackingOperations } from './tracking-operations.ts'
 
 const view: Shape = { type: 'string', enum: ['active', 'deleted', 'all'] }
 const tags: Shape = { type: 'array', items: tag, maxItems: 1000 }
 const reason: Shape = { type: 'string', maxLength: 2000, description: 'why; kept in the history' }
 const metric: Shape = {
   type: 'object',
-  properties: { key: text, value: { type: 'number' }, timestamp: time, step: { type: 'integer' } },
+  properties: {
+    key: text,
+    value: { type: 'number' },
+    timestamp: time,
+    step: { type: 'integer' },
+    modelId: { type: 'string', description: 'the logged model that it was measured of' },
+    datasetName: text,
+    datasetDigest: text,
+  },
   required: ['key', 'value', 'timestamp', 'step'],
 }
 const limit: Shape = { type: 'integer', minimum: 1, maximum: 50_000, description: 'items a page' }
@@ -247,6 +256,7 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
   ),
   'webhooks.replay': create(`${webhook}/deliveries/{deliveryId}/replay`, 'Sends a delivery again, under the same id.'),
   'modelVersions.deleteTag': remove(`${version}/tags/{key}`, 'Deletes a tag of a version.'),
+  ...trackingOperations,
   ...importOperations,
 }
 

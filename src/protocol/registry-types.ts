@@ -1,6 +1,7 @@
 /** What the registry's operations take and give. Times are Unix ms. */
 
 import type { ImportApi } from './import-types.ts'
+import type { DatasetInput, LoggedMetricView, TrackingApi } from './tracking-types.ts'
 
 export interface KeyValue {
   readonly key: string
@@ -61,7 +62,7 @@ export interface RunView {
   readonly metrics: readonly MetricView[]
   readonly params: readonly KeyValue[]
   readonly tags: readonly KeyValue[]
-  readonly datasets: readonly { readonly name: string; readonly digest: string; readonly source: string }[]
+  readonly datasets: readonly Omit<DatasetInput, 'schema' | 'profile'>[]
   /** Ids of the logged models that it read and made. */
   readonly modelInputs: readonly string[]
   readonly modelOutputs: readonly string[]
@@ -304,7 +305,7 @@ interface Reasoned {
 type Done = Readonly<Record<never, never>>
 
 /** Every operation of the registry: what it takes, and what it gives. */
-export interface RegistryApi extends ImportApi {
+export interface RegistryApi extends ImportApi, TrackingApi {
   'experiments.search': { input: PageQuery & { readonly view?: ViewName }; output: Page<ExperimentView> }
   'experiments.create': {
     input: { readonly name: string; readonly artifactLocation?: string; readonly tags?: readonly KeyValue[] }
@@ -337,7 +338,7 @@ export interface RegistryApi extends ImportApi {
   }
   'runs.log': {
     input: OfRun & {
-      readonly metrics?: readonly MetricView[]
+      readonly metrics?: readonly LoggedMetricView[]
       readonly params?: readonly KeyValue[]
       readonly tags?: readonly KeyValue[]
     }

@@ -13,13 +13,22 @@ export type { LineageEdge, LineageEdgeKind, LineageGraph, LineageKind, LineageNo
 export { type LoggedModel, loggedModelStatuses } from './logged-model.ts'
 export { historyPageMax, samplePointsMax, sampleRunsMax } from './metric-history.ts'
 export { registryMigrations } from './migrations.ts'
+export { promptTag } from './prompt.ts'
 export type { ConditionResult, PolicyVerdict } from './promotion/evaluate-policy.ts'
 export type { PolicyDocument } from './promotion/parse-policy.ts'
 export type { Condition, MoveTarget } from './promotion/policy.ts'
 export type { DecisionView, PolicyView, TargetInput } from './promotion/promotion-store.ts'
 export type { ModelVersion, RegisteredModel } from './registered-model.ts'
 export { openRegistry, type Registry, type RegistryDeps } from './registry.ts'
-export { type Dataset, type LoggedMetric, type Metric, type Run, type RunInfo, runStatuses } from './run.ts'
+export {
+  type Dataset,
+  type LoggedMetric,
+  type Metric,
+  type Run,
+  type RunInfo,
+  type RunInput,
+  runStatuses,
+} from './run.ts'
 export type { RunMetric } from './metric-history.ts'
 export { SearchError } from './search/search-error.ts'
 export type { ArtifactUpload } from './uploads/upload-store.ts'

@@ -79,6 +79,71 @@ describe('slipway experiments and runs', () => {
     expect((await slipway('runs', 'ls', 'fraud', '--limit', '1')).out.trim().split('\n')).toHaveLength(2)
   })
 
+  it('lists what is deleted, and tags', async () => {
+    const client = new SlipwayClient({ url: app.addresses.http })
+    await slipway('experiments', 'create', 'left')
+    const { experimentId } = JSON.parse((await slipway('experiments', 'show', 'left', '--json')).out) as {
+      experimentId: string
+    }
+    const { runId: gone } = await client.runs.create({ experimentId, name: 'gone' })
+    expect((await slipway('runs', 'tag', gone, 'keep', 'no')).out).toBe(`run ${gone} has keep=no\n`)
+    expect((await slipway('runs', 'rename', gone, 'gone-2')).out).toBe(`run ${gone} is now gone-2\n`)
+    expect((await slipway('experiments', 'tag', 'left', 'team', 'risk')).code).toBe(0)
+    expect((await slipway('runs', 'ls', 'left', '--deleted')).out.split('\n')).toHaveLength(2)
+    await slipway('runs', 'rm', gone)
+    expect((await slipway('runs', 'ls', 'left')).out).not.toContain(gone)
+    expect((await slipway('runs', 'ls', 'left', '--deleted')).out).toMatch(new RegExp(`${gone} +gone-2 .* keep=no\n`))
+    await slipway('runs', 'untag', gone, 'keep')
+    await slipway('experiments', 'rm', 'left')
+    expect((await slipway('experiments', 'ls')).out).not.toContain('left')
+    expect((await slipway('experiments', 'ls', '--deleted')).out).toMatch(/left .* team=risk\n/)
+    await slipway('experiments', 'restore', 'left')
+    expect((await slipway('experiments', 'untag', 'left', 'team')).code).toBe(0)
+    expect((await slipway('experiments', 'show', 'left')).out).not.toContain('team')
+  })
+
+  it('says that a run has no times rather than to leave them empty', async () => {
+    const body = { experiment_id: '0', run_name: 'timeless' }
+    const answer = await app.post('/api/2.0/mlflow/runs/create', body)
+    const { run } = (await answer.json()) as { run: { info: { run_id: string } } }
+    expect((await slipway('runs', 'show', run.info.run_id)).out).toContain('experiment 0, start not told, not ended\n')
+  })
+
+  it('steers no terminal by what others wrote, and cuts long names in tables alone', async () => {
+    const name = `\u001b]0;x\u0007${'n'.repeat(450)}\u202eb\nc`
+    const client = new SlipwayClient({ url: app.addresses.http })
+    const { experimentId } = await client.experiments.create({ name: 'names' })
+    const { runId: named } = await client.runs.create({ experimentId, name })
+    const listed = await slipway('runs', 'ls', 'names')
+    expect(listed.out.split('\n')).toHaveLength(3)
+    expect(Math.max(...listed.out.split('\n').map((line) => line.length))).toBeLessThan(200)
+    expect(listed.out).toMatch(/\\u001b\]0;x\\u0007n+… /)
+    const shown = await slipway('runs', 'show', named)
+    expect(shown.out).toMatch(/^\\u001b\]0;x\\u0007n{450}\\u202eb\\nc {2}\(/)
+    const json = await slipway('runs', 'show', named, '--json')
+    expect(json.out).not.toMatch(/\p{Bidi_Control}/u)
+    expect(JSON.parse(json.out)).toHaveProperty('name', name)
+    const missing = await slipway('runs', 'show', 'x\u001b[2J')
+    expect(missing.code).toBe(1)
+    expect(missing.err).toContain('x\\u001b[2J')
+  })
+
+  it('collects no garbage where a name is mistyped', async () => {
+    const client = new SlipwayClient({ url: app.addresses.http })
+    const { runId: gone } = await client.runs.create({ experimentId: '0', name: 'gone' })
+    await client.runs.delete({ runId: gone })
+    expect(await slipway('gc', '--delete', '--runs', `${gone},nope`)).toEqual({
+      code: 1,
+      out: '',
+      err: "slipway gc: there is no run 'nope'; nothing is removed\n",
+    })
+    expect((await client.runs.get({ runId: gone })).lifecycleStage).toBe('deleted')
+    expect((await slipway('gc', '--experiments', '77', '--logged-models', 'm-1')).err).toContain(
+      "there is no logged model 'm-1', no experiment '77'",
+    )
+    expect((await slipway('gc', '--delete', '--runs', gone)).out).toMatch(/1 item gone/)
+  })
+
   it('draws the history of a metric, and lists artifacts', async () => {
     expect((await slipway('runs', 'history', runId, 'auc')).out).toMatch(/^auc {2}▁[▄▅]█\nstep +value +time\n/)
     expect(await slipway('runs', 'history', runId, 'aucc')).toEqual({
@@ -87,6 +152,7 @@ describe('slipway experiments and runs', () => {
       err: `slipway runs: run ${runId} has no metric 'aucc'; it has auc; did you mean 'auc'?\n`,
     })
     expect((await slipway('runs', 'artifacts', runId)).out).toContain('model/')
+    expect((await slipway('runs', 'artifacts', runId, 'nope')).err).toContain("has no folder 'nope' of artifacts")
     expect((await slipway('runs', 'artifacts', runId, 'model')).out).toMatch(/model\/MLmodel +11 B/)
     expect((await slipway('runs', 'show', runId)).out).toContain('auc: 0.9 at step 2')
   })
@@ -98,6 +164,7 @@ describe('slipway experiments and runs', () => {
     [['runs', 'ls', 'fraud', '--limit', '0'], 2, /--limit '0' is not a number from 1/],
     [['runs', 'ls', 'fraud', '--filter', 'auc >'], 1, /runs: /],
     [['runs', 'show', 'f'.repeat(32)], 1, /not found/],
+    [['runs', 'show', '..'], 1, /'runId' can't be '\.\.'/],
     [['experiments', 'create', 'fraud'], 1, /already exists/],
     [['runs', 'ls', 'fraud', '--server', 'http://127.0.0.1:64999'], 1, /no server answers at http:\/\/127.0.0.1:64999/],
   ])('says what is wrong: %j', async (args, code, message) => {
@@ -154,12 +221,109 @@ describe('slipway models, of the registry', () => {
     await expect(audit.search({ kind: 'promotion.refuse' })).rejects.toThrow("did you mean 'promotion.refused'")
   })
 
+  it('tells who did what, when and why', async () => {
+    await slipway('models', 'register', 'told', `runs:/${runId}/model`)
+    const before = Date.now()
+    await slipway('models', 'alias', 'told', 'champion', '1', '--reason', 'first one')
+    await slipway('models', 'stage', 'told', '1', 'production', '--reason', 'ready')
+    const audit = await slipway('models', 'audit', 'told')
+    expect(audit.out).toMatch(/^time +who +what +of +why +details\n/)
+    expect(audit.out).toMatch(/anonymous +model_version_alias.created +model told +first one +.*alias=champion/)
+    const kind = 'model_version.stage_changed'
+    const staged = JSON.parse((await slipway('models', 'audit', 'told', '--kind', kind, '--json')).out) as object[]
+    expect(staged).toEqual([expect.objectContaining({ kind, reason: 'ready', actor: 'anonymous' })])
+    expect(JSON.parse((await slipway('models', 'audit', 'told', '--to', '2020-01-01', '--json')).out)).toEqual([])
+    expect((await slipway('models', 'audit', '--actor', 'anonymous', '--limit', '1')).out.split('\n')).toHaveLength(3)
+
+    const stages = await slipway('models', 'stages', 'told', '1')
+    expect(stages.out).toMatch(/\(none\) +None +anonymous\n/)
+    expect(stages.out).toMatch(/None +Production +anonymous +ready\n/)
+    expect(JSON.parse((await slipway('models', 'stages', 'told', '1', '--json')).out)).toHaveLength(2)
+
+    const soon = String(Date.now() + 1000)
+    const at = await slipway('models', 'alias-at', 'told', 'champion', soon)
+    expect(at.out).toMatch(/^models:\/told@champion was version 1 at \d+, since .* by anonymous: first one\n$/)
+    expect((await slipway('models', 'alias-at', 'told', 'champion', String(before - 86_400_000))).out).toContain(
+      'named no version',
+    )
+    const json = JSON.parse((await slipway('models', 'alias-at', 'told', 'champion', soon, '--json')).out) as object
+    expect(json).toMatchObject({ version: 1, since: { alias: 'champion' } })
+
+    expect((await slipway('models', 'signature', 'told', '1')).out).toMatch(/^told version 1: signature \w+/)
+    expect(JSON.parse((await slipway('models', 'signature', 'told', '1', '--json')).out)).toHaveProperty('state')
+  })
+
+  it('shows decisions on a version, and takes them back', async () => {
+    await slipway('models', 'register', 'decided', `runs:/${runId}/model`)
+    const decisions = async (): Promise<string> => (await slipway('models', 'decisions', 'decided', '1')).out
+    expect(await decisions()).toBe('nobody has decided on decided version 1\n')
+    await slipway('models', 'reject', 'decided', '1', '--reason', 'drifts')
+    expect(await decisions()).toMatch(/anonymous +rejected +drifts\n/)
+    expect(JSON.parse((await slipway('models', 'decisions', 'decided', '1', '--json')).out)).toMatchObject([
+      { person: 'anonymous', decision: 'rejected', reason: 'drifts' },
+    ])
+    expect((await slipway('models', 'withdraw', 'decided', '1')).out).toBe(
+      'your decision on decided version 1 is withdrawn\n',
+    )
+    expect(await decisions()).toContain('nobody')
+    const policy = join(app.dataDir, 'short.json')
+    writeFileSync(policy, '{"aliases": {"champion": [{"approval": {"count": 1}}]}}')
+    await slipway('models', 'policy', 'decided', policy)
+    expect((await slipway('models', 'unpolicy', 'decided')).out).toBe('the policy of decided is deleted\n')
+    expect((await slipway('models', 'policy', 'decided')).out).toBe('no policy\n')
+  })
+
+  it('describes, tags and renames models and versions, and shows them though nothing serves them', async () => {
+    await slipway('models', 'register', 'plain', `runs:/${runId}/model`)
+    expect((await slipway('models', 'describe', 'plain', 'finds fraud')).out).toBe('plain is described\n')
+    expect((await slipway('models', 'describe', 'plain', 'second quarter', '1')).out).toBe(
+      'plain version 1 is described\n',
+    )
+    expect((await slipway('models', 'tag', 'plain', 'team', 'risk')).out).toBe('plain has team=risk\n')
+    await slipway('models', 'tag', 'plain', 'data', 'q2', '1')
+    await slipway('models', 'alias', 'plain', 'champion', '1')
+    expect((await slipway('models', 'rename', 'plain', 'fancy')).out).toBe('plain is now fancy\n')
+    const shown = await slipway('models', 'show', 'fancy')
+    expect(shown).toMatchObject({ code: 0, err: '' })
+    expect(shown.out).toMatch(
+      /^fancy {2}is registered, and nothing of this name is served\n {2}finds fraud\n {2}team: risk\nversion +aliases/,
+    )
+    expect(shown.out).toMatch(/1 +@champion .* data=q2\n/)
+    expect(shown.out).toContain('slipway deploy models:/fancy/1 --name NAME serves version 1\n')
+    expect(JSON.parse((await slipway('models', 'show', 'fancy', '--json')).out)).toMatchObject({
+      name: 'fancy',
+      description: 'finds fraud',
+      versions: [{ version: 1, description: 'second quarter' }],
+    })
+    expect((await slipway('models', 'copy', 'fancy', '1', 'copied')).out).toBe('fancy version 1 is copied version 1\n')
+    expect((await slipway('models', 'lineage', 'copied', '1')).out).toMatch(
+      /version:fancy\/1 +copied +version:copied\/1/,
+    )
+    await slipway('models', 'untag', 'fancy', 'team')
+    await slipway('models', 'untag', 'fancy', 'data', '1')
+    expect((await slipway('models', 'show', 'fancy')).out).not.toMatch(/team|data=/)
+  })
+
+  it('shows prompts and their versions too', async () => {
+    const { prompts } = new SlipwayClient({ url: app.addresses.http })
+    await prompts.register({ name: 'greet', template: 'Hello {{name}}' })
+    const shown = await slipway('models', 'show', 'greet')
+    expect(shown.out).toMatch(/^greet {2}is a prompt\n[^]*\n +1 .*prompt-template/)
+    expect(shown.out).not.toContain('deploy')
+    expect((await slipway('models', 'versions', 'greet')).out).toMatch(/\n +1 .*prompt-template/)
+  })
+
   it('names an endpoint that uses a version once', async () => {
     await slipway('models', 'register', 'used', `runs:/${runId}/model`)
     const client = new SlipwayClient({ url: app.addresses.http })
     await client.endpoints.put({ name: 'user', reference: 'models:/used/1', wait: false })
     const { out } = await slipway('models', 'lineage', 'used', '1')
+    expect(out).toMatch(/^from +how +to\n/)
     expect(out).toMatch(/ used +endpoint:user\n/)
+    const graph = await client.lineage.graph({ kind: 'endpoint', id: 'user' })
+    expect(graph.nodes[0]).toMatchObject({ kind: 'endpoint', id: 'user', depth: 0 })
+    expect(graph.edges).toContainEqual(expect.objectContaining({ from: 'version:used/1', to: 'endpoint:user' }))
+    await expect(client.lineage.graph({ kind: 'endpoint', id: 'nobody' })).rejects.toMatchObject({ status: 404 })
   })
 
   it('says so when promote makes an alias that may be a mistyped one', async () => {
@@ -184,6 +348,19 @@ describe('slipway models, of the registry', () => {
     [['models', 'versions', "fr'aud"], 2, /no quotes/],
     [['models', 'register', 'other', 'file:///etc'], 1, /Invalid model version source/],
     [['models', 'alias', 'nobody', 'champion', '1'], 1, /not found/],
+    [['models', 'versions', 'nobody'], 1, /nobody.* not found/],
+    [['models', 'history', 'churn', 'chmapion'], 1, /never had one; it has @champion; did you mean 'champion'\?/],
+    [['history', 'churn', '--alias', 'nope'], 1, /churn has no alias 'nope' and never had one/],
+    [['models', 'history', 'nobody', 'champion'], 1, /never was a registered model 'nobody'/],
+    [['models', 'alias-at', 'nobody', 'champion', '2026-11-24'], 1, /never was a registered model 'nobody'/],
+    [['models', 'alias-at', 'churn', 'chmapion', '2026-11-24'], 1, /never had one.*did you mean 'champion'/],
+    [['models', 'alias-at', 'churn', 'champion', 'noon'], 2, /TIME 'noon' is no time/],
+    [['models', 'stages', 'churn', '77'], 1, /not found/],
+    [['models', 'audit', 'nobody'], 1, /nobody.* not found/],
+    [['models', 'audit', '--kind', 'promotion.refuse'], 1, /did you mean 'promotion.refused'/],
+    [['models', 'audit', '--from', 'noon'], 2, /--from 'noon' is no time/],
+    [['models', 'show', 'nobody'], 1, /no model 'nobody' is served, and none is registered; slipway models ls/],
+    [['models', 'policy', 'churn', '/nonexistent'], 1, /'\/nonexistent' can't be read: there is no such file/],
   ])('says what is wrong: %j', async (args, code, message) => {
     const ran = await slipway(...args)
     expect(ran.code).toBe(code)

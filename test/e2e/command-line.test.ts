@@ -76,7 +76,7 @@ describe('the command line', () => {
   })
 
   it.each([
-    [['models', 'show', 'nope'], /unknown model/],
+    [['models', 'show', 'nope'], /no model 'nope' is served, and none is registered/],
     [['models', 'unload', 'nope'], /unknown model/],
     [['models', 'rm', 'kept'], /kept in a model repository/],
     [['deploy', 'missing.onnx', '--name', 'x'], /there is no file/],

@@ -7,6 +7,7 @@ import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext, Flag } from '../command.ts'
 import { UsageError } from '../command.ts'
 import { isWholeModel, modelInFolder } from '../model-folder.ts'
+import { printable } from '../printable.ts'
 import { showingLoads } from '../show-loading.ts'
 import { uploadedText, uploadFolder, uploadModel } from '../upload-model.ts'
 
@@ -49,7 +50,7 @@ export const deploy: Command = {
     const model = isWhole
       ? await uploadFolder(context, args, { name, path })
       : await uploadModel(context, args, { name, path: found.path, file: deployedName(found.path) })
-    context.out(args.json ? `${JSON.stringify(model)}\n` : uploadedText(name, model))
+    context.out(printable(args.json ? `${JSON.stringify(model)}\n` : uploadedText(name, model)))
     return 0
   },
 }
@@ -70,7 +71,9 @@ const deployReference = async (
   const text = wait
     ? `serves version ${endpoint.version ?? 1}`
     : `will serve version ${endpoint.version ?? 1} once it is loaded`
-  context.out(args.json ? `${JSON.stringify(endpoint)}\n` : `${name} follows ${endpoint.reference} and ${text}\n`)
+  context.out(
+    printable(args.json ? `${JSON.stringify(endpoint)}\n` : `${name} follows ${endpoint.reference} and ${text}\n`),
+  )
   return 0
 }
 

@@ -3,7 +3,8 @@ import type { Action, ActionArgs } from '../action-command.ts'
 import { actionCommand } from '../action-command.ts'
 import type { Command } from '../command.ts'
 import { Refusal } from '../command.ts'
-import { listingFlags, listingQuery, listRows, tagsText, timeText } from '../listing.ts'
+import { deletedFlag, listedView, listingFlags, listingQuery, listRows, tagsText, timeText } from '../listing.ts'
+import { printableLine } from '../printable.ts'
 import { table } from '../table.ts'
 
 /** An experiment by its id or its name. */
@@ -19,10 +20,10 @@ export const experimentOf = async ({ api }: ActionArgs, idOrName: string): Promi
 
 const experimentText = (experiment: ExperimentView): string =>
   `${[
-    `${experiment.name}  (${experiment.experimentId}, ${experiment.lifecycleStage})`,
+    `${printableLine(experiment.name)}  (${experiment.experimentId}, ${experiment.lifecycleStage})`,
     `  artifacts  ${experiment.artifactLocation}`,
     `  created    ${timeText(experiment.creationTime)}`,
-    ...experiment.tags.map(({ key, value }) => `  ${key}: ${value}`),
+    ...experiment.tags.map(({ key, value }) => `  ${printableLine(key)}: ${printableLine(value)}`),
   ].join('\n')}\n`
 
 const actions: readonly Action[] = [
@@ -30,7 +31,7 @@ const actions: readonly Action[] = [
     form: 'ls',
     doc: 'experiments, the newest first',
     async run(args) {
-      const items = await listRows(args, 'experiments.search', listingQuery(args))
+      const items = await listRows(args, 'experiments.search', { ...listingQuery(args), ...listedView(args) })
       const rows = items.map((each) => [each.experimentId, each.name, timeText(each.creationTime), tagsText(each.tags)])
       return { value: items, text: table(['id', 'name', 'created', 'tags'], rows) }
     },
@@ -78,10 +79,36 @@ const actions: readonly Action[] = [
       return { value: { restored: experimentId }, text: `experiment ${experimentId} is restored\n` }
     },
   },
+  {
+    form: 'tag EXPERIMENT KEY VALUE',
+    doc: 'set a tag of an experiment',
+    async run(args) {
+      const [given = '', key = '', value = ''] = args.words
+      const { experimentId } = await experimentOf(args, given)
+      await args.api.experiments.setTag({ experimentId, key, value })
+      return { value: { key, value }, text: `experiment ${experimentId} has ${key}=${value}\n` }
+    },
+  },
+  {
+    form: 'untag EXPERIMENT KEY',
+    doc: 'delete a tag of an experiment',
+    async run(args) {
+      const [given = '', key = ''] = args.words
+      const { experimentId } = await experimentOf(args, given)
+      await args.api.experiments.deleteTag({ experimentId, key })
+      return { value: { deleted: key }, text: `experiment ${experimentId} has no ${key} any more\n` }
+    },
+  },
 ]
 
 /** Experiments of the registry. */
 export const experiments: Command = actionCommand(actions, {
-  flags: listingFlags,
-  examples: ['slipway experiments ls', 'slipway experiments show fraud --json', 'slipway experiments create fraud'],
+  flags: [...listingFlags, deletedFlag],
+  examples: [
+    'slipway experiments ls',
+    'slipway experiments ls --deleted',
+    'slipway experiments show fraud --json',
+    'slipway experiments create fraud',
+    'slipway experiments tag fraud team risk',
+  ],
 })

@@ -4,8 +4,9 @@ import { asking } from '../action-command.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command, Flag } from '../command.ts'
-import { UsageError } from '../command.ts'
+import { Refusal, UsageError } from '../command.ts'
 import { bytesText } from '../format.ts'
+import { printable } from '../printable.ts'
 import { table } from '../table.ts'
 
 const flags: readonly Flag[] = [
@@ -77,6 +78,31 @@ const pages = async (
   return { items, blobsInUse }
 }
 
+const namedKinds = [
+  ['runIds', 'run'],
+  ['loggedModelIds', 'logged_model'],
+  ['experimentIds', 'experiment'],
+] as const
+
+type Named = Pick<RegistryInput<'garbage.plan'>, (typeof namedKinds)[number][0]>
+
+const namesAny = (named: Named): boolean => namedKinds.some(([field]) => named[field] !== undefined)
+
+/** What was named is there, deleted or not; an id that isn't is mistyped, or went before. */
+const requireNamed = (named: Named, items: readonly GarbageItemView[]): void => {
+  const missing = namedKinds.flatMap(([field, kind]) => {
+    const there = new Set(items.filter((item) => item.kind === kind).map(({ id }) => id))
+    return (named[field] ?? []).filter((id) => !there.has(id)).map((id) => `${kind.replace('_', ' ')} '${id}'`)
+  })
+  if (missing.length === 0) return
+  const more = missing.length > missingNamed ? ` and ${missing.length - missingNamed} more` : ''
+  const what = `there is no ${missing.slice(0, missingNamed).join(', no ')}${more}`
+  throw new Refusal(`${what}; nothing is removed`, 'resource_missing')
+}
+
+/** Ids that one refusal names. */
+const missingNamed = 10
+
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
 
 const textOf = ({ deleted, items, blobsInUse }: Collected): string => {
@@ -116,13 +142,20 @@ export const gc: Command = {
     const given = givenOf(args)
     const reason = args.text('reason')
     const deleted = args.isSet('delete')
-    const ask = (pageToken: string | undefined): Promise<GarbagePageView> => {
-      const input = { ...given, ...(pageToken === undefined ? {} : { pageToken }) }
-      if (!deleted) return api.garbage.plan(input)
-      return api.garbage.collect({ ...input, ...(reason === undefined ? {} : { reason }) })
-    }
-    const collected: Collected = { deleted, ...(await asking(url, () => pages(ask))) }
-    context.out(args.json ? `${JSON.stringify(collected)}\n` : textOf(collected))
+    const plan = (pageToken: string | undefined): Promise<GarbagePageView> =>
+      api.garbage.plan({ ...given, ...(pageToken === undefined ? {} : { pageToken }) })
+    const collect = (pageToken: string | undefined): Promise<GarbagePageView> =>
+      api.garbage.collect({
+        ...given,
+        ...(pageToken === undefined ? {} : { pageToken }),
+        ...(reason === undefined ? {} : { reason }),
+      })
+    const collected = await asking(url, async (): Promise<Collected> => {
+      const planned = !deleted || namesAny(given) ? await pages(plan) : undefined
+      if (planned !== undefined) requireNamed(given, planned.items)
+      return { deleted, ...(deleted || planned === undefined ? await pages(collect) : planned) }
+    })
+    context.out(printable(args.json ? `${JSON.stringify(collected)}\n` : textOf(collected)))
     return 0
   },
 }

@@ -1,6 +1,7 @@
 import { soleActionCommand } from '../action-command.ts'
 import { aliasChangesText } from '../alias-changes.ts'
 import type { Command, Flag } from '../command.ts'
+import { aliasHistory } from '../model-record-actions.ts'
 
 const flags: readonly Flag[] = [
   { name: 'alias', value: 'ALIAS', doc: 'the history of an alias of the registered model of this name instead' },
@@ -11,11 +12,11 @@ export const history: Command = soleActionCommand(
   {
     form: 'history ENDPOINT',
     doc: 'every move of the alias that an endpoint follows: when, from which version to which, who and why',
-    async run({ api, text, words: [name = ''] }) {
-      const alias = text('alias')
-      const { items } = await (alias === undefined
-        ? api.endpoints.history({ name })
-        : api.registeredModels.aliasHistory({ name, alias }))
+    async run(args) {
+      const [name = ''] = args.words
+      const alias = args.text('alias')
+      if (alias !== undefined) return aliasHistory(args, name, alias)
+      const { items } = await args.api.endpoints.history({ name })
       return { value: items, text: aliasChangesText(items) }
     },
   },

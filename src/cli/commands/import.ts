@@ -15,6 +15,7 @@ import { openDatabase, openMlruns } from '../import/open-source.ts'
 import type { SourceOptions } from '../import/open-source.ts'
 import type { ImportKind, ImportSummary } from '../import/report.ts'
 import { importKinds, ImportReport } from '../import/report.ts'
+import { printable } from '../printable.ts'
 import { table } from '../table.ts'
 
 const flags: readonly Flag[] = [
@@ -61,7 +62,7 @@ export const importCommand: Command = {
     if (path === undefined) throw new UsageError(`${opener[0]} is missing: ${kind} ${opener[0]}`)
     if (others[0] !== undefined) throw new UsageError(`unexpected '${others[0]}'`)
     const summary = await importFrom(context, args, { path, open: opener[1] })
-    context.out(args.json ? `${JSON.stringify(summary)}\n` : summaryText(summary))
+    context.out(printable(args.json ? `${JSON.stringify(summary)}\n` : summaryText(summary)))
     return summary.problems.length === 0 ? 0 : 1
   },
 }

@@ -1,13 +1,16 @@
 import type { ModelView, VersionView } from '../../api/index.ts'
+import { SlipwayClient } from '../../client/index.ts'
 import { didYouMean } from '../../lib/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { UsageError } from '../command.ts'
-import { actionWords, runAction } from '../action-command.ts'
+import { Refusal, UsageError } from '../command.ts'
+import type { Shown } from '../action-command.ts'
+import { actionWords, asking, runAction } from '../action-command.ts'
 import { bytesText } from '../format.ts'
-import { registeredModelActions, registeredModelFlags } from '../registered-model-actions.ts'
+import { printable } from '../printable.ts'
+import { registeredModelActions, registeredModelFlags, showRegistered } from '../registered-model-actions.ts'
 import { table } from '../table.ts'
 
 const actions = ['ls', 'show', 'load', 'unload', 'rm']
@@ -22,7 +25,7 @@ export const models: Command = {
   ),
   words: [
     ['ls', 'every model and version with its state, and why it is in it'],
-    ['show NAME', 'one model: inputs, outputs, configuration, memory'],
+    ['show NAME', 'one model: inputs, outputs, configuration, memory; of one that is only registered its versions'],
     ['load NAME', 'load or reload a model; the versions that serve go on until the new ones are ready'],
     ['unload NAME', 'take a model out of service'],
     ['rm NAME', 'take a deployed model out of service and delete its files'],
@@ -34,6 +37,14 @@ export const models: Command = {
     'slipway models show fraud --json',
     'slipway models register fraud runs:/0f3a…/model',
     'slipway models alias fraud champion 3 --reason "better recall"',
+    'slipway models alias-at fraud champion 2026-11-24T10:31',
+    'slipway models audit fraud --from 2026-11-01 --json',
+    'slipway models stages fraud 3',
+    'slipway models approve fraud 3 --reason "looked at it"',
+    'slipway models decisions fraud 3',
+    'slipway models signature fraud 3 --json',
+    'slipway models tag fraud team risk',
+    'slipway models describe fraud "trained on the second quarter" 3',
   ],
   async run(context) {
     const args = clientArgs(context, flags)
@@ -62,16 +73,35 @@ export const models: Command = {
         return 0
       default:
     }
-    const model = await args.client.json<ModelView>({ method: 'GET', path })
-    context.out(args.json ? `${JSON.stringify(model)}\n` : modelText(model))
+    const show = async (): Promise<Shown> => {
+      const value = await args.client.json<ModelView>({ method: 'GET', path })
+      return { value, text: modelText(value) }
+    }
+    const { value, text } = await (what === 'show' ? show().catch(orRegistered(args, name)) : show())
+    context.out(printable(args.json ? `${JSON.stringify(value)}\n` : text))
     return 0
   },
 }
 
+/** Shows the registered model of a name that nothing is served by. */
+const orRegistered =
+  ({ client: { url, key } }: ClientArgs, name: string) =>
+  async (error: unknown): Promise<Shown> => {
+    if (!(error instanceof Refusal) || error.code !== 'model_not_found') throw error
+    const api = new SlipwayClient({ url: url.href, ...(key === undefined ? {} : { key }) })
+    return asking(url, () => showRegistered(api, name)).catch((missing: unknown) => {
+      if (!(missing instanceof Refusal) || missing.code !== 'resource_missing') throw missing
+      throw new Refusal(
+        `no model '${name}' is served, and none is registered; slipway models ls and slipway models registered list them`,
+        error.code,
+      )
+    })
+  }
+
 const list = async (context: CommandContext, args: ClientArgs): Promise<number> => {
   const answer = await args.client.json<{ models: ModelView[] }>({ method: 'GET', path: `${apiRoot}/models` })
   if (args.json) {
-    context.out(`${JSON.stringify(answer)}\n`)
+    context.out(printable(`${JSON.stringify(answer)}\n`))
     return 0
   }
   const rows = answer.models.flatMap((model) =>

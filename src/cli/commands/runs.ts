@@ -5,7 +5,17 @@ import { actionCommand } from '../action-command.ts'
 import type { Command } from '../command.ts'
 import { Refusal } from '../command.ts'
 import { bytesText } from '../format.ts'
-import { listingFlags, listingQuery, listRows, metricText, tagsText, timeText } from '../listing.ts'
+import {
+  deletedFlag,
+  listedView,
+  listingFlags,
+  listingQuery,
+  listRows,
+  metricText,
+  tagsText,
+  timeText,
+} from '../listing.ts'
+import { printableLine } from '../printable.ts'
 import { sparkline } from '../sparkline.ts'
 import { table } from '../table.ts'
 import { experimentOf } from './experiments.ts'
@@ -29,12 +39,21 @@ const runTable = (runs: readonly RunView[]): string => {
   return table(['run', 'name', 'status', 'started', ...keys, 'tags'], rows)
 }
 
+/** Clients needn't say when a run began, and those that go on have no end. */
+const timesText = ({ startTime, endTime }: RunView): string =>
+  [
+    startTime === undefined ? 'start not told' : `started ${timeText(startTime)}`,
+    endTime === undefined ? 'not ended' : `ended ${timeText(endTime)}`,
+  ].join(', ')
+
 const runText = (run: RunView): string => {
   const pairs = (title: string, items: readonly (readonly [string, string])[]): string[] =>
-    items.length === 0 ? [] : [`  ${title}`, ...items.map(([key, value]) => `    ${key}: ${value}`)]
+    items.length === 0
+      ? []
+      : [`  ${title}`, ...items.map(([key, value]) => `    ${printableLine(key)}: ${printableLine(value)}`)]
   return `${[
-    `${run.name}  (${run.runId}, ${run.status.toLowerCase()}, ${run.lifecycleStage})`,
-    `  experiment ${run.experimentId}, started ${timeText(run.startTime)}, ended ${timeText(run.endTime)}`,
+    `${printableLine(run.name)}  (${run.runId}, ${run.status.toLowerCase()}, ${run.lifecycleStage})`,
+    `  experiment ${run.experimentId}, ${timesText(run)}`,
     ...pairs(
       'metrics',
       run.metrics.map(({ key, value, step }) => [key, `${metricText(value)} at step ${step}`]),
@@ -75,7 +94,8 @@ const actions: readonly Action[] = [
     doc: 'runs of an experiment, the newest first',
     async run(args) {
       const { experimentId } = await experimentOf(args, args.words[0] ?? '')
-      const value = await listRows(args, 'runs.search', { ...listingQuery(args), experimentIds: [experimentId] })
+      const query = { ...listingQuery(args), ...listedView(args), experimentIds: [experimentId] }
+      const value = await listRows(args, 'runs.search', query)
       return { value, text: runTable(value) }
     },
   },
@@ -102,6 +122,8 @@ const actions: readonly Action[] = [
     doc: "a folder of the run's artifacts",
     async run({ api, words: [runId = '', path = ''] }) {
       const { items } = await api.runs.artifacts({ runId, path })
+      if (items.length === 0 && path !== '')
+        throw new Refusal(`run ${runId} has no folder '${path}' of artifacts`, 'resource_missing')
       const rows = items.map((item) => [
         item.isFolder ? `${item.path}/` : item.path,
         item.bytes === undefined ? '' : bytesText(item.bytes),
@@ -125,14 +147,40 @@ const actions: readonly Action[] = [
       return { value: { restored: runId }, text: `run ${runId} is restored\n` }
     },
   },
+  {
+    form: 'rename RUN NAME',
+    doc: 'give a run another name',
+    async run({ api, words: [runId = '', given = ''] }) {
+      const value = await api.runs.update({ runId, name: given })
+      return { value, text: `run ${runId} is now ${value.name}\n` }
+    },
+  },
+  {
+    form: 'tag RUN KEY VALUE',
+    doc: 'set a tag of a run',
+    async run({ api, words: [runId = '', key = '', value = ''] }) {
+      await api.runs.setTag({ runId, key, value })
+      return { value: { key, value }, text: `run ${runId} has ${key}=${value}\n` }
+    },
+  },
+  {
+    form: 'untag RUN KEY',
+    doc: 'delete a tag of a run',
+    async run({ api, words: [runId = '', key = ''] }) {
+      await api.runs.deleteTag({ runId, key })
+      return { value: { deleted: key }, text: `run ${runId} has no ${key} any more\n` }
+    },
+  },
 ]
 
 /** Runs of the registry. */
 export const runs: Command = actionCommand(actions, {
-  flags: listingFlags,
+  flags: [...listingFlags, deletedFlag],
   examples: [
     'slipway runs ls fraud --filter "metrics.auc > 0.9 OR tags.keep = \'yes\'" --order-by "metrics.auc DESC"',
+    'slipway runs ls fraud --deleted',
     'slipway runs history 0f3a… loss',
+    'slipway runs tag 0f3a… keep yes',
     'slipway runs show 0f3a… --json',
   ],
 })

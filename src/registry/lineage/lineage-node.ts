@@ -36,7 +36,7 @@ export interface LineageNode {
   readonly kind: LineageKind
   /**
    * `NAME@DIGEST` of a data set, both percent-encoded; a run's or logged model's id; `MODEL/VERSION`; `MODEL@ALIAS`; the
-   * name of who uses a version.
+   * name of the endpoint, or of who else uses a version.
    */
   readonly id: string
   /** Steps from where the search began. */

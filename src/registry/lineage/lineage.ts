@@ -1,5 +1,6 @@
 import type { Database, Queries } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
+import { ownerOf } from '../endpoints/endpoint-moves.ts'
 import { namesOf } from '../history/model-names.ts'
 import { excerpt, requireInteger } from '../limits.ts'
 import { requireModelRow, requireVersionRow } from '../model-rows.ts'
@@ -101,10 +102,7 @@ export class Lineage {
   async #start(kind: LineageKind, id: string): Promise<NodeRef> {
     const ref = await startRef(this.#db, kind, id)
     const facts = await lineageFacts(this.#db, [ref])
-    const isThere =
-      kind === 'endpoint'
-        ? (await this.#db.query('SELECT owner FROM version_uses WHERE owner = ? LIMIT 1', [id])).length > 0
-        : facts.has(refKey(ref))
+    const isThere = kind === 'endpoint' ? await isUser(this.#db, ref.id) : facts.has(refKey(ref))
     if (!isThere) throw fail('resource_missing', { reason: `there is no ${kind.replace('_', ' ')} '${excerpt(id)}'` })
     return ref
   }
@@ -143,9 +141,32 @@ const startRef = async (queries: Queries, kind: LineageKind, id: string): Promis
     const row = await requireModelRow(queries, at < 0 ? id : id.slice(0, at))
     return aliasRef(row.model_key, at < 0 ? '' : id.slice(at + 1))
   }
+  if (kind === 'endpoint') return userRef(queries, id)
   if (kind === 'dataset' && !isEncodedPair(id))
     throw fail('invalid_parameter', { reason: `a data set is NAME@DIGEST, both percent-encoded, not '${excerpt(id)}'` })
   return { kind, id }
+}
+
+/** The name of the endpoint that a user of versions is; undefined for other users. */
+const endpointOf = (owner: string): string | undefined => {
+  const prefix = ownerOf('')
+  return owner.startsWith(prefix) ? owner.slice(prefix.length) : undefined
+}
+
+/** Endpoints go by their name; others that use versions, by the one they gave. */
+const userRef = async (queries: Queries, id: string): Promise<NodeRef> => {
+  const owner = ownerOf(id)
+  return { kind: 'endpoint', id: (await isUser(queries, owner)) ? owner : id }
+}
+
+/** Whether there is such an endpoint, though it may stand for no version, or somebody else who uses one. */
+const isUser = async (queries: Queries, owner: string): Promise<boolean> => {
+  const rows = await queries.query(
+    `SELECT owner FROM version_uses WHERE owner = ?
+     UNION SELECT name AS owner FROM endpoints WHERE name = ? LIMIT 1`,
+    [owner, endpointOf(owner) ?? null],
+  )
+  return rows.length > 0
 }
 
 const isEncodedPair = (id: string): boolean => {
@@ -157,11 +178,12 @@ const isEncodedPair = (id: string): boolean => {
   }
 }
 
-/** Ids with models' names in place of their keys: the one they have, or had last. */
+/** Ids with models' names in place of their keys: the one they have, or had last; of endpoints their names alone. */
 const outwardIds = async (queries: Queries, refs: readonly NodeRef[]): Promise<ReadonlyMap<string, string>> => {
   const names = new Map<string, string>()
   const ids = new Map<string, string>()
   for (const ref of refs) {
+    if (ref.kind === 'endpoint') ids.set(refKey(ref), endpointOf(ref.id) ?? ref.id)
     if (ref.kind !== 'version' && ref.kind !== 'alias') continue
     const by = ref.kind === 'version' ? '/' : '@'
     const [key, rest] = partsOf(ref.id, by)

@@ -211,7 +211,7 @@ export const describeEndpoints = (database: string, open: Open): void => {
         direction: 'downstream',
         depthMax: 2,
       })
-      expect(graph.nodes.map(({ kind, id }) => `${kind} ${id}`)).toContain('endpoint endpoint:fraud')
+      expect(graph.nodes.map(({ kind, id }) => `${kind} ${id}`)).toContain('endpoint fraud')
       await registry.endpoints.delete('fraud', bob)
       expect(guard.asked.at(-1)).toBe('changed')
       await registry.versions.delete('risk', '1', ada)

@@ -512,7 +512,7 @@ const describeLineage = (open: Open): void => {
       `dataset:${data} read run:${child.info.runId}`,
       `logged_model:${modelId} registered version:risk/1`,
       `run:${child.info.runId} made logged_model:${modelId}`,
-      `version:live/1 used endpoint:endpoint:cards`,
+      `version:live/1 used endpoint:cards`,
       `version:risk/1 copied version:live/1`,
     ]
     const edges = async (query: Parameters<typeof lineage.graph>[0]) => {
@@ -522,6 +522,9 @@ const describeLineage = (open: Open): void => {
     }
     const started = `run:${parent.info.runId} started run:${child.info.runId}`
     expect(await edges({ kind: 'endpoint', id: 'endpoint:cards', direction: 'upstream', depthMax: 20 })).toEqual(
+      [...chain, started].sort(),
+    )
+    expect(await edges({ kind: 'endpoint', id: 'cards', direction: 'upstream', depthMax: 20 })).toEqual(
       [...chain, started].sort(),
     )
     const below = [

@@ -9,20 +9,26 @@ import { garbageHandlers } from './garbage-handlers.ts'
 import type { Handler, Handlers } from './handler.ts'
 import { importHandlers } from './import-handlers.ts'
 import { auditHandlers, lineageHandlers } from './lineage-handlers.ts'
+import { loggedModelHandlers } from './logged-model-handlers.ts'
 import { promotionHandlers } from './promotion-handlers.ts'
+import { promptHandlers } from './prompt-handlers.ts'
 import { registeredModelHandlers } from './registered-model-handlers.ts'
 import { requireNoNul } from './require-no-nul.ts'
 import { runHandlers } from './run-handlers.ts'
+import { traceHandlers } from './trace-handlers.ts'
 import { versionHandlers } from './version-handlers.ts'
 import { webhookHandlers } from './webhook-handlers.ts'
 
 const handlers: Handlers<string> = {
   ...experimentHandlers,
   ...runHandlers,
+  ...loggedModelHandlers,
   ...registeredModelHandlers,
   ...versionHandlers,
+  ...promptHandlers,
   ...promotionHandlers,
   ...endpointHandlers,
+  ...traceHandlers,
   ...lineageHandlers,
   ...auditHandlers,
   ...garbageHandlers,

@@ -7,7 +7,10 @@ import type {
   RegisteredModelView,
   RunView,
 } from '../../../protocol/index.ts'
-import type { Experiment, Metric, ModelVersion, RegisteredModel, Run } from '../../../registry/index.ts'
+import type { Experiment, Metric, ModelVersion, RegisteredModel, Run, RunInput } from '../../../registry/index.ts'
+
+/** The tag of a run's data set that says what it was for. */
+export const contextTag = 'mlflow.data.context'
 
 export const experimentView = (experiment: Experiment): ExperimentView => experiment
 
@@ -18,12 +21,20 @@ export const metricView = ({ key, value, timestamp, step }: Metric): MetricView 
   step,
 })
 
+const datasetView = ({
+  dataset: { name, digest, source, sourceType },
+  tags,
+}: RunInput): RunView['datasets'][number] => {
+  const context = tags.find(({ key }) => key === contextTag)?.value
+  return { name, digest, sourceType, source, ...(context === undefined ? {} : { context }) }
+}
+
 export const runView = ({ info, metrics, params, tags, inputs, modelInputs, modelOutputs }: Run): RunView => ({
   ...info,
   metrics: metrics.map(metricView),
   params,
   tags,
-  datasets: inputs.map(({ dataset: { name, digest, source } }) => ({ name, digest, source })),
+  datasets: inputs.map(datasetView),
   modelInputs: modelInputs.map(({ modelId }) => modelId),
   modelOutputs: modelOutputs.map(({ modelId }) => modelId),
 })

@@ -1,7 +1,7 @@
 import { keptPath } from '../../../registry/index.ts'
 import type { Handlers } from './handler.ts'
 import { pageItems } from './handler.ts'
-import { metricView, pageView, runView } from './registry-views.ts'
+import { contextTag, metricView, pageView, runView } from './registry-views.ts'
 
 export const runHandlers: Handlers<'runs'> = {
   'runs.search': async ({ experimentIds, view = 'active', limit = pageItems, ...query }, { registry }) =>
@@ -17,6 +17,25 @@ export const runHandlers: Handlers<'runs'> = {
   async 'runs.log'({ runId, metrics = [], ...batch }, { registry, actor }) {
     const read = metrics.map((metric) => ({ ...metric, value: Number(metric.value) }))
     await registry.log.logBatch(runId, { ...batch, metrics: read }, actor)
+    return {}
+  },
+  async 'runs.logInputs'({ runId, datasets = [], modelIds = [] }, { registry }) {
+    const inputs = datasets.map(({ context, schema, profile, ...dataset }) => ({
+      dataset: { ...dataset, schema, profile },
+      tags: context === undefined ? [] : [{ key: contextTag, value: context }],
+    }))
+    await registry.log.logInputs(
+      runId,
+      inputs,
+      modelIds.map((modelId) => ({ modelId })),
+    )
+    return {}
+  },
+  async 'runs.logOutputs'({ runId, models }, { registry }) {
+    await registry.log.logOutputs(
+      runId,
+      models.map(({ modelId, step = 0 }) => ({ modelId, step })),
+    )
     return {}
   },
   async 'runs.history'({ runId, key, limit = 1000, pageToken }, { registry }) {

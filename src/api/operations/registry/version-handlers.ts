@@ -1,3 +1,5 @@
+import { fail } from '../../../protocol/index.ts'
+import { ensureModel, isPromptTag } from './ensure-model.ts'
 import type { Handlers } from './handler.ts'
 import { pageItems } from './handler.ts'
 import { pageView, versionView } from './registry-views.ts'
@@ -8,6 +10,15 @@ export const versionHandlers: Handlers<'modelVersions'> = {
   async 'modelVersions.create'({ name, source, runId = '', description = '', tags = [] }, { registry, actor }) {
     const version = { name, source, runId, description, tags, runLink: '', modelId: '' }
     return versionView(await registry.versions.create(version, actor))
+  },
+  async 'modelVersions.copy'({ name, version, to }, { registry, actor }) {
+    const { description, tags, runId, runLink, modelId } = await registry.versions.require(name, version)
+    if (tags.some(isPromptTag))
+      throw fail('invalid_request', { reason: `'${name}' is a prompt; prompts.register makes versions of those` })
+    await ensureModel(registry, to, { isPrompt: false }, actor)
+    const source = `models:/${name}/${version}`
+    const copy = { name: to, source, description, tags, runId, runLink, modelId }
+    return versionView(await registry.versions.create(copy, actor))
   },
   'modelVersions.get': async ({ name, version }, { registry }) =>
     versionView(await registry.versions.require(name, version)),
