@@ -66,7 +66,9 @@ const twinOf = ({ method, path }: Route): string => {
 /** Bodies that only ask: a longer question than a URL takes. */
 const asking = [
   'POST /api/slipway/v1/garbage/plan',
+  'POST /api/slipway/v1/logged-models/search',
   'POST /api/slipway/v1/runs/search',
+  'POST /api/slipway/v1/traces/search',
   'POST /mlflow-api/mlflow/experiments/search',
   'POST /mlflow-api/mlflow/experiments/search-datasets',
   'POST /mlflow-api/mlflow/logged-models/search',
