@@ -30,7 +30,8 @@ export class HeaderBlock {
     this.selfDependent = prioritized && dependsOn(payload, padded ? 1 : 0) === stream
     this.complete = (flags & flag.endHeaders) !== 0
     const fragment = from === 0 && to === payload.length ? payload : payload.subarray(from, to)
-    this.#pieces = [fragment]
+    // A copy while more is to come, so that a block isn't what keeps a chunk of the connection in memory.
+    this.#pieces = [this.complete ? fragment : Buffer.from(fragment)]
     this.#bytes = fragment.length
   }
 
@@ -43,7 +44,6 @@ export class HeaderBlock {
   }
 
   add(flags: number, payload: Buffer): void {
-    // A copy, so that a block isn't what keeps a chunk of the connection in memory.
     this.#pieces.push(Buffer.from(payload))
     this.#bytes += payload.length
     this.complete = (flags & flag.endHeaders) !== 0

@@ -7,6 +7,10 @@ export interface BodyReader {
   end(): void
 }
 
+/** Waiting pieces smaller than this are gathered, so that what many small ones cost stays in proportion to their bytes. */
+const smallBytes = 1024
+const gatheredBytes = 4 * smallBytes
+
 /** The content of a request as it arrives, with the window that its client may fill (RFC 9113, section 5.2). */
 export class IncomingBody {
   reader: BodyReader | undefined
@@ -20,6 +24,8 @@ export class IncomingBody {
   #contentLeft: number | undefined
   #paused = false
   #waiting: Buffer[] = []
+  /** Where small pieces are put; the last one that waits is its begin. */
+  #gathered: Buffer | undefined
 
   /** `consumed` is told of bytes that make room for others. */
   constructor(windowBytes: number, contentLength: number | undefined, consumed: (bytes: number) => void) {
@@ -37,7 +43,7 @@ export class IncomingBody {
         return false
       }
     }
-    if (this.#paused) this.#waiting.push(piece)
+    if (this.#paused) this.#hold(piece)
     else this.#deliver(piece)
     return true
   }
@@ -60,6 +66,7 @@ export class IncomingBody {
     while (!this.#paused) {
       const piece = this.#waiting.shift()
       if (piece === undefined) break
+      if (this.#waiting.length === 0) this.#gathered = undefined
       this.#deliver(piece)
     }
     this.#endIfRead()
@@ -69,6 +76,25 @@ export class IncomingBody {
   discard(): void {
     this.reader = undefined
     this.resume()
+  }
+
+  #hold(piece: Buffer): void {
+    const gathered = this.#gathered
+    const last = this.#waiting.length - 1
+    const length = gathered === undefined ? 0 : (this.#waiting[last]?.length ?? 0)
+    if (gathered !== undefined && length + piece.length <= gathered.length) {
+      piece.copy(gathered, length)
+      this.#waiting[last] = gathered.subarray(0, length + piece.length)
+      return
+    }
+    this.#gathered = undefined
+    let held = piece
+    if (piece.length < smallBytes) {
+      this.#gathered = Buffer.allocUnsafeSlow(gatheredBytes)
+      piece.copy(this.#gathered)
+      held = this.#gathered.subarray(0, piece.length)
+    }
+    this.#waiting.push(held)
   }
 
   #deliver(piece: Buffer): void {

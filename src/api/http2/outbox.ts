@@ -80,12 +80,7 @@ export class Outbox {
   open(stream: Http2Stream | undefined, bytes: number): boolean {
     if (stream === undefined) {
       this.#windowBytes += bytes
-      if (this.#windowBytes > numberMax) return false
-      for (const starved of this.#starved.splice(0)) {
-        starved.outgoing.queued = false
-        this.#enqueue(starved)
-      }
-      return true
+      return this.#windowBytes <= numberMax
     }
     stream.outgoing.windowBytes += bytes
     this.#enqueue(stream)
@@ -94,7 +89,7 @@ export class Outbox {
 
   /** Whether nothing waits to be sent. */
   get empty(): boolean {
-    return this.#control.length === 0 && this.#ready.length === 0
+    return this.#control.length === 0 && this.#next === undefined
   }
 
   /** Writes what may leave. What the socket won't take waits until it has drained. */
@@ -104,12 +99,18 @@ export class Outbox {
     writer.begin(socket)
     if (this.#control.length > 0) this.#writeControl()
     while (socket.writableLength <= unsentBytesMax) {
-      const stream = this.#ready.shift()
+      const stream = this.#next
       if (stream === undefined) break
+      if (stream === this.#ready[0]) this.#ready.shift()
+      else this.#starved.shift()
       stream.outgoing.queued = false
       this.#sendTurn(stream)
     }
     writer.end()
+  }
+
+  get #next(): Http2Stream | undefined {
+    return this.#ready[0] ?? (this.#windowBytes > 0 ? this.#starved[0] : undefined)
   }
 
   #enqueue(stream: Http2Stream): void {
@@ -143,9 +144,9 @@ export class Outbox {
     else if (outgoing.windowBytes > 0) this.#wait(stream)
   }
 
-  /** Content is left: for the next turn, or for the connection's window. */
+  /** Content is left: for the next turn, or for the connection's window, behind those that wait for it already. */
   #wait(stream: Http2Stream): void {
-    if (this.#windowBytes > 0) this.#enqueue(stream)
+    if (this.#windowBytes > 0 && this.#starved.length === 0) this.#enqueue(stream)
     else {
       stream.outgoing.queued = true
       this.#starved.push(stream)

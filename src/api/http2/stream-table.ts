@@ -135,7 +135,7 @@ export class StreamTable implements StreamLink {
 
   faultId(id: number, code: number): void {
     const stream = this.#open.get(id)
-    if (stream === undefined) this.#refuse(id, code)
+    if (stream === undefined) this.#mustExist(id)
     else this.fault(stream, code)
   }
 
