@@ -11,6 +11,8 @@ const okEnd = encodeHeaders(Object.entries(okTrailers))
 /** A call on its HTTP/2 stream: its metadata, the messages sent back, and the status that ends it. */
 export class CallStream implements GrpcCall {
   readonly stream: Http2Stream
+  /** Tells the calls of a server apart. */
+  readonly number: number
   readonly receivedAtMs: number
   readonly timeoutMs: number | undefined
   /** What this side has to say is said. */
@@ -19,8 +21,12 @@ export class CallStream implements GrpcCall {
   #cancelled = false
   #listeners: Set<() => void> | undefined
 
-  constructor(stream: Http2Stream, { receivedAtMs, timeoutMs }: Pick<GrpcCall, 'receivedAtMs' | 'timeoutMs'>) {
+  constructor(
+    stream: Http2Stream,
+    { number, receivedAtMs, timeoutMs }: Pick<CallStream, 'number' | 'receivedAtMs' | 'timeoutMs'>,
+  ) {
     this.stream = stream
+    this.number = number
     this.receivedAtMs = receivedAtMs
     this.timeoutMs = timeoutMs
   }

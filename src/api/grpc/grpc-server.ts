@@ -1,3 +1,4 @@
+import { IdTable } from '../../lib/index.ts'
 import type { Clock, Logger, Timer } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { GrpcMethod } from '../../protocol/index.ts'
@@ -38,6 +39,8 @@ const sweepMs = 2000
 /** Answers that may wait for the client of a connection; one that does not read them gets no more. */
 const waitingBytesMin = 64 * 1024 * 1024
 
+const callNumberMax = 2 ** 30
+
 /** gRPC over HTTP/2, "Content-Type"; gRPC-Web is another protocol. */
 const grpcContent = /^application\/grpc(?:[+;]|$)/
 
@@ -48,7 +51,8 @@ export class GrpcServer {
   readonly #methods: ReadonlyMap<string, GrpcMethod>
   readonly #server: Http2Server
   /** Calls whose request is still arriving; calls with a stream of messages may take as long as they like. */
-  readonly #arriving = new Set<CallStream>()
+  readonly #arriving = new IdTable<CallStream>()
+  #lastCall = 0
   /** Calls that may last as long as the client likes, with what asks them to end. */
   readonly #lasting = new Map<CallStream, () => void>()
   readonly #callDeps: CallDeps
@@ -65,7 +69,7 @@ export class GrpcServer {
       limits: { bytesMax: options.messageBytesMax, budget: new ByteBudget(options.bufferedBytesMax) },
       clock: deps.clock,
       explain: (error) => (error instanceof AppError ? error : this.#unexpected(error)),
-      received: (call) => void this.#arriving.delete(call),
+      received: (call) => this.#arriving.delete(call.number),
     }
     const { host, port, reusePort, connectionsMax, requestTimeoutMs, streamsMax, messageBytesMax } = options
     this.#server = new Http2Server(
@@ -119,8 +123,8 @@ export class GrpcServer {
     } catch (error) {
       refusal = error
     }
-    const call = new CallStream(stream, { receivedAtMs, timeoutMs })
-    if (method?.kind !== 'stream') this.#arriving.add(call)
+    const call = new CallStream(stream, { number: this.#number(), receivedAtMs, timeoutMs })
+    if (method?.kind !== 'stream') this.#arriving.set(call.number, call)
     stream.onClose = () => {
       this.#forget(call)
       call.left()
@@ -138,8 +142,14 @@ export class GrpcServer {
     if (this.#closing) dismissCall()
   }
 
+  /** No two calls at a time have the same. */
+  #number(): number {
+    this.#lastCall = this.#lastCall === callNumberMax ? 1 : this.#lastCall + 1
+    return this.#lastCall
+  }
+
   #forget(call: CallStream): void {
-    this.#arriving.delete(call)
+    this.#arriving.delete(call.number)
     this.#lasting.delete(call)
   }
 
@@ -156,14 +166,14 @@ export class GrpcServer {
   #sweepCalls(): void {
     const { requestTimeoutMs: limitMs } = this.#options
     const nowMs = this.#deps.clock.now()
-    for (const call of this.#arriving) {
+    for (const call of this.#arriving.values()) {
       if (nowMs - call.receivedAtMs < limitMs) continue
       call.end(fail('request_timeout', { limitMs, option: 'grpc.requestTimeoutMs' }))
     }
     // Why a sweep later: some clients throw away an end that they have not read when a reset follows. Clients of gRPC
     // stop by themselves once they have read it.
     for (const call of this.#lingering) if (call.lingers) call.stream.reset(errorCode.none)
-    this.#lingering = [...this.#arriving, ...this.#lasting.keys()].filter((call) => call.lingers)
+    this.#lingering = [...this.#arriving.values(), ...this.#lasting.keys()].filter((call) => call.lingers)
   }
 
   #unexpected(error: unknown): AppError {

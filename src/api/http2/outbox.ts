@@ -4,6 +4,7 @@ import type { FrameWriter } from './frame-writer.ts'
 import { emptyTable } from './hpack-encoder.ts'
 import type { Http2Stream } from './http2-stream.ts'
 import type { PeerSettings } from './peer-settings.ts'
+import { StreamQueue } from './stream-queue.ts'
 
 /** Beyond so many bytes that the system hasn't taken, nothing more is handed to it. */
 const unsentBytesMax = 256 * 1024
@@ -35,9 +36,9 @@ export interface OutboxDeps {
 export class Outbox {
   readonly #deps: OutboxDeps
   #control: Control[] = []
-  #ready: Http2Stream[] = []
+  readonly #ready = new StreamQueue()
   /** Those whose content waits for the connection's window. */
-  #starved: Http2Stream[] = []
+  readonly #starved = new StreamQueue()
   #windowBytes = defaultWindowBytes
   #waitingBytes = 0
   #tableEmptied = false
@@ -71,9 +72,7 @@ export class Outbox {
   /** Forgets what a stream had to send. */
   drop(stream: Http2Stream): void {
     this.#waitingBytes -= stream.outgoing.discard()
-    if (!stream.outgoing.queued) return
-    this.#ready = this.#ready.filter((queued) => queued !== stream)
-    this.#starved = this.#starved.filter((queued) => queued !== stream)
+    stream.outgoing.queue?.remove(stream)
   }
 
   /** The client opens a window (RFC 9113, section 6.9). False when it is too large. */
@@ -101,22 +100,19 @@ export class Outbox {
     while (socket.writableLength <= unsentBytesMax) {
       const stream = this.#next
       if (stream === undefined) break
-      if (stream === this.#ready[0]) this.#ready.shift()
-      else this.#starved.shift()
-      stream.outgoing.queued = false
+      stream.outgoing.queue?.remove(stream)
       this.#sendTurn(stream)
     }
     writer.end()
   }
 
   get #next(): Http2Stream | undefined {
-    return this.#ready[0] ?? (this.#windowBytes > 0 ? this.#starved[0] : undefined)
+    return this.#ready.first ?? (this.#windowBytes > 0 ? this.#starved.first : undefined)
   }
 
   #enqueue(stream: Http2Stream): void {
     const { outgoing } = stream
-    if (stream.closed || outgoing.queued || !outgoing.sendable) return
-    outgoing.queued = true
+    if (stream.closed || outgoing.queue !== undefined || !outgoing.sendable) return
     this.#ready.push(stream)
   }
 
@@ -146,11 +142,10 @@ export class Outbox {
 
   /** Content is left: for the next turn, or for the connection's window, behind those that wait for it already. */
   #wait(stream: Http2Stream): void {
-    if (this.#windowBytes > 0 && this.#starved.length === 0) this.#enqueue(stream)
-    else {
-      stream.outgoing.queued = true
-      this.#starved.push(stream)
-    }
+    // It may be queued already, by a listener that was told that all is sent and wrote more.
+    if (stream.outgoing.queue !== undefined) return
+    if (this.#windowBytes > 0 && this.#starved.first === undefined) this.#enqueue(stream)
+    else this.#starved.push(stream)
   }
 
   #sendHead(stream: Http2Stream, block: Uint8Array): void {

@@ -1,3 +1,6 @@
+import type { Http2Stream } from './http2-stream.ts'
+import type { StreamQueue } from './stream-queue.ts'
+
 /** Beyond so many waiting bytes a sender should wait itself. */
 const waitingBytesMax = 64 * 1024
 
@@ -13,8 +16,10 @@ export class OutgoingBody {
   finished = false
   /** The stream's end is written. */
   sent = false
-  /** The stream waits in its connection for a turn to send. */
-  queued = false
+  /** Where the stream waits for a turn to send, behind and before which others. */
+  queue: StreamQueue | undefined
+  previous: Http2Stream | undefined
+  next: Http2Stream | undefined
   /** Content that waits. */
   bytes = 0
   #pieces: Uint8Array[] = []

@@ -1,3 +1,4 @@
+import { IdTable } from '../../lib/index.ts'
 import { errorCode, frameType, numberMax } from './codes.ts'
 import { ConnectionError } from './connection-error.ts'
 import type { ConnectionGuard } from './connection-guard.ts'
@@ -27,7 +28,7 @@ export interface StreamTableDeps {
 /** The streams of a connection and their states (RFC 9113, section 5.1). Methods throw the ConnectionError that a frame deserves. */
 export class StreamTable implements StreamLink {
   readonly #deps: StreamTableDeps
-  readonly #open = new Map<number, Http2Stream>()
+  readonly #open = new IdTable<Http2Stream>()
   readonly #closed = new RecentIds()
   /** Those that this side ended with a reset, of which the client may learn only later. */
   readonly #refused = new RecentIds()
@@ -70,7 +71,7 @@ export class StreamTable implements StreamLink {
       if (id % 2 === 0) throw new ConnectionError(errorCode.protocol, `stream ${id} is not the client's to open`)
       return
     }
-    if (this.#open.has(id) || this.#refused.has(id)) return
+    if (this.#open.get(id) !== undefined || this.#refused.has(id)) return
     const code = this.#closed.has(id) ? errorCode.streamClosed : errorCode.protocol
     throw new ConnectionError(code, `headers for the closed stream ${id}`)
   }
