@@ -12,6 +12,7 @@ import type {
   TensorPayload,
 } from '../host/index.ts'
 import { FrameSplitter, frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from '../host/index.ts'
+import { IdTable } from '../lib/index.ts'
 import type { Logger } from '../lib/index.ts'
 import type { HostLink } from './host-link.ts'
 import { HostOutput } from './host-output.ts'
@@ -55,7 +56,7 @@ interface Pending {
 export class HostProcess implements HostLink {
   readonly #child: ChildProcess
   readonly #link: Socket
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending = new IdTable<Pending>()
   readonly #exited = Promise.withResolvers<string>()
   #nextId = 1
   #killReason: string | undefined

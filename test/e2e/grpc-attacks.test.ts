@@ -175,6 +175,51 @@ const attacks: readonly [string, (client: RawHttp2) => Promise<void>, 'ends' | '
     'ends',
   ],
   [
+    'makes the server reset fifty thousand calls',
+    async (client) => {
+      for (let from = 1; from < 100_000 && client.socket.writable; from += 2000) {
+        const frames = streamIds(1000, from).flatMap((stream) => [
+          head(stream),
+          rawFrame({ type: frameTypes.windowUpdate, stream, payload: Buffer.alloc(4) }),
+        ])
+        await client.flood(Buffer.concat(frames), 1)
+      }
+    },
+    'ends',
+  ],
+  [
+    'opens its window a million times',
+    async (client) => {
+      const update = rawFrame({ type: frameTypes.windowUpdate, payload: Buffer.of(0, 0, 0, 1) })
+      await client.flood(Buffer.concat(Array.from({ length: 1000 }, () => update)), 1000)
+    },
+    'ends',
+  ],
+  [
+    'lets no answer leave',
+    async (client) => {
+      await client.flood(rawFrame({ type: frameTypes.settings, payload: Buffer.of(0, 4, 0, 0, 0, 0) }), 1)
+      const empty = rawFrame({ type: frameTypes.data, flags: endStream, payload: Buffer.alloc(5) })
+      for (const stream of streamIds(1000)) {
+        empty.writeUInt32BE(stream, 5)
+        await client.flood(Buffer.concat([head(stream), empty]), 1)
+      }
+    },
+    'goes on',
+  ],
+  [
+    'sends a byte at a time',
+    async (client) => {
+      const call = Buffer.concat([head(1), rawFrame({ type: frameTypes.data, stream: 1, payload: Buffer.alloc(5) })])
+      client.socket.setNoDelay(true)
+      for (const byte of call) {
+        client.socket.write(Buffer.of(byte))
+        await new Promise(setImmediate)
+      }
+    },
+    'goes on',
+  ],
+  [
     'announces a frame of 16 MiB',
     (client) => client.flood(Buffer.concat([Buffer.of(0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1), Buffer.alloc(1000)]), 1),
     'ends',

@@ -48,24 +48,25 @@ interface Reading {
 }
 
 const readInto = (call: CallStream, reader: MessageReader, { deps, sink, refuse }: Reading): void => {
-  const { stream } = call
-  stream.on('data', (chunk: Buffer) => {
-    if (call.ended) return
-    try {
-      reader.push(chunk)
-    } catch (error) {
-      refuse(error)
-    }
-  })
-  stream.on('end', () => {
-    deps.received(call)
-    if (call.ended) return
-    try {
-      if (!reader.whole) throw fail('invalid_request', { reason: 'the request ends within a message' })
-      sink.end()
-    } catch (error) {
-      refuse(error)
-    }
+  call.stream.read({
+    data(chunk) {
+      if (call.ended) return
+      try {
+        reader.push(chunk)
+      } catch (error) {
+        refuse(error)
+      }
+    },
+    end() {
+      deps.received(call)
+      if (call.ended) return
+      try {
+        if (!reader.whole) throw fail('invalid_request', { reason: 'the request ends within a message' })
+        sink.end()
+      } catch (error) {
+        refuse(error)
+      }
+    },
   })
 }
 

@@ -28,7 +28,7 @@ export const answerEach = (handle: Handle, { call, clock, refuse, work }: Answer
     const wasFull = full()
     depth -= 1
     insideBytes -= bytes
-    if (wasFull && !full()) call.stream.resume()
+    if (wasFull && !full()) call.stream.incoming.resume()
     leaveIfIdle()
   }
   return {
@@ -36,7 +36,7 @@ export const answerEach = (handle: Handle, { call, clock, refuse, work }: Answer
       const { length } = message.bytes
       depth += 1
       insideBytes += length
-      if (full()) call.stream.pause()
+      if (full()) call.stream.incoming.pause()
       const to = new MessageCall(call, clock.now())
       const reply = work(message, handle, to).finally(() => to.done())
       // Why: a failure is handled in its turn; until then it must not count as unhandled.
