@@ -154,11 +154,18 @@ def reordered(reference, ours, path=""):
             inner, value[key] = reordered(reference[key], ours[key], f"{path}.{key}" if path else key)
             paths += inner
         return paths, value
-    if isinstance(reference, list) and isinstance(ours, list) and reference != ours:
-        texts = [sorted(json.dumps(item, sort_keys=True) for item in items) for items in (reference, ours)]
-        if texts[0] == texts[1]:
-            return [path], reference
+    if isinstance(reference, list) and isinstance(ours, list) and reference != ours and same_items(reference, ours):
+        return [path], reference
     return [], ours
+
+
+def same_items(left, right):
+    rest = list(right)
+    for item in left:
+        if item not in rest:
+            return False
+        rest.remove(item)
+    return not rest
 
 
 def differences_of(reference, ours):
