@@ -51,5 +51,5 @@ it('deliveries wait for a database that is away for hours, by one timer, and go 
   isAway = false
   await clock.advance(60_000)
   await registry.deliveryLoop.stop()
-  expect(outbound.sent.map(({ json }) => json.data['name'])).toEqual(['fraud'])
+  expect(outbound.sent.map(({ json }) => (json['data'] as { name: string }).name)).toEqual(['fraud'])
 })
