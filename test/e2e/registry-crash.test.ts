@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
@@ -7,12 +6,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDiskBlobs } from '../../src/adapters/disk/index.ts'
 import { openSqlite } from '../../src/adapters/sqlite/index.ts'
-import { silentLogger } from '../../src/lib/index.ts'
 import type { Database, Queries } from '../../src/ports/index.ts'
 import { migrate } from '../../src/ports/index.ts'
-import { openRegistry, openSigningTrust, registryMigrations } from '../../src/registry/index.ts'
-import { eventually, seededRandom, VirtualClock } from '../../src/testing/index.ts'
-import { registryWrites } from './registry-writes.ts'
+import { registryMigrations } from '../../src/registry/index.ts'
+import { eventually, VirtualClock } from '../../src/testing/index.ts'
+import { openForWrites, registryWrites } from './registry-writes.ts'
 import { spawnServer } from './spawn-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-crash-'))
@@ -98,29 +96,8 @@ describe('a crash', () => {
     const db = openSqlite({ path, clock })
     await migrate(db, registryMigrations, clock)
     const crash = (): void => void (acknowledged >= 0 && crashes.push({ path: copy(), acknowledged }))
-    let ids = 0
-    const { publicKey } = generateKeyPairSync('ed25519', {
-      publicKeyEncoding: { type: 'spki', format: 'pem' },
-      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    })
-    const registry = await openRegistry({
-      db: watched(db, crash),
-      blobs: await openDiskBlobs({ root: join(folder, 'blobs'), clock, newId: () => 'a' }),
-      clock,
-      random: seededRandom(1),
-      newId: () => String(++ids).padStart(32, '0'),
-      signing: openSigningTrust({ mode: 'warn', keys: [{ name: 'release.pub', pem: publicKey }], roots: [] }),
-      webhooks: {
-        // Nobody sends here: the deliveries are claimed one by one.
-        outbound: {
-          resolve: () => Promise.resolve(['93.184.215.14']),
-          post: () => Promise.reject(new Error('closed')),
-        },
-        allow: [],
-        key: { require: () => Promise.resolve(new Uint8Array(32).fill(1)) },
-        logger: silentLogger,
-      },
-    })
+    const blobs = await openDiskBlobs({ root: join(folder, 'blobs'), clock, newId: () => 'a' })
+    const registry = await openForWrites({ db: watched(db, crash), blobs, clock })
     const contents = [contentOf(copy())]
     for (const write of registryWrites(registry)) {
       acknowledged = contents.length - 1

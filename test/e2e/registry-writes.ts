@@ -1,4 +1,8 @@
-import type { ReceivedSpan, Registry } from '../../src/registry/index.ts'
+import { generateKeyPairSync } from 'node:crypto'
+import { silentLogger } from '../../src/lib/index.ts'
+import type { ReceivedSpan, Registry, RegistryDeps } from '../../src/registry/index.ts'
+import { openRegistry, openSigningTrust } from '../../src/registry/index.ts'
+import { seededRandom } from '../../src/testing/index.ts'
 
 /** A write, which changes what the registry keeps. */
 export type Write = () => Promise<unknown>
@@ -302,4 +306,29 @@ export const registryWrites = (registry: Registry): Write[] => {
     ...importWrites(registry),
     () => registry.artifacts.delete('0/models'),
   ]
+}
+
+/** The registry that these writes are for. */
+export const openForWrites = (deps: Pick<RegistryDeps, 'db' | 'blobs' | 'clock'>): Promise<Registry> => {
+  let ids = 0
+  const { publicKey } = generateKeyPairSync('ed25519', {
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  })
+  return openRegistry({
+    ...deps,
+    random: seededRandom(1),
+    newId: () => String(++ids).padStart(32, '0'),
+    signing: openSigningTrust({ mode: 'warn', keys: [{ name: 'release.pub', pem: publicKey }], roots: [] }),
+    webhooks: {
+      // Nobody sends here: the deliveries are claimed one by one.
+      outbound: {
+        resolve: () => Promise.resolve(['93.184.215.14']),
+        post: () => Promise.reject(new Error('closed')),
+      },
+      allow: [],
+      key: { require: () => Promise.resolve(new Uint8Array(32).fill(1)) },
+      logger: silentLogger,
+    },
+  })
 }

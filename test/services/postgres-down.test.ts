@@ -62,6 +62,69 @@ describe('a server whose Postgres goes away', () => {
     await behind.close()
   })
 
+  it('refuses hundreds of writes while it is away without keeping any of them, and predicts on', async () => {
+    await using postgres = await openTestPostgres()
+    await using door = await openDoor(new URL(postgres.url))
+    await using app = await startTestApp({
+      flags: ['--database', door.url],
+      models: { 'add/1/model.mjs': addModel(1) },
+    })
+    const write = (): Promise<Response> => app.post(`${api}/runs/create`, createRun)
+    await eventually('the registry is open', async () => ((await write()).status === 200 ? true : undefined))
+    const wave = async (): Promise<void> => {
+      const writes = await Promise.all(Array.from({ length: 25 }, write))
+      for (const refused of writes) {
+        expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+        await refused.arrayBuffer()
+      }
+      expect((await app.post('/v2/models/add/infer', inferBody([1]))).status).toBe(200)
+    }
+    door.cut()
+    for (let count = 0; count < 4; count++) await wave()
+    const before = {
+      lines: app.log.length,
+      held: process.getActiveResourcesInfo().length,
+      bytes: process.memoryUsage.rss(),
+    }
+    for (let count = 0; count < 30; count++) await wave()
+    expect(app.log.length - before.lines).toBeLessThan(50)
+    expect(process.getActiveResourcesInfo().length - before.held).toBeLessThan(50)
+    expect(process.memoryUsage.rss() - before.bytes).toBeLessThan(128 * 1024 * 1024)
+    expect((await app.fetch('/v2/health/ready')).status).toBe(200)
+    door.state = 'open'
+    await eventually('the registry writes again', async () => ((await write()).status === 200 ? true : undefined))
+    // What was refused is not made up for later.
+    const found = await app.post(`${api}/runs/search`, { experiment_ids: ['0'], max_results: 1000 })
+    expect(((await found.json()) as { runs: readonly object[] }).runs).toHaveLength(2)
+  })
+
+  it.each(['cut', 'frozen'] as const)('keeps nothing of what it refused while it is %s', async (state) => {
+    await using postgres = await openTestPostgres()
+    await using door = await openDoor(new URL(postgres.url))
+    const limits = { connectionsMax: 4, connectMs: 200, statementMs: 300 }
+    const behind = openPostgres({ url: door.url, clock: systemClock, random: systemRandom, ...limits })
+    await behind.query('CREATE TABLE t (id BIGINT)')
+    const held = process.getActiveResourcesInfo().length
+    if (state === 'cut') door.cut()
+    else door.state = state
+    const unavailable = { code: 'database_unavailable' }
+    const ask = async (): Promise<void> => {
+      const writes = Array.from({ length: 50 }, (_, id) => behind.query('INSERT INTO t VALUES (?)', [id]))
+      const reads = Array.from({ length: 50 }, () => behind.query('SELECT id FROM t'))
+      for (const asked of await Promise.allSettled([...writes, ...reads]))
+        expect(asked).toMatchObject({ status: 'rejected', reason: unavailable })
+    }
+    for (let count = 0; count < 8; count++) await ask()
+    // Of each connection: its socket, both of the door, a connect and a timer.
+    expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(held + 5 * limits.connectionsMax)
+    door.cut()
+    door.state = 'open'
+    await eventually('it is there again', () => behind.query('SELECT id FROM t').catch(() => undefined))
+    expect(await behind.query('SELECT id FROM t')).toEqual([])
+    await behind.query('INSERT INTO t VALUES (1)')
+    await behind.close()
+  })
+
   it('is one registry for two servers', async () => {
     await using postgres = await openTestPostgres()
     await using one = await startTestApp({ flags: ['--database', postgres.url] })

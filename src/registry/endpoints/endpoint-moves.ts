@@ -184,7 +184,8 @@ const first = (rows: readonly VersionRow[]): VersionRow | undefined => rows[0]
 export const ownerOf = (endpoint: string): string => `endpoint:${endpoint}`
 
 const refusalOf = (error: unknown, version: VersionRow, { target }: VersionMove, actor: Actor): unknown => {
-  if (!(error instanceof AppError)) return error
+  // A database that is away says nothing of the version.
+  if (!(error instanceof AppError) || error.code === 'database_unavailable') return error
   const what = moveText(version.name, version.version, target)
   return new Refusal(fail('promotion_refused', { what, reason: error.message }, error), {
     kind: 'promotion.refused',
