@@ -304,6 +304,25 @@ describe('slipway models, of the registry', () => {
     expect((await slipway('models', 'show', 'fancy')).out).not.toMatch(/team|data=/)
   })
 
+  it('gives programs what changed as JSON', async () => {
+    await slipway('models', 'register', 'spoken', `runs:/${runId}/model`)
+    const json = async (...args: readonly string[]): Promise<unknown> => {
+      const { code, out, err } = await slipway('models', ...args, '--json')
+      expect({ code, err }).toEqual({ code: 0, err: '' })
+      return JSON.parse(out)
+    }
+    expect(await json('describe', 'spoken', 'a')).toMatchObject({ name: 'spoken', description: 'a' })
+    expect(await json('describe', 'spoken', 'b', '1')).toMatchObject({ version: 1, description: 'b' })
+    expect(await json('tag', 'spoken', 'k', 'v', '1')).toEqual({ key: 'k', value: 'v' })
+    expect(await json('untag', 'spoken', 'k', '1')).toEqual({ deleted: 'k' })
+    await json('approve', 'spoken', '1')
+    expect(await json('withdraw', 'spoken', '1')).toEqual({ withdrawn: '1' })
+    expect(await json('decisions', 'spoken', '1')).toEqual([])
+    expect(await json('copy', 'spoken', '1', 'spoken-prod')).toMatchObject({ name: 'spoken-prod', version: 1 })
+    expect(await json('rename', 'spoken', 'said', '--reason', 'shorter')).toMatchObject({ name: 'said' })
+    expect(await json('audit', 'said', '--kind', 'registered_model.renamed')).toMatchObject([{ reason: 'shorter' }])
+  })
+
   it('shows prompts and their versions too', async () => {
     const { prompts } = new SlipwayClient({ url: app.addresses.http })
     await prompts.register({ name: 'greet', template: 'Hello {{name}}' })
