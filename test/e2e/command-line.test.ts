@@ -47,7 +47,13 @@ const sameParquet =
   'QVIx'
 
 beforeAll(async () => {
-  app = await startTestApp({ models: { 'kept/1/model.mjs': addModel(1) } })
+  app = await startTestApp({
+    models: {
+      'kept/1/model.mjs': addModel(1),
+      'few/1/model.mjs': addModel(1),
+      'few/config.pbtxt': 'max_batch_size: 3\n',
+    },
+  })
 })
 
 afterAll(() => app.stop())
@@ -174,6 +180,21 @@ export const predict = ({ i, s, b, f }) => ({ oi: i.data, os: s.data, ob: b.data
     ])
     expect(table.out).toMatch(/9007199254740993 +007 +true +NaN\n/)
     expect(table.out).toMatch(/-1234567 +/)
+  })
+
+  it('sends no more rows at once than the model takes, and tells apart what is not divided among them', async () => {
+    const rows = file('many.csv', `x\n${'1\n'.repeat(7)}`)
+    const scored = await slipway(['predict', 'few', '--input', rows, '--output', 'csv'])
+    expect(scored).toEqual({ code: 0, out: `y\n${'2\n'.repeat(7)}`, err: '' })
+    const model = `export const signature = {
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }],
+  outputs: [{ name: 'three', datatype: 'FP32', shape: [3] }],
+}
+export const predict = () => ({ three: [1, 2, 3] })`
+    expect((await slipway(['deploy', file('three.mjs', model), '--name', 'three'])).code).toBe(0)
+    expect((await slipway(['predict', 'three', '--input', rows])).err).toMatch(
+      /output 'three' has 3 values, which are not divided among 7 rows/,
+    )
   })
 
   it('names the row and the column of a cell that the model can not take', async () => {

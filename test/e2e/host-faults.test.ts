@@ -109,7 +109,9 @@ describe('a model that goes wrong hurts nobody else', () => {
   it('a model that prints much neither stalls nor fills the log', async () => {
     expect(await infer('bad', 672)).toMatchObject({ status: 200 })
     await good()
-    expect(app.log.filter((line) => line.event === 'host.output').length).toBeLessThanOrEqual(1001)
+    const printed = app.log.filter((line) => line.event === 'host.output')
+    expect(printed.length).toBeLessThanOrEqual(1001)
+    for (const { fields } of printed) expect(fields).toMatchObject({ model: expect.any(String) as unknown, version: 1 })
   })
 
   it.each(['SIGKILL', 'SIGSTOP'] as const)('a host that gets %s from outside is replaced', async (signal) => {

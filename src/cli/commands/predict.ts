@@ -13,7 +13,7 @@ import type { RecordFormat, Records } from '../records.ts'
 import { formatOf, readInputFile, readRecords } from '../records.ts'
 import { table } from '../table.ts'
 
-/** Rows sent in one request, unless --batch says otherwise. */
+/** Rows sent in one request, unless --batch or the model says otherwise. */
 const batchRowsDefault = 1000
 
 interface InferAnswer {
@@ -39,7 +39,12 @@ const flags: readonly Flag[] = [
   },
   { name: 'output', value: 'table|json|csv', doc: 'how to answer; json is one object a line', default: 'table' },
   { name: 'version', value: 'N', doc: 'a version of the model', default: 'the newest that is ready' },
-  { name: 'batch', value: 'ROWS', doc: 'rows a request', default: String(batchRowsDefault) },
+  {
+    name: 'batch',
+    value: 'ROWS',
+    doc: 'rows a request',
+    default: `max_batch_size of the model, at most ${batchRowsDefault}`,
+  },
   { name: 'limit', value: 'ROWS', doc: 'score only the first rows', default: 'all' },
   ...commonFlags,
 ]
@@ -59,8 +64,8 @@ export const predict: Command = {
     const output = args.json ? 'json' : (args.text('output') ?? 'table')
     if (!['table', 'json', 'csv'].includes(output))
       throw new UsageError(`--output '${output}' is not one of table, json, csv`)
-    const batchRows = wholeNumber(args, 'batch') ?? batchRowsDefault
     const version = await versionOf(args, name)
+    const batchRows = wholeNumber(args, 'batch') ?? rowsOf(version)
     const all = await readInput(context, args, { name, version })
     const records = all.slice(0, wholeNumber(args, 'limit') ?? all.length)
     if (records.length === 0) throw new Refusal('the input has no rows')
@@ -84,6 +89,12 @@ const wholeNumber = (args: ClientArgs, name: string): number | undefined => {
   if (!Number.isInteger(value) || value < 1)
     throw new UsageError(`--${name} must be a whole number from 1, not '${text}'`)
   return value
+}
+
+/** Rows that the model takes in one request and that make no large one. */
+const rowsOf = ({ config }: VersionView): number => {
+  const most = Number((config as { readonly max_batch_size?: unknown } | null)?.max_batch_size)
+  return most > 0 ? Math.min(most, batchRowsDefault) : batchRowsDefault
 }
 
 const versionOf = async (args: ClientArgs, name: string): Promise<VersionView> => {
@@ -153,6 +164,10 @@ const score = async (
     const scored: Record<string, unknown> = {}
     for (const { name: output, data } of answer.outputs) {
       const width = data.length / rows.length
+      if (!Number.isInteger(width))
+        throw new Refusal(
+          `output '${output}' has ${data.length} values, which are not divided among ${rows.length} rows`,
+        )
       if (width === 1) scored[output] = data[row]
       else for (let column = 0; column < width; column++) scored[`${output}.${column}`] = data[row * width + column]
     }
