@@ -138,7 +138,7 @@ describe('the cache of graphs', () => {
     await learn(cache, orderOf('a'))
     const before = digests()
     // Why: a file is written after this, on a busy machine much later, and is not to come from the future.
-  clock = new VirtualClock({ wallMs: Date.now() + 1000 })
+    clock = new VirtualClock({ wallMs: Date.now() + 1000 })
     const { entry } = await (await cacheOf()).find(orderOf('a'))
     expect([entry === undefined, digests() - before]).toEqual([false, 0])
   })
