@@ -42,7 +42,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'packaging',
     'api',
   ],
-  cli: ['lib', 'protocol', 'packaging', 'api', 'client', 'monitoring', 'app'],
+  cli: ['lib', 'tensor', 'protocol', 'packaging', 'api', 'client', 'monitoring', 'app'],
   testing: ['lib', 'tensor', 'protocol', 'ports', 'registry', 'adapters', 'app'],
 }
 

@@ -1,4 +1,5 @@
 import type { VersionView } from '../api/index.ts'
+import { cellValue, exactJson } from './cell-value.ts'
 import { Refusal } from './command.ts'
 import type { Records } from './records.ts'
 
@@ -15,35 +16,48 @@ interface RequestInput {
   readonly data: readonly unknown[]
 }
 
+/** Rows of a table, of which the first is number `first` of the whole. */
+export interface RowRange {
+  readonly rows: Records
+  readonly first: number
+}
+
 /**
  * Lays table rows out as the inputs of a model. A model with one input of several columns takes them by the feature
  * names in its metadata, or else by position; a model with an input a column takes the columns of those names.
  */
-export const inputsOfRecords = (records: Records, version: VersionView): RequestInput[] => {
+export const inputsOfRecords = (range: RowRange, version: VersionView): RequestInput[] => {
   const specs = version.inputs as InputSpec[]
   const [only] = specs
-  if (only !== undefined && specs.length === 1) return [wideInput(records, only, version.metadata['feature_names'])]
+  if (only !== undefined && specs.length === 1) return [wideInput(range, only, version.metadata['feature_names'])]
   return specs.map((spec) => ({
     name: spec.name,
     datatype: spec.datatype,
-    shape: [records.length, ...spec.shape.slice(1).map((dimension) => (dimension < 0 ? 1 : dimension))],
-    data: records.flatMap((record, row) => cell(record, spec.name, row)),
+    shape: [range.rows.length, ...spec.shape.slice(1).map((dimension) => (dimension < 0 ? 1 : dimension))],
+    data: valuesOf(range, [spec.name], spec.datatype),
   }))
 }
 
-const wideInput = (records: Records, spec: InputSpec, featureNames: string | undefined): RequestInput => {
+/** The body of a request, with every digit of large whole numbers. */
+export const requestText = (inputs: readonly RequestInput[]): string =>
+  `{"inputs":[${inputs
+    .map(({ data, ...head }) => `${JSON.stringify(head).slice(0, -1)},"data":${exactJson(data)}}`)
+    .join(',')}]}`
+
+const wideInput = (range: RowRange, spec: InputSpec, featureNames: string | undefined): RequestInput => {
+  const { rows } = range
   const width = spec.shape.slice(1).reduce((product, dimension) => product * Math.max(1, dimension), 1)
-  const available = Object.keys(records[0] ?? {})
+  const available = Object.keys(rows[0] ?? {})
   const columns = featureColumns(featureNames, available) ?? (available.includes(spec.name) ? [spec.name] : available)
-  const data = records.flatMap((record, row) => columns.flatMap((column) => cell(record, column, row)))
+  const data = valuesOf(range, columns, spec.datatype)
   const open = spec.shape.slice(1).some((dimension) => dimension < 0)
-  if (!open && data.length !== records.length * width) {
+  if (!open && data.length !== rows.length * width) {
     throw new Refusal(
       `the model takes ${width} values a row, the table has ${columns.length} columns: ${columns.join(', ')}`,
     )
   }
   const shape = spec.shape.map((dimension, index) =>
-    index === 0 ? records.length : dimension < 0 ? data.length / records.length : dimension,
+    index === 0 ? rows.length : dimension < 0 ? data.length / rows.length : dimension,
   )
   return { name: spec.name, datatype: spec.datatype, shape, data }
 }
@@ -61,11 +75,22 @@ const featureColumns = (
   return undefined
 }
 
-const cell = (record: Readonly<Record<string, unknown>>, column: string, row: number): unknown[] => {
-  const value = record[column]
-  if (value === undefined || value === null) throw new Refusal(`row ${row} has no value for '${column}'`)
-  if (Array.isArray(value)) return value as unknown[]
-  return [typeof value === 'bigint' ? Number(value) : value]
+const valuesOf = ({ rows, first }: RowRange, columns: readonly string[], datatype: string): unknown[] =>
+  rows.flatMap((record, index) =>
+    columns.flatMap((column) => {
+      const cell = record[column]
+      const cells = Array.isArray(cell) ? (cell.flat(Infinity) as unknown[]) : [cell]
+      return cells.map((one) => cellValue(datatype, one) ?? refuseCell(one, `row ${first + index}`, column, datatype))
+    }),
+  )
+
+const refuseCell = (cell: unknown, row: string, column: string, datatype: string): never => {
+  const nothing = cell === undefined || cell === null || cell === ''
+  throw new Refusal(
+    nothing
+      ? `${row} has no value for '${column}'`
+      : `${row}: ${JSON.stringify(cell).slice(0, 40)} in column '${column}' is not a ${datatype}`,
+  )
 }
 
 /** Longest example row that fits a line of the terminal beside the command. */

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { Logger } from '../lib/index.ts'
+import type { LogFields, Logger } from '../lib/index.ts'
 
 /** A model that prints without end must not fill the log or the server's memory. */
 const lineCharactersMax = 1000
@@ -11,9 +11,12 @@ export class HostOutput {
   lastLine = ''
   #lines = 0
   readonly #logger: Logger
+  readonly #owner: LogFields
 
-  constructor(child: ChildProcess, logger: Logger) {
+  /** `owner` says in every line whose host it is. */
+  constructor(child: ChildProcess, logger: Logger, owner: LogFields) {
     this.#logger = logger
+    this.#owner = owner
     if (child.stdout !== null) this.#read(child.stdout, 'stdout')
     if (child.stderr !== null) this.#read(child.stderr, 'stderr')
   }
@@ -35,8 +38,8 @@ export class HostOutput {
     const text = line.slice(0, lineCharactersMax)
     if (stream === 'stderr' && telling(text)) this.lastLine = text.trim()
     this.#lines += 1
-    if (this.#lines <= linesMax) this.#logger.info('host.output', { stream, text })
-    if (this.#lines === linesMax) this.#logger.warn('host.output.cut', { lines: linesMax })
+    if (this.#lines <= linesMax) this.#logger.info('host.output', { ...this.#owner, stream, text })
+    if (this.#lines === linesMax) this.#logger.warn('host.output.cut', { ...this.#owner, lines: linesMax })
   }
 }
 

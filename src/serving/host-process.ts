@@ -13,7 +13,7 @@ import type {
 } from '../host/index.ts'
 import { FrameSplitter, frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from '../host/index.ts'
 import { IdTable } from '../lib/index.ts'
-import type { Logger } from '../lib/index.ts'
+import type { LogFields, Logger } from '../lib/index.ts'
 import type { HostLink } from './host-link.ts'
 import { HostOutput } from './host-output.ts'
 
@@ -42,6 +42,8 @@ export interface HostProcessOptions {
   /** Scheduling priority below the server's, so that health checks answer while every core computes. */
   readonly niceness: number
   readonly logger: Logger
+  /** The model and version that the process is for, told with what it prints. */
+  readonly owner: LogFields
 }
 
 interface Pending {
@@ -86,7 +88,7 @@ export class HostProcess implements HostLink {
     })
     // Why: writing to a host that just died reports here as well; the exit tells the reason.
     this.#link.on('error', () => {})
-    const output = new HostOutput(this.#child, options.logger)
+    const output = new HostOutput(this.#child, options.logger, options.owner)
     this.#child.on('exit', (code, signal) => {
       endGroup(this.#child.pid)
       this.#end(this.#killReason ?? exitReason(code, signal, output.lastLine))

@@ -1,7 +1,7 @@
 import { dirname, join, relative } from 'node:path'
 import type { EngineName, HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
 import { nodeHost, pythonHost } from '../host/index.ts'
-import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
+import type { Clock, Defer, LogFields, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { Signature } from '../tensor/index.ts'
 import { batchOptions } from './batch-options.ts'
@@ -61,6 +61,7 @@ export interface VersionDeps {
 /** How a host is started. */
 export interface HostLaunch {
   readonly program: HostProgram
+  readonly owner: LogFields
   /** How many hosts of the version there are to be, which share the machine's cores. */
   readonly instances: number
 }
@@ -317,7 +318,11 @@ export class ServedVersion {
   /** A host, or a chain of them when the configuration names code around the model. */
   #openLink(): HostLink {
     const open = (program: HostProgram): HostProcess =>
-      this.#deps.openHost({ program, instances: this.#instanceCount() })
+      this.#deps.openHost({
+        program,
+        owner: { model: this.model, version: this.version },
+        instances: this.#instanceCount(),
+      })
     const model = open(this.#program)
     if (this.#steps.length === 0) return model
     const opened: HostProcess[] = [model]

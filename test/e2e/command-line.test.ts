@@ -36,8 +36,24 @@ const file = (name: string, content: string | Uint8Array): string => {
   return join(folder, name)
 }
 
+/** The rows of the test that scores values of every kind, as pyarrow writes them, compressed by Snappy. */
+const sameParquet =
+  'UEFSMRUAFSwVMCwVBBUAFQYVBhwAAAAWVAIAAAAEAQEAAAAAACAAeSnt//////8VABUqFS4sFQQVABUGFQYcAAAAFVACAAAABAED' +
+  'AAAAMDA3BAAAAGENLGIVABUOFRIsFQQVABUGFQYcAAAABxgCAAAABAEBFQAVHBUgLBUEFQAVBhUGHAAAAA40AgAAAAQBAADAfwAA' +
+  'gP8VBBlcNQAYBnNjaGVtYRUIABUEJQIYAWkAFQwlAhgBcyUATBwAAAAVACUCGAFiABUIJQIYAWYAFgQZHBlMJgAcFQQZJQYAGRgB' +
+  'aRUCFgQWUhZWJghJHBUAFQAVAgA8KQYZJgAEAAAAJgAcFQwZJQYAGRgBcxUCFgQWUBZUJl5JHBUAFQAVAgA8Fg4ZBhkmAAQAAAAm' +
+  'ABwVABklBgAZGAFiFQIWBBY0FjgmsgFJHBUAFQAVAgA8KQYZJgAEAAAAJgAcFQgZJQYAGRgBZhUCFgQWQhZGJuoBSRwVABUAFQIA' +
+  'PCkGGSYABAAAABaYAhYEJggWqAIAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uIDI1LjAuMRlMHAAAHAAAHAAAHAAAACUBAABQ' +
+  'QVIx'
+
 beforeAll(async () => {
-  app = await startTestApp({ models: { 'kept/1/model.mjs': addModel(1) } })
+  app = await startTestApp({
+    models: {
+      'kept/1/model.mjs': addModel(1),
+      'few/1/model.mjs': addModel(1),
+      'few/config.pbtxt': 'max_batch_size: 3\n',
+    },
+  })
 })
 
 afterAll(() => app.stop())
@@ -134,6 +150,64 @@ describe('the command line', () => {
     expect((await slipway(['models', 'load', 'net'])).code).toBe(0)
     expect((await slipway(['models', 'rm', 'net'])).out).toBe('net is removed\n')
     expect((await slipway(['models', 'show', 'net'])).code).toBe(1)
+  })
+
+  it('scores values of every kind from CSV, JSON and Parquet as they are written', async () => {
+    const model = `const of = (name, datatype) => ({ name, datatype, shape: [-1, 1] })
+export const signature = {
+  inputs: [of('i', 'INT64'), of('s', 'BYTES'), of('b', 'BOOL'), of('f', 'FP32')],
+  outputs: [of('oi', 'INT64'), of('os', 'BYTES'), of('ob', 'BOOL'), of('of', 'FP32')],
+}
+export const batched = true
+export const predict = ({ i, s, b, f }) => ({ oi: i.data, os: s.data, ob: b.data, of: f.data })`
+    expect((await slipway(['deploy', file('same.mjs', model), '--name', 'same'])).code).toBe(0)
+    const head = 'i,s,b,f\n'
+    const rows = '9007199254740993,007,true,NaN\n-1234567,"a\r,b",false,-Infinity\n'
+    const answer = `oi,os,ob,of\n${rows}`
+    const scored = await slipway(['predict', 'same', '--input', file('same.csv', head + rows), '--output', 'csv'])
+    expect(scored).toEqual({ code: 0, out: answer, err: '' })
+    const lines =
+      '{"i":9007199254740993,"s":"007","b":true,"f":NaN}\n{"i":-1234567,"s":"a\\r,b","b":false,"f":-Infinity}\n'
+    expect(await slipway(['predict', 'same', '--output', 'csv'], lines)).toEqual({ code: 0, out: answer, err: '' })
+    expect((await slipway(['predict', 'same', '--json'], lines)).out).toBe(
+      '{"oi":9007199254740993,"os":"007","ob":true,"of":NaN}\n{"oi":-1234567,"os":"a\\r,b","ob":false,"of":-Infinity}\n',
+    )
+    const table = await slipway([
+      'predict',
+      'same',
+      '--input',
+      file('same.parquet', Buffer.from(sameParquet, 'base64')),
+    ])
+    expect(table.out).toMatch(/9007199254740993 +007 +true +NaN\n/)
+    expect(table.out).toMatch(/-1234567 +/)
+  })
+
+  it('sends no more rows at once than the model takes, and tells apart what is not divided among them', async () => {
+    const rows = file('many.csv', `x\n${'1\n'.repeat(7)}`)
+    const scored = await slipway(['predict', 'few', '--input', rows, '--output', 'csv'])
+    expect(scored).toEqual({ code: 0, out: `y\n${'2\n'.repeat(7)}`, err: '' })
+    const model = `export const signature = {
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }],
+  outputs: [{ name: 'three', datatype: 'FP32', shape: [3] }],
+}
+export const predict = () => ({ three: [1, 2, 3] })`
+    expect((await slipway(['deploy', file('three.mjs', model), '--name', 'three'])).code).toBe(0)
+    expect((await slipway(['predict', 'three', '--input', rows])).err).toMatch(
+      /output 'three' has 3 values, which are not divided among 7 rows/,
+    )
+  })
+
+  it('names the row and the column of a cell that the model can not take', async () => {
+    const csv = file('cells.csv', 'x\n1\n2\nabc\n')
+    expect(await slipway(['predict', 'kept', '--input', csv, '--batch', '2'])).toMatchObject({
+      code: 1,
+      out: '',
+      err: `slipway predict: row 2: "abc" in column 'x' is not a FP32\n`,
+    })
+    expect((await slipway(['predict', 'kept'], '{"x":1}\n{"y":1}')).err).toMatch(/row 1 has no value for 'x'/)
+    expect((await slipway(['bench', 'kept', '--body', 'nowhere.json'])).err).toMatch(
+      /'nowhere.json' can't be read: there is no such file/,
+    )
   })
 
   it('keeps the version that serves when a deployed file is broken', async () => {

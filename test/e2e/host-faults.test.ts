@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addModel, eventually, inferBody, obedientModel, startTestApp } from '../../src/testing/index.ts'
+import {
+  addModel,
+  allocationBombModel,
+  buildOnnx,
+  eventually,
+  inferBody,
+  obedientModel,
+  startTestApp,
+} from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 
 /** Processes that run a model host for this test process, oldest first. */
@@ -101,7 +109,9 @@ describe('a model that goes wrong hurts nobody else', () => {
   it('a model that prints much neither stalls nor fills the log', async () => {
     expect(await infer('bad', 672)).toMatchObject({ status: 200 })
     await good()
-    expect(app.log.filter((line) => line.event === 'host.output').length).toBeLessThanOrEqual(1001)
+    const printed = app.log.filter((line) => line.event === 'host.output')
+    expect(printed.length).toBeLessThanOrEqual(1001)
+    for (const { fields } of printed) expect(fields).toMatchObject({ model: expect.any(String) as unknown, version: 1 })
   })
 
   it.each(['SIGKILL', 'SIGSTOP'] as const)('a host that gets %s from outside is replaced', async (signal) => {
@@ -122,6 +132,40 @@ describe('a model that goes wrong hurts nobody else', () => {
     expect(hosts.length).toBe(2)
     await app.stop()
     expect(hosts.filter(isAlive)).toEqual([])
+  })
+})
+
+describe('a file of a few hundred bytes whose graph makes what a request asks for', () => {
+  it('fails that request alone, whether the memory is not there or more than its host may have', async () => {
+    await using app = await startTestApp({
+      models: { 'bomb/1/model.onnx': buildOnnx(allocationBombModel()), 'good/1/model.mjs': addModel(1) },
+      flags: ['--serving.host.memory-bytes-max', '400MiB', '--serving.host.backoff-first-ms', '1ms'],
+    })
+    const make = async (rows: number): Promise<{ status: number; error?: string }> => {
+      const inputs = [{ name: 'shape', datatype: 'INT64', shape: [2], data: [rows, 4] }]
+      const outputs = [{ name: 'output', parameters: { binary_data: true } }]
+      const response = await app.post('/v2/models/bomb/infer', { inputs, outputs })
+      if (response.ok) return { status: response.status }
+      return { status: response.status, error: ((await response.json()) as { error: string }).error }
+    }
+    const good = async (): Promise<number> => (await app.post('/v2/models/good/infer', inferBody([1]))).status
+    const recovers = (): Promise<unknown> =>
+      eventually('the model answers again', async () => ((await make(3)).status === 200 ? true : undefined))
+    const growing = make(2 ** 27)
+    expect(await good()).toBe(200)
+    expect(await growing).toMatchObject({
+      status: 502,
+      error: expect.stringMatching(/beyond the limit of 400 MiB/) as unknown,
+    })
+    expect(await good()).toBe(200)
+    await recovers()
+    expect(await make(2 ** 34)).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/Failed to allocate memory/) as unknown,
+    })
+    expect(await good()).toBe(200)
+    // The runtime may keep what it reserved while it tried, and its host be replaced for that.
+    await recovers()
   })
 })
 

@@ -17,6 +17,28 @@ export const showConfig = ({ config, sources }: LoadedConfig): ShownOption[] =>
     return { path, value: shown, source: sources.get(path) ?? 'default' }
   })
 
+export interface DescribedOption {
+  readonly path: string
+  readonly variable: string
+  readonly flags: readonly string[]
+  readonly type: string
+  readonly values?: readonly string[]
+  readonly default: string
+  readonly doc: string
+}
+
+/** Every option there is, for programs. */
+export const describeConfig = (): DescribedOption[] =>
+  optionList.map((named) => ({
+    path: named.path,
+    variable: named.variable,
+    flags: named.flags,
+    type: named.option.type,
+    ...(named.option.type === 'enum' ? { values: named.option.values } : {}),
+    default: defaultText(named),
+    doc: named.option.doc,
+  }))
+
 /** docs/reference/configuration.md. */
 export const configReference = (): string => {
   const rows = optionList.map((named) => {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { ModelView } from '../../api/index.ts'
 import { failed, runClosedLoop, runOpenLoop } from '../../client/index.ts'
 import type { LoadResult } from '../../client/index.ts'
@@ -9,6 +8,7 @@ import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
 import { millisecondsText } from '../format.ts'
+import { readInputFile } from '../records.ts'
 
 /** What a flag that is left out stands for. */
 const defaults = { clients: 16, seconds: 5, rows: 1 } as const
@@ -73,7 +73,7 @@ interface InputSpec {
 
 const bodyOf = async (args: ClientArgs, name: string): Promise<Uint8Array> => {
   const file = args.text('body')
-  if (file !== undefined) return readFileSync(file)
+  if (file !== undefined) return readInputFile(file)
   const model = await args.client.json<ModelView>({
     method: 'GET',
     path: `${apiRoot}/models/${encodeURIComponent(name)}`,
@@ -95,6 +95,7 @@ const percentiles = [50, 90, 95, 99, 99.9]
 const summary = (result: LoadResult): Record<string, unknown> => ({
   requests: result.count,
   failed: failed(result),
+  unsent: result.unsent,
   byStatus: result.byStatus,
   requestsPerSecond: Math.round(result.histogram.count / (result.elapsedMs / 1000)),
   latencyMs: Object.fromEntries(percentiles.map((p) => [`p${p}`, result.histogram.percentile(p)])),
@@ -109,6 +110,9 @@ const text = (result: LoadResult): string => {
     ...Object.entries(result.byStatus)
       .filter(([status]) => !status.startsWith('2'))
       .map(([status, count]) => `  ${count} × ${status}`),
+    ...(result.unsent === 0
+      ? []
+      : [`  ${result.unsent} requests were due and not sent: this machine can't keep the rate`]),
   ]
   if (histogram.count > 0)
     lines.push(

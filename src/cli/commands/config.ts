@@ -1,5 +1,5 @@
 import { loadConfig } from '../../app/config/load-config.ts'
-import { configReference, showConfig } from '../../app/config/show-config.ts'
+import { configReference, describeConfig, showConfig } from '../../app/config/show-config.ts'
 import { didYouMean } from '../../lib/index.ts'
 import type { Command } from '../command.ts'
 import { UsageError } from '../command.ts'
@@ -33,7 +33,7 @@ export const config: Command = {
         break
       case 'docs':
         if (args[0] !== undefined) throw new UsageError(`unexpected '${args[0]}'`)
-        context.out(configReference())
+        context.out(json ? `${JSON.stringify(describeConfig())}\n` : configReference())
         break
       case undefined:
         throw new UsageError(`one of ${actions.join(', ')} is missing`)

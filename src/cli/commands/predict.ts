@@ -1,17 +1,19 @@
-import { readFileSync } from 'node:fs'
+import { buffer as readBytes } from 'node:stream/consumers'
 import type { ModelView, VersionView } from '../../api/index.ts'
-import { whyUnreadable } from '../../lib/index.ts'
 import { apiRoot } from '../../protocol/index.ts'
+import { parseJson } from '../../tensor/index.ts'
+import { exactJson } from '../cell-value.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
-import { exampleRow, inputsOfRecords } from '../model-inputs.ts'
+import type { RowRange } from '../model-inputs.ts'
+import { exampleRow, inputsOfRecords, requestText } from '../model-inputs.ts'
 import type { RecordFormat, Records } from '../records.ts'
-import { formatOf, readRecords } from '../records.ts'
+import { formatOf, readInputFile, readRecords } from '../records.ts'
 import { table } from '../table.ts'
 
-/** Rows sent in one request, unless --batch says otherwise. */
+/** Rows sent in one request, unless --batch or the model says otherwise. */
 const batchRowsDefault = 1000
 
 interface InferAnswer {
@@ -37,7 +39,12 @@ const flags: readonly Flag[] = [
   },
   { name: 'output', value: 'table|json|csv', doc: 'how to answer; json is one object a line', default: 'table' },
   { name: 'version', value: 'N', doc: 'a version of the model', default: 'the newest that is ready' },
-  { name: 'batch', value: 'ROWS', doc: 'rows a request', default: String(batchRowsDefault) },
+  {
+    name: 'batch',
+    value: 'ROWS',
+    doc: 'rows a request',
+    default: `max_batch_size of the model, at most ${batchRowsDefault}`,
+  },
   { name: 'limit', value: 'ROWS', doc: 'score only the first rows', default: 'all' },
   ...commonFlags,
 ]
@@ -57,8 +64,8 @@ export const predict: Command = {
     const output = args.json ? 'json' : (args.text('output') ?? 'table')
     if (!['table', 'json', 'csv'].includes(output))
       throw new UsageError(`--output '${output}' is not one of table, json, csv`)
-    const batchRows = wholeNumber(args, 'batch') ?? batchRowsDefault
     const version = await versionOf(args, name)
+    const batchRows = wholeNumber(args, 'batch') ?? rowsOf(version)
     const all = await readInput(context, args, { name, version })
     const records = all.slice(0, wholeNumber(args, 'limit') ?? all.length)
     if (records.length === 0) throw new Refusal('the input has no rows')
@@ -66,7 +73,7 @@ export const predict: Command = {
     const scored: Readonly<Record<string, unknown>>[] = []
     for (let start = 0; start < records.length; start += batchRows) {
       const rows = records.slice(start, start + batchRows)
-      scored.push(...(await score(args, { name, version, rows })))
+      scored.push(...(await score(args, { name, version, rows, first: start })))
       if (shown) context.err(`\r${Math.min(start + batchRows, records.length)} of ${records.length} rows`)
     }
     if (shown) context.err('\r\u001b[K')
@@ -82,6 +89,12 @@ const wholeNumber = (args: ClientArgs, name: string): number | undefined => {
   if (!Number.isInteger(value) || value < 1)
     throw new UsageError(`--${name} must be a whole number from 1, not '${text}'`)
   return value
+}
+
+/** Rows that the model takes in one request and that make no large one. */
+const rowsOf = ({ config }: VersionView): number => {
+  const most = Number((config as { readonly max_batch_size?: unknown } | null)?.max_batch_size)
+  return most > 0 ? Math.min(most, batchRowsDefault) : batchRowsDefault
 }
 
 const versionOf = async (args: ClientArgs, name: string): Promise<VersionView> => {
@@ -119,17 +132,9 @@ const readInput = async (context: CommandContext, args: ClientArgs, wanted: Want
     throw new UsageError(`--format '${given}' is not one of json, csv, parquet`)
   const format: RecordFormat | undefined = given ?? (path === '-' ? 'json' : formatOf(path))
   if (format === undefined) throw new UsageError(`'${path}' doesn't say its format; add --format json, csv or parquet`)
-  const bytes = path === '-' ? await context.input() : readFile(path)
+  const bytes = path === '-' ? await context.input() : readInputFile(path)
   if (isBlank(bytes)) throw new Refusal(emptyText(path, format, wanted), 'no_input')
-  return readRecords(bytes, format)
-}
-
-const readFile = (path: string): Uint8Array => {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new Refusal(`'${path}' can't be read: ${whyUnreadable(error)}`, 'no_input')
-  }
+  return readRecords(bytes, format, 'text')
 }
 
 /** White space alone; looks no further than its first other byte. */
@@ -146,18 +151,23 @@ const emptyText = (path: string, format: RecordFormat, { name, version }: Wanted
 
 const score = async (
   args: ClientArgs,
-  { name, version, rows }: Wanted & { readonly rows: Records },
+  { name, version, rows, first }: Wanted & RowRange,
 ): Promise<Readonly<Record<string, unknown>>[]> => {
-  const inputs = inputsOfRecords(rows, version)
-  const answer = await args.client.json<InferAnswer>({
+  const body = await args.client.stream({
     method: 'POST',
     path: `/v2/models/${encodeURIComponent(name)}/versions/${version.version}/infer`,
-    body: JSON.stringify({ inputs }),
+    body: requestText(inputsOfRecords({ rows, first }, version)),
   })
+  // Why: the platform's own reader takes no NaN and loses digits of 64-bit integers.
+  const answer = parseJson(await readBytes(body)) as unknown as InferAnswer
   return rows.map((_, row) => {
     const scored: Record<string, unknown> = {}
     for (const { name: output, data } of answer.outputs) {
       const width = data.length / rows.length
+      if (!Number.isInteger(width))
+        throw new Refusal(
+          `output '${output}' has ${data.length} values, which are not divided among ${rows.length} rows`,
+        )
       if (width === 1) scored[output] = data[row]
       else for (let column = 0; column < width; column++) scored[`${output}.${column}`] = data[row * width + column]
     }
@@ -167,20 +177,25 @@ const score = async (
 
 const csvCell = (value: unknown): string => {
   const text = String(value)
-  return /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text
+  return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text
 }
+
+const jsonLine = (row: Readonly<Record<string, unknown>>): string =>
+  `{${Object.entries(row)
+    .map(([name, value]) => `${JSON.stringify(name)}:${exactJson(value)}`)
+    .join(',')}}`
+
+/** Fractions are shortened; whole numbers are labels and keys, and keep their digits. */
+const tableCell = (value: unknown): string =>
+  typeof value === 'number' && !Number.isInteger(value) ? String(Number(value.toPrecision(6))) : String(value)
 
 const render = (rows: readonly Readonly<Record<string, unknown>>[], output: string): string => {
   const columns = Object.keys(rows[0] ?? {})
-  if (output === 'json') return `${rows.map((row) => JSON.stringify(row)).join('\n')}\n`
+  if (output === 'json') return `${rows.map(jsonLine).join('\n')}\n`
   if (output === 'csv')
     return `${[columns, ...rows.map((row) => columns.map((column) => row[column]))].map((cells) => cells.map(csvCell).join(',')).join('\n')}\n`
   return table(
     columns,
-    rows.map((row) =>
-      columns.map((column) =>
-        typeof row[column] === 'number' ? String(Number(row[column].toPrecision(6))) : String(row[column]),
-      ),
-    ),
+    rows.map((row) => columns.map((column) => tableCell(row[column]))),
   )
 }

@@ -20,7 +20,8 @@ let clock: VirtualClock
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'slipway-cache-'))
   events = []
-  clock = new VirtualClock({ wallMs: Date.now() })
+  // Why: a file is written after this, on a busy machine much later, and is not to come from the future.
+  clock = new VirtualClock({ wallMs: Date.now() + 1000 })
 })
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
@@ -136,7 +137,8 @@ describe('the cache of graphs', () => {
     const cache = await cacheOf()
     await learn(cache, orderOf('a'))
     const before = digests()
-    clock = new VirtualClock({ wallMs: Date.now() })
+    // Why: a file is written after this, on a busy machine much later, and is not to come from the future.
+    clock = new VirtualClock({ wallMs: Date.now() + 1000 })
     const { entry } = await (await cacheOf()).find(orderOf('a'))
     expect([entry === undefined, digests() - before]).toEqual([false, 0])
   })
