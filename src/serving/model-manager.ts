@@ -164,6 +164,7 @@ export class ModelManager {
         })
       } catch (error) {
         entry.override = before.override
+        this.#logFailure(name, error)
         if (staged !== undefined) await this.#takeBack(entry, before)
         this.#forgetUnknown(entry)
         throw error
