@@ -164,6 +164,7 @@ export class ModelManager {
         })
       } catch (error) {
         entry.override = before.override
+        this.#logFailure(name, error)
         if (staged !== undefined) await this.#takeBack(entry, before)
         this.#forgetUnknown(entry)
         throw error
@@ -491,8 +492,7 @@ export class ModelManager {
   }
 
   #logFailure(model: string, error: unknown): void {
-    if (this.#closing) return
     const reason = error instanceof Error ? error.message : String(error)
-    this.#options.logger.error('model.load_failed', { model, reason })
+    if (!this.#closing) this.#options.logger.error('model.load_failed', { model, reason })
   }
 }

@@ -217,6 +217,10 @@ export const predict = () => ({ three: [1, 2, 3] })`
       err: expect.stringMatching(/failed to load 'm'.*must export a function predict/) as unknown,
     })
     expect((await slipway(['predict', 'm', '--output', 'csv'], '[{"x":1}]')).out).toBe('y\n6\n')
+    expect(app.log.filter(({ event }) => event === 'model.load_failed').map(({ fields }) => fields)).toContainEqual({
+      model: 'm',
+      reason: expect.stringMatching(/failed to load 'm'.*must export a function predict/) as unknown,
+    })
   })
 
   it('prints the configuration with where each value comes from', async () => {
