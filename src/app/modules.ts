@@ -220,6 +220,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
           serverName: 'slipway',
           serverVersion: packageVersion,
           threadBytesMin: config.http.jsonThreadBytes,
+          jsonAnswerBytesMax: config.http.jsonAnswerBytesMax,
           jsonDepthMax: config.http.jsonDepthMax,
           ready,
         }
@@ -237,8 +238,8 @@ const scoringModules = ({ config, draining }: Environment): Pick<ModuleTable<Par
   tables: {
     needs: [],
     open() {
-      const { jsonThreadBytes, jsonDepthMax } = config.http
-      const value = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonDepthMax })
+      const { jsonThreadBytes, jsonAnswerBytesMax, jsonDepthMax } = config.http
+      const value = new ScoringTables({ threadBytesMin: jsonThreadBytes, jsonAnswerBytesMax, jsonDepthMax })
       return { value, stop: () => value.close() }
     },
   },

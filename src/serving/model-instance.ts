@@ -21,6 +21,10 @@ export interface InstanceOptions {
 /** A host that has nothing to do ends within milliseconds; one that is stuck in a run never does. */
 const closeTimeoutMs = 2000
 
+/** As ONNX Runtime and C++ say it. */
+const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof Error && /failed to allocate memory|bad_alloc/i.test(error.message)
+
 export type InstanceState = 'starting' | 'ready' | 'restarting' | 'quarantined' | 'closed'
 
 /** One supervised host of a version: loads the model, runs one batch at a time, and comes back after a crash. */
@@ -31,6 +35,7 @@ export class ModelInstance {
   #pending = 0
   #restartTimer: Timer | undefined
   #idle: (() => void) | undefined
+  #renewing = false
   /** A host that is loading, not yet in use. */
   #loading: HostLink | undefined
   #ended: Promise<void> = Promise.resolve()
@@ -80,6 +85,9 @@ export class ModelInstance {
     const watchdog = clock.setTimer(() => host.kill(`a run took longer than ${runTimeoutMs} ms`), runTimeoutMs)
     try {
       return await host.run(tensors, wanted)
+    } catch (error) {
+      if (isOutOfMemory(error)) this.#renew()
+      throw error
     } finally {
       watchdog.cancel()
       this.#pending -= 1
@@ -91,6 +99,21 @@ export class ModelInstance {
   /** Kills the host; the crash policy decides about the next one. */
   kill(reason: string): void {
     this.#host?.kill(reason)
+  }
+
+  /**
+   * Why: ONNX Runtime's arena doubles what it asks for after each allocation that failed, and keeps what it then gets:
+   * the next request, however small, would make the host large.
+   */
+  #renew(): void {
+    if (this.#renewing) return
+    this.#renewing = true
+    const { logger } = this.#options
+    const { model, version } = this.#order
+    logger.warn('host.recycled', { model, version, reason: 'an allocation failed' })
+    void this.recycle()
+      .catch((error: unknown) => logger.error('host.recycle_failed', { model, version, reason: String(error) }))
+      .finally(() => (this.#renewing = false))
   }
 
   /** Replaces the host by a fresh one without a gap, then ends the old one. */

@@ -164,7 +164,12 @@ describe('a file of a few hundred bytes whose graph makes what a request asks fo
       error: expect.stringMatching(/Failed to allocate memory/) as unknown,
     })
     expect(await good()).toBe(200)
-    // The runtime may keep what it reserved while it tried, and its host be replaced for that.
+    // The runtime would take much more than it needs from then on: its host is replaced.
+    await eventually('the host is replaced', () =>
+      app.log.some(({ event, fields }) => event === 'host.recycled' && fields['reason'] === 'an allocation failed')
+        ? true
+        : undefined,
+    )
     await recovers()
   })
 })

@@ -61,6 +61,40 @@ describe('JSON that is read and written on a thread of its own', () => {
     expect(await response.text()).toMatch(reason)
   })
 
+  it('is not written beyond its limit, which binary answers do not have', async () => {
+    await using own = await startTestApp({
+      models: {
+        'many/1/model.mjs': `export const signature = {
+          inputs: [{ name: 'n', datatype: 'INT64', shape: [1] }],
+          outputs: [{ name: 'y', datatype: 'FP64', shape: [-1] }],
+        }
+        export const predict = ({ n }) => ({ y: { shape: [Number(n.data[0])], data: new Float64Array(Number(n.data[0])).fill(1 / 3) } })`,
+      },
+      flags: ['--http.json-answer-bytes-max', '800000'],
+    })
+    const ask = (count: number, more: object = {}): Promise<Response> =>
+      own.post(
+        '/v2/models/many/infer',
+        JSON.stringify({ inputs: [{ name: 'n', datatype: 'INT64', shape: [1], data: [count] }], ...more }),
+      )
+    const fits = (await (await ask(100_000)).json()) as { outputs: { data: number[] }[] }
+    expect(fits.outputs[0]?.data).toHaveLength(100_000)
+    const refused = await ask(100_001)
+    expect(refused.status).toBe(413)
+    expect(((await refused.json()) as { error: string }).error).toMatch(
+      /^an answer of 800008 bytes as JSON \(ask for it with "binary_data_output", or by gRPC\) exceeds the limit of 800000/,
+    )
+    const binary = await ask(100_001, { parameters: { binary_data_output: true } })
+    expect(binary.status).toBe(200)
+    expect((await binary.arrayBuffer()).byteLength).toBeGreaterThan(800_008)
+    const rows = { inputs: { n: [100_001] } }
+    const scored = await own.post('/api/slipway/v1/models/many/invocations', rows)
+    expect(await scored.json()).toMatchObject({
+      message: expect.stringContaining('predictions of 800008 bytes') as string,
+    })
+    expect(scored.status).toBe(413)
+  })
+
   it('leaves the main thread free for others', async () => {
     const body = JSON.stringify({
       inputs: [

@@ -69,5 +69,12 @@ export const httpOptions = {
     min: 0,
     doc: 'JSON above this size is read and written on a thread of its own.',
   },
+  jsonAnswerBytesMax: {
+    type: 'bytes',
+    default: 64 * 1024 * 1024,
+    min: 0,
+    max: 64 * 1024 * 1024,
+    doc: 'Largest values of an answer that are written as JSON, counted as the bytes that they have as tensors; JSON takes several times as many. Larger answers are for the binary extension, gRPC, or requests of fewer rows.',
+  },
   jsonDepthMax: { type: 'integer', default: 100, min: 8, max: 1000, doc: 'Deepest nesting of JSON.' },
 } as const

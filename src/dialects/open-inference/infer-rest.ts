@@ -16,6 +16,7 @@ export interface InferRestDeps {
   readonly threads: JsonThreads
   /** JSON above this is decoded and encoded off the main thread. */
   readonly threadBytesMin: number
+  readonly jsonAnswerBytesMax: number
   readonly jsonDepthMax: number
   /** Inputs of a model, for the raw form of a request, which doesn't name them. */
   inputsOf(model: string, version: string | undefined): Promise<readonly TensorSpec[]>
@@ -55,6 +56,7 @@ export const inferRest =
       explain: options.explain || exchange.header('slipway-explain') === 'true',
       threads: deps.threads,
       threadBytesMin: deps.threadBytesMin,
+      jsonAnswerBytesMax: deps.jsonAnswerBytesMax,
       labelsOf: deps.labelsOf,
     })
   }

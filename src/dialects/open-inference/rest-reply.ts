@@ -1,4 +1,5 @@
 import type { InferReply } from '../../gateway/index.ts'
+import { fail } from '../../protocol/index.ts'
 import type { Reply } from '../../protocol/index.ts'
 import { encodeJsonData } from '../../tensor/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
@@ -11,6 +12,8 @@ export interface ReplyOptions {
   readonly explain: boolean
   readonly threads: JsonThreads
   readonly threadBytesMin: number
+  /** Most bytes of tensors that are written as JSON. */
+  readonly jsonAnswerBytesMax: number
   labelsOf(model: string, version: string, output: string): readonly string[]
 }
 
@@ -22,6 +25,7 @@ export const inferReply = async (
 ): Promise<Reply> => {
   const binary: Uint8Array[] = []
   let outputs = ''
+  let jsonValueBytes = 0
   for (const computed of reply.outputs) {
     const form = request.outputs.find((output) => output.name === computed.name)
     const output =
@@ -35,6 +39,8 @@ export const inferReply = async (
       outputs += `,"parameters":{"binary_data_size":${output.data.length}}}`
       binary.push(output.data)
     } else {
+      jsonValueBytes += output.data.length
+      requireFits(jsonValueBytes, options.jsonAnswerBytesMax)
       outputs += `,"data":${await jsonData(output, options)}}`
     }
   }
@@ -50,6 +56,12 @@ export const inferReply = async (
     headers: { 'inference-header-content-length': String(jsonBytes.length) },
     body: [jsonBytes, ...binary],
   }
+}
+
+const requireFits = (bytes: number, limitBytes: number): void => {
+  if (bytes <= limitBytes) return
+  const what = `an answer of ${bytes} bytes as JSON (ask for it with "binary_data_output", or by gRPC)`
+  throw fail('payload_too_large', { what, limitBytes })
 }
 
 const jsonData = (output: Tensor, options: ReplyOptions): string | Promise<string> =>

@@ -20,6 +20,7 @@ export interface OpenInferenceDeps {
   readonly serverName: string
   readonly serverVersion: string
   readonly threadBytesMin: number
+  readonly jsonAnswerBytesMax: number
   readonly jsonDepthMax: number
   ready(): boolean
 }
@@ -78,6 +79,7 @@ const modelRoutes = (deps: OpenInferenceDeps): Route[] => {
     predict: deps.predict,
     threads: deps.threads,
     threadBytesMin: deps.threadBytesMin,
+    jsonAnswerBytesMax: deps.jsonAnswerBytesMax,
     jsonDepthMax: deps.jsonDepthMax,
     inputsOf: async (model, version) => (await requireServed(models, model, version)).facts.signature.inputs,
     labelsOf: (model, version, output) => models.get(model, version)?.facts.labels.get(output) ?? [],

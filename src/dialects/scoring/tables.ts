@@ -1,5 +1,6 @@
 import { siblingModule } from '../../lib/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import { fail } from '../../protocol/index.ts'
 import { waitingDefaults, WorkThread } from '../threads/index.ts'
 import type { DecodedScoring, ScoringBody } from './decode-body.ts'
 import { decodeScoringBody } from './decode-body.ts'
@@ -9,6 +10,8 @@ import type { ScoringWork } from './scoring-work.ts'
 export interface TablesOptions {
   /** Bodies above this are read and written on a thread of their own. */
   readonly threadBytesMin: number
+  /** Most bytes of tensors that are written as predictions. */
+  readonly jsonAnswerBytesMax: number
   readonly jsonDepthMax: number
 }
 
@@ -36,8 +39,12 @@ export class ScoringTables {
     return (await this.#thread.ask({ what, bytes: body.body.length, message })) as DecodedScoring
   }
 
+  /** Fails with `payload_too_large`. */
   async encode(outputs: readonly Tensor[]): Promise<string> {
     const bytes = outputs.reduce((sum, output) => sum + output.data.length, 0)
+    const { jsonAnswerBytesMax: limitBytes } = this.#options
+    if (bytes > limitBytes)
+      throw fail('payload_too_large', { what: `predictions of ${bytes} bytes (send fewer rows at once)`, limitBytes })
     if (bytes <= this.#options.threadBytesMin) return encodePredictions(outputs)
     const message = () => {
       // Why: posting a view would copy the whole buffer behind it, which for a batch is everybody's answer.
