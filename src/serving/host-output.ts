@@ -6,14 +6,27 @@ import type { Logger } from '../lib/index.ts'
 const lineCharactersMax = 1000
 const linesMax = 1000
 
+/** The model and version that a host runs. */
+export interface HostOwner {
+  readonly model: string
+  readonly version: number
+}
+
+export interface HostOutputOptions {
+  readonly logger: Logger
+  readonly owner?: HostOwner | undefined
+}
+
 /** Puts what a host prints into the log, line by line, and remembers the last line of its standard error. */
 export class HostOutput {
   lastLine = ''
   #lines = 0
   readonly #logger: Logger
+  readonly #owner: HostOwner | undefined
 
-  constructor(child: ChildProcess, logger: Logger) {
+  constructor(child: ChildProcess, { logger, owner }: HostOutputOptions) {
     this.#logger = logger
+    this.#owner = owner
     if (child.stdout !== null) this.#read(child.stdout, 'stdout')
     if (child.stderr !== null) this.#read(child.stderr, 'stderr')
   }
@@ -35,8 +48,8 @@ export class HostOutput {
     const text = line.slice(0, lineCharactersMax)
     if (stream === 'stderr' && telling(text)) this.lastLine = text.trim()
     this.#lines += 1
-    if (this.#lines <= linesMax) this.#logger.info('host.output', { stream, text })
-    if (this.#lines === linesMax) this.#logger.warn('host.output.cut', { lines: linesMax })
+    if (this.#lines <= linesMax) this.#logger.info('host.output', { ...this.#owner, stream, text })
+    if (this.#lines === linesMax) this.#logger.warn('host.output.cut', { ...this.#owner, lines: linesMax })
   }
 }
 

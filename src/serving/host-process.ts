@@ -16,6 +16,7 @@ import { IdTable } from '../lib/index.ts'
 import type { Logger } from '../lib/index.ts'
 import type { HostLink } from './host-link.ts'
 import { HostOutput } from './host-output.ts'
+import type { HostOwner } from './host-output.ts'
 
 /** The host ended, or was ended, before it answered. */
 export class HostGone extends Error {
@@ -42,6 +43,8 @@ export interface HostProcessOptions {
   /** Scheduling priority below the server's, so that health checks answer while every core computes. */
   readonly niceness: number
   readonly logger: Logger
+  /** Whose output the log has; none of a host that serves no model. */
+  readonly owner?: HostOwner | undefined
 }
 
 interface Pending {
@@ -86,7 +89,7 @@ export class HostProcess implements HostLink {
     })
     // Why: writing to a host that just died reports here as well; the exit tells the reason.
     this.#link.on('error', () => {})
-    const output = new HostOutput(this.#child, options.logger)
+    const output = new HostOutput(this.#child, options)
     this.#child.on('exit', (code, signal) => {
       endGroup(this.#child.pid)
       this.#end(this.#killReason ?? exitReason(code, signal, output.lastLine))

@@ -81,7 +81,8 @@ export class Serving {
       clock: deps.clock,
       logger: deps.logger,
       availableMemory: () => process.availableMemory(),
-      openHost: () => this.#openHost({ program: nodeHost, instances: 1 }, constants.priority.PRIORITY_LOW),
+      openHost: () =>
+        this.#openHost({ program: nodeHost, instances: 1, owner: undefined }, constants.priority.PRIORITY_LOW),
     })
     const { limits } = options
     const graphs = this.#graphs
@@ -148,7 +149,7 @@ export class Serving {
     }, intervalMs)
   }
 
-  #openHost({ program, instances }: HostLaunch, niceness = this.#options.niceness): HostProcess {
+  #openHost({ program, instances, owner }: HostLaunch, niceness = this.#options.niceness): HostProcess {
     const { hostEnvironment } = this.#options
     const { logger } = this.#deps
     if (program === nodeHost)
@@ -158,6 +159,7 @@ export class Serving {
         environment: hostEnvironment,
         niceness,
         logger,
+        owner,
       })
     // Why: libraries of Python write what they like below HOME; each host gets one that ends with it.
     const directory = mkdtempSync(join(this.#hostDirectory, 'python-'))
@@ -167,7 +169,7 @@ export class Serving {
       HOME: directory,
       ...program.environment,
     }
-    const host = new HostProcess({ program, directory, environment, niceness, logger })
+    const host = new HostProcess({ program, directory, environment, niceness, logger, owner })
     void host.exited.then(() => rm(directory, { recursive: true, force: true }))
     return host
   }

@@ -7,6 +7,7 @@ import type { Signature } from '../tensor/index.ts'
 import { batchOptions } from './batch-options.ts'
 import { HostChain } from './host-chain.ts'
 import type { HostLink } from './host-link.ts'
+import type { HostOwner } from './host-output.ts'
 import type { HostProcess } from './host-process.ts'
 import { engineOptions } from './engine-options.ts'
 import type { GraphCache } from './graph-cache/graph-cache.ts'
@@ -63,6 +64,8 @@ export interface HostLaunch {
   readonly program: HostProgram
   /** How many hosts of the version there are to be, which share the machine's cores. */
   readonly instances: number
+  /** Whose it is, for the log. */
+  readonly owner: HostOwner | undefined
 }
 
 export interface VersionOrder {
@@ -317,7 +320,11 @@ export class ServedVersion {
   /** A host, or a chain of them when the configuration names code around the model. */
   #openLink(): HostLink {
     const open = (program: HostProgram): HostProcess =>
-      this.#deps.openHost({ program, instances: this.#instanceCount() })
+      this.#deps.openHost({
+        program,
+        instances: this.#instanceCount(),
+        owner: { model: this.model, version: this.version },
+      })
     const model = open(this.#program)
     if (this.#steps.length === 0) return model
     const opened: HostProcess[] = [model]
