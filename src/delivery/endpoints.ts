@@ -126,7 +126,7 @@ export class Endpoints implements MoveGuard {
 
   async prepare(moves: readonly PlannedMove[], gone?: AbortSignal): Promise<PreparedMoves> {
     const { clock } = this.#deps
-    for (const { endpoint } of moves) this.#requireUnasked(endpoint)
+    for (const { endpoint, files } of moves) this.#requireUnasked(endpoint, files)
     const started = moves.map((move) => this.#start(move, gone))
     const decide = (isCommitted: boolean): void => {
       for (const move of started) move.decide(isCommitted)
@@ -155,12 +155,14 @@ export class Endpoints implements MoveGuard {
     }
   }
 
-  #requireUnasked(endpoint: string): void {
+  #requireUnasked(endpoint: string, files: ServedFiles): void {
     const move = this.#moving.get(endpoint)
-    if (move?.isAsked === true)
-      throw fail('conflict', {
-        reason: `a move of '${endpoint}' to version ${move.version} is under way; try again when it has ended`,
-      })
+    if (move?.isAsked !== true) return
+    const error = fail('conflict', {
+      reason: `a move of '${endpoint}' to version ${move.version} is under way; try again when it has ended`,
+    })
+    this.#tellRefused(endpoint, files, error)
+    throw error
   }
 
   #start(planned: PlannedMove, gone: AbortSignal | undefined): StartedMove {

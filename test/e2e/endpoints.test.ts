@@ -159,6 +159,8 @@ describe('an endpoint', () => {
     const statuses = [first.status, second.status].toSorted((a, b) => a - b)
     expect(statuses).toEqual([200, 409])
     expect(await messageOf(first.status === 409 ? first : second)).toMatch(/is under way/)
+    const told = app.log.filter(({ event }) => event === 'endpoint.move_refused')
+    expect(told.map(({ fields }) => fields?.['reason'])).toEqual([expect.stringMatching(/is under way/)])
     expect(await answer(app)).toEqual(first.status === 200 ? ['3', 13] : ['2', 12])
   })
 

@@ -130,7 +130,9 @@ describeWithPython('a Python model that goes wrong', () => {
       expect(JSON.parse((await infer('bad', [value])).text)).toMatchObject({ outputs: [{ data: [value] }] })
     }
     expect((await infer('bad', [673])).text).toMatch(/NaN/)
-    expect(app.log.filter(({ event }) => event === 'host.output').length).toBeGreaterThan(100)
+    const printed = app.log.filter(({ event }) => event === 'host.output')
+    expect(printed.length).toBeGreaterThan(100)
+    for (const { fields } of printed) expect(fields).toMatchObject({ model: 'bad', version: 1 })
   })
 
   it('may answer doubles where floats are declared, and a flat array', async () => {
