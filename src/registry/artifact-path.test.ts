@@ -59,6 +59,8 @@ describe('paths of artifacts', () => {
     'a?b=..',
     'a;b/../c',
     '..%00/x',
+    'a/%2Fetc%2Fpasswd',
+    'a/%252Fetc%252Fpasswd',
     '%2e%00%2e/x',
     '%2500../x/%5c..%5cy',
     'a\u0000b',

@@ -47,8 +47,9 @@ const staysInside = (path: string): boolean => {
     const next = decodedOnce(decoded)
     if (next === decoded) return true
     const read = next.replaceAll(controls, '').replaceAll('\\', '/')
-    if (read.startsWith('/') || /^[a-z][a-z0-9+.-]*:/i.test(read)) return false
-    if (read.split('/').some((segment) => segment === '.' || segment === '..')) return false
+    if (/^[a-z][a-z0-9+.-]*:/i.test(read)) return false
+    // An empty segment is where somebody who takes the path apart finds an absolute one.
+    if (read.split('/').some((segment) => ['', '.', '..'].includes(segment))) return false
     decoded = next
   }
   return false
