@@ -267,6 +267,8 @@ export const describeRegistryBounds = (name: string, open: () => Promise<TestApp
       ]
       const known: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
         'runs.search': { experimentIds: ['0'] },
+        'loggedModels.search': { experimentIds: ['0'] },
+        'traces.search': { experimentIds: ['0'] },
         'runs.history': { runId, key: 'm' },
         'webhooks.deliveries': { webhookId },
       }
