@@ -82,5 +82,6 @@ const deployedName = (path: string): string => {
   if (path.endsWith('.echo.json')) return 'model.echo.json'
   const extension = extname(path)
   if (['.onnx', '.ts', '.mjs', '.js', '.py'].includes(extension)) return `model${extension}`
-  throw new UsageError(`'${basename(path)}' is not a model file; they end in .onnx, .ts, .mjs, .js or .py`)
+  const reference = /^[^/]+(@[^/]+|\/\d+)$/.test(path) ? `; of the registry it would be models:/${path}` : ''
+  throw new UsageError(`'${basename(path)}' is not a model file; they end in .onnx, .ts, .mjs, .js or .py${reference}`)
 }
