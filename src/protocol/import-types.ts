@@ -1,3 +1,4 @@
+import type { AssessmentView, LoggedModelStatusName, TraceStateName } from './tracking-types.ts'
 import type { KeyValue, MetricValue, RunStatusName, StageName } from './registry-types.ts'
 
 /** What another store kept, as it comes to this one: with its own ids and times (Unix ms). */
@@ -65,12 +66,6 @@ export interface ImportedModelMetric {
   readonly datasetDigest?: string | undefined
 }
 
-export type LoggedModelStatusName =
-  | 'LOGGED_MODEL_STATUS_UNSPECIFIED'
-  | 'LOGGED_MODEL_PENDING'
-  | 'LOGGED_MODEL_READY'
-  | 'LOGGED_MODEL_UPLOAD_FAILED'
-
 export interface ImportedLoggedModel {
   readonly modelId: string
   readonly experimentId: string
@@ -125,25 +120,10 @@ export interface ImportedAlias {
   readonly version: number
 }
 
-export type AssessmentKindName = 'feedback' | 'expectation' | 'issue'
-export type TraceStateName = 'STATE_UNSPECIFIED' | 'IN_PROGRESS' | 'OK' | 'ERROR'
-
 /** Feedback on a trace, or what is expected of it. */
-export interface ImportedAssessment {
-  readonly assessmentId: string
-  readonly kind: AssessmentKindName
-  readonly name: string
-  /** JSON text of an object, as MLflow's API has it: `{"value": …}`, a feedback's with `error`. */
-  readonly content: string
-  readonly sourceType: string
-  readonly sourceId: string
-  readonly spanId?: string | undefined
-  readonly rationale?: string | undefined
-  readonly metadata: readonly KeyValue[]
+export interface ImportedAssessment extends AssessmentView {
+  /** The assessment that this one replaces. */
   readonly overrides?: string | undefined
-  readonly valid: boolean
-  readonly createTime: number
-  readonly lastUpdateTime: number
 }
 
 export interface ImportedTrace {

@@ -36,3 +36,13 @@ export const tagShape: ObjectShape = {
 }
 export const runStatusShape: Shape = { type: 'string', enum: ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] }
 export const stageShape: Shape = { type: 'string', enum: ['None', 'Staging', 'Production', 'Archived'] }
+
+/** What operations on the registry do, by the permission that it takes. */
+export const registryVerbs = {
+  read: operationsOf('GET', 'registry.read'),
+  query: operationsOf('POST', 'registry.read'),
+  create: operationsOf('POST', 'registry.write'),
+  put: operationsOf('PUT', 'registry.write'),
+  change: operationsOf('PATCH', 'registry.write'),
+  remove: operationsOf('DELETE', 'registry.write'),
+} as const

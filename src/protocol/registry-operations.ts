@@ -2,6 +2,7 @@ import { importOperations } from './import-operations.ts'
 import type { RegistryOperationSpec } from './operation-spec.ts'
 import {
   operationsOf,
+  registryVerbs,
   runStatusShape as status,
   stageShape as stage,
   tagShape as tag,
@@ -48,12 +49,7 @@ const garbage = {
   pageToken: text,
 } as const
 
-const read = operationsOf('GET', 'registry.read')
-const query = operationsOf('POST', 'registry.read')
-const create = operationsOf('POST', 'registry.write')
-const put = operationsOf('PUT', 'registry.write')
-const change = operationsOf('PATCH', 'registry.write')
-const remove = operationsOf('DELETE', 'registry.write')
+const { read, query, create, put, change, remove } = registryVerbs
 const purge = operationsOf('POST', 'registry.purge')
 
 const experiment = '/experiments/{experimentId}'

@@ -1,14 +1,9 @@
 import type { RegistryOperationSpec } from './operation-spec.ts'
-import { operationsOf, tagShape, textShape as text } from './operation-spec.ts'
+import { registryVerbs, tagShape, textShape as text } from './operation-spec.ts'
 import type { Shape } from './shape.ts'
 import type { TrackingApi } from './tracking-types.ts'
 
-const read = operationsOf('GET', 'registry.read')
-const query = operationsOf('POST', 'registry.read')
-const create = operationsOf('POST', 'registry.write')
-const put = operationsOf('PUT', 'registry.write')
-const change = operationsOf('PATCH', 'registry.write')
-const remove = operationsOf('DELETE', 'registry.write')
+const { read, query, create, put, change, remove } = registryVerbs
 
 const list = (items: Shape, maxItems: number): Shape => ({ type: 'array', items, maxItems })
 const tags = list(tagShape, 1000)

@@ -1,5 +1,12 @@
-import type { AssessmentKindName, LoggedModelStatusName, TraceStateName } from './import-types.ts'
 import type { KeyValue, MetricView, ModelVersionView, Page, PageQuery } from './registry-types.ts'
+
+export type LoggedModelStatusName =
+  | 'LOGGED_MODEL_STATUS_UNSPECIFIED'
+  | 'LOGGED_MODEL_PENDING'
+  | 'LOGGED_MODEL_READY'
+  | 'LOGGED_MODEL_UPLOAD_FAILED'
+export type TraceStateName = 'STATE_UNSPECIFIED' | 'IN_PROGRESS' | 'OK' | 'ERROR'
+export type AssessmentKindName = 'feedback' | 'expectation' | 'issue'
 
 /** What operations on data sets of runs, logged models, prompts and traces take and give. Times are Unix ms. */
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConnectionError } from './connection-error.ts'
 import { FrameReader } from './frame-reader.ts'
+import { frame } from './scripted-client.ts'
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
@@ -26,15 +27,6 @@ const eventsOf = (chunks: readonly Buffer[]): string[] => {
     events.push(`error ${error.code}`)
   }
   return events
-}
-
-const frame = (type: number, flags: number, stream: number, payload: Uint8Array): Buffer => {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head[3] = type
-  head[4] = flags
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
 }
 
 const cut = (bytes: Buffer, sizes: readonly number[]): Buffer[] => {
