@@ -40,6 +40,11 @@ export class ServerClient {
     )
   }
 
+  /** The header that says who asks; none without a key. */
+  get authorization(): Readonly<Record<string, string>> {
+    return this.key === undefined ? {} : { authorization: `Bearer ${this.key}` }
+  }
+
   #send(request: ServerRequest): Promise<IncomingMessage> {
     const url = new URL(request.path, this.url)
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest
@@ -48,7 +53,7 @@ export class ServerClient {
         method: request.method,
         headers: {
           ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
-          ...(this.key === undefined ? {} : { authorization: `Bearer ${this.key}` }),
+          ...this.authorization,
         },
       })
       outgoing.on('response', resolve)

@@ -1,4 +1,6 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -150,6 +152,24 @@ describe('the command line', () => {
     expect((await slipway(['models', 'load', 'net'])).code).toBe(0)
     expect((await slipway(['models', 'rm', 'net'])).out).toBe('net is removed\n')
     expect((await slipway(['models', 'show', 'net'])).code).toBe(1)
+  })
+
+  it('puts its key on every request of a load', async () => {
+    const keys = new Set<string | undefined>()
+    const server = createServer((request, response) => {
+      keys.add(request.headers.authorization)
+      response.end('{}')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const flags = ['--server', url, '--key', 'secret', '--body', file('body.json', '{}'), '--seconds', '0.1']
+      expect(await slipway(['bench', 'net', ...flags])).toMatchObject({ code: 0 })
+      expect([...keys]).toEqual(['Bearer secret'])
+    } finally {
+      server.close()
+      server.closeAllConnections()
+    }
   })
 
   it('scores values of every kind from CSV, JSON and Parquet as they are written', async () => {

@@ -43,7 +43,7 @@ export const bench: Command = {
     const target = {
       url: new URL(`/v2/models/${encodeURIComponent(name)}/infer`, args.client.url),
       body,
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...args.client.authorization },
       durationMs: number(args, 'seconds', defaults.seconds) * 1000,
       clock: systemClock,
     }
