@@ -9,6 +9,7 @@ export {
   type OnnxNode,
   type OnnxValue,
 } from './onnx-builder.ts'
+export { liveBytes } from './live-bytes.ts'
 export * from './onnx-models.ts'
 export { openTestRegistry, type TestRegistry } from './open-test-registry.ts'
 export { seededRandom, type SeededRandom } from './seeded-random.ts'
