@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Signature, Tensor, TensorSpec } from '../../../tensor/index.ts'
 import type { Engine, GraphReport, LoadedModel, LoadOrder } from '../../engine.ts'
@@ -10,6 +11,7 @@ import type { OnnxFacts } from './onnx-file.ts'
 import { availableProviders } from './available-providers.ts'
 import { fromOrt, toOrt } from './ort-tensor.ts'
 import { ortDatatypes } from './ort-datatype.ts'
+import { runtimeMessage } from './runtime-message.ts'
 import type { SavedFacts } from './saved-graph.ts'
 import {
   allowedDomains,
@@ -128,7 +130,8 @@ const createSession = async (
       ? await InferenceSession.create(source, options)
       : await InferenceSession.create(source, options)
   } catch (error) {
-    throw new EngineError('model', `ONNX Runtime: ${message(error)}`, error)
+    const folder = typeof source === 'string' ? dirname(source) : ''
+    throw new EngineError('model', `ONNX Runtime: ${runtimeMessage(message(error), folder)}`, error)
   }
 }
 
@@ -169,7 +172,7 @@ class OnnxModel implements LoadedModel {
     try {
       results = await this.#session.run(feeds, [...names])
     } catch (error) {
-      throw new EngineError('input', `ONNX Runtime: ${message(error)}`, error)
+      throw new EngineError('input', `ONNX Runtime: ${runtimeMessage(message(error))}`, error)
     }
     return names.map((name) => {
       const value = results[name]
