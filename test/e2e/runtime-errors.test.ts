@@ -29,8 +29,8 @@ const productModel = (rows: number): OnnxModel => ({
   initializers: [{ name: 'w', datatype: 'FP32', dims: [rows, 2], data: new Uint8Array(rows * 8) }],
 })
 
-/** Places in the source or on the disk, tags and colours, which say nothing to a caller. */
-const clutter = /\/|\.(cc|h):\d|onnxruntime::|\[\w+Error\]|\u001b|was false|Status Message/
+/** Places in the source or on the disk, and tags, which say nothing to a caller. */
+const clutter = /\/|\.(cc|h):\d|onnxruntime::|\[\w+Error\]|was false|Status Message/
 
 describe('what the runtime says', () => {
   let app: TestApp
@@ -71,7 +71,7 @@ describe('what the runtime says', () => {
     expect(response.status).toBe(400)
     const { error } = (await response.json()) as { error: string }
     expect(error).toBe(`model '${model}' can't take this input: ONNX Runtime: ${told}`)
-    expect(error).not.toMatch(/onnxruntime_src|\u001b/)
+    expect(error).not.toMatch(/onnxruntime_src/)
   })
 
   it('in the log has no colours', async () => {
@@ -104,5 +104,6 @@ describe('what the runtime says', () => {
     expect(error).toMatch(told)
     expect(error).toMatch(/^failed to load 'bad': /)
     expect(error).not.toMatch(clutter)
+    expect(error).not.toContain('\u001b')
   })
 })
