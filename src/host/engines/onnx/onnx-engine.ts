@@ -24,27 +24,42 @@ import {
 import type { SessionOptions } from './session-options.ts'
 import { sessionOptions } from './session-options.ts'
 
-/** Runs ONNX models with ONNX Runtime. Its `create` and `run` block this process, which is why it is a process. */
-export const onnxEngine: Engine = {
+/** An engine over the execution providers that `providers` lists. */
+export const onnxEngineWith = (providers: () => readonly string[]): Engine => ({
   name: 'onnx',
   async load(order: LoadOrder): Promise<LoadedModel> {
     const facts = checkFile(order)
     const options = sessionOptions(order.options, {
-      available: availableProviders(),
+      available: providers(),
       fileBytes: modelBytes(order.path, facts),
     })
-    const { graph } = order
-    if (graph === undefined) return openSource(order.path, facts, options)
-    const unfit = unfitForSaving(facts, options)
-    if (unfit !== undefined)
-      return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: unfit })
-    if ('write' in graph) return saveGraph(order, graph.write, { facts, options })
     try {
-      return await openSaved(graph.read, order, options)
+      return await loadWith(order, facts, options)
     } catch (error) {
-      return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: message(error) })
+      const isChosen = !['auto', undefined].includes(order.options['execution_provider'])
+      if (isChosen || providerOf(options) === 'cpu') throw error
+      // Why printed: what a host prints is in the server's log.
+      console.error(`the model is loaded for the CPU: ${message(error)}`)
+      return loadWith(order, facts, { ...options, executionProviders: ['cpu'] })
     }
   },
+})
+
+/** Runs ONNX models with ONNX Runtime. Its `create` and `run` block this process, which is why it is a process. */
+export const onnxEngine: Engine = onnxEngineWith(availableProviders)
+
+const loadWith = async (order: LoadOrder, facts: OnnxFacts, options: SessionOptions): Promise<LoadedModel> => {
+  const { graph } = order
+  if (graph === undefined) return openSource(order.path, facts, options)
+  const unfit = unfitForSaving(facts, options)
+  if (unfit !== undefined)
+    return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: unfit })
+  if ('write' in graph) return saveGraph(order, graph.write, { facts, options })
+  try {
+    return await openSaved(graph.read, order, options)
+  } catch (error) {
+    return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: message(error) })
+  }
 }
 
 const openSource = async (path: string, facts: OnnxFacts, options: SessionOptions): Promise<OnnxModel> => {
@@ -131,7 +146,11 @@ const createSession = async (
       : await InferenceSession.create(source, options)
   } catch (error) {
     const folder = typeof source === 'string' ? dirname(source) : ''
-    throw new EngineError('model', `ONNX Runtime: ${runtimeMessage(message(error), folder)}`, error)
+    const reason = runtimeMessage(message(error), folder)
+    const [, failed] = /AppendExecutionProvider_\w+: (.*)/.exec(reason) ?? []
+    if (failed === undefined) throw new EngineError('model', `ONNX Runtime: ${reason}`, error)
+    const provider = String(options.executionProviders?.[0])
+    throw new EngineError('model', `execution provider '${provider}' can't be used here: ${failed}`, error)
   }
 }
 
