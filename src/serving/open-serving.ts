@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
 import { Semaphore, Turns } from '../lib/index.ts'
+import type { GraphFigures } from './graph-cache/graph-cache.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
 import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
@@ -109,6 +110,10 @@ export class Serving {
       bytesMax: options.hostMemoryBytesMax,
       bytesRecycle: options.hostMemoryBytesRecycle,
     })
+  }
+
+  get graphFigures(): GraphFigures {
+    return this.#graphs.figures
   }
 
   /** Before anything is loaded. */
