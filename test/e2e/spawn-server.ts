@@ -13,11 +13,12 @@ export interface SpawnedServer {
 export const spawnServer = async (
   dataDir: string,
   environment: Readonly<Record<string, string>> = {},
+  more: readonly string[] = [],
 ): Promise<SpawnedServer> => {
   const ready = `${dataDir}-ready.json`
   rmSync(ready, { force: true })
   const ports = ['--port', '0', '--grpc-port', '0', '--mlflow-port', 'off']
-  const flags = [...ports, '--data-dir', dataDir, '--ready-file', ready]
+  const flags = [...ports, '--data-dir', dataDir, '--ready-file', ready, ...more]
   const server = spawn(process.execPath, ['bin/slipway.mjs', 'up', ...flags], {
     stdio: 'ignore',
     env: { ...process.env, ...environment },
