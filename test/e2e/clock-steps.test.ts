@@ -32,10 +32,9 @@ beforeAll(async () => {
   write('models/bad/1/model.mjs', obedientModel())
   write('models/polled/1/model.mjs', addModel(1))
   const clock = fileURLToPath(new URL('./stepped-clock.ts', import.meta.url))
-  server = await spawnServer(
-    join(root, 'data'),
-    { NODE_OPTIONS: `--import=${clock}`, STEPPED_CLOCK: join(root, 'clock') },
-    [
+  server = await spawnServer(join(root, 'data'), {
+    environment: { NODE_OPTIONS: `--import=${clock}`, STEPPED_CLOCK: join(root, 'clock') },
+    flags: [
       '--model-repository',
       join(root, 'models'),
       '--model-control=poll',
@@ -43,7 +42,7 @@ beforeAll(async () => {
       '--serving.host.backoff-first-ms=50ms',
       `--http.header-timeout-ms=${headerTimeoutMs}`,
     ],
-  )
+  })
 })
 
 afterAll(async () => {
