@@ -10,7 +10,7 @@ import { GraphCache } from './graph-cache/graph-cache.ts'
 import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
 import { watchHosts } from './host-watch.ts'
-import type { HostWatch } from './host-watch.ts'
+import type { HostWatch, RunningHost } from './host-watch.ts'
 import { MemoryKeeper } from './memory-keeper.ts'
 import { ModelManager } from './model-manager.ts'
 import { ModelRepository } from './model-repository.ts'
@@ -60,6 +60,7 @@ export class Serving {
    */
   readonly changes = new Turns()
   readonly #graphs: GraphCache
+  readonly #hosts = new Set<RunningHost>()
   readonly #hostDirectory: string
   readonly #options: ServingOptions
   readonly #deps: ServingDeps
@@ -84,7 +85,7 @@ export class Serving {
       availableMemory: () => process.availableMemory(),
       openHost: () =>
         this.#openHost(
-          { program: nodeHost, owner: { for: 'graph cache' }, instances: 1 },
+          { program: nodeHost, owner: { for: 'graph cache' }, instances: 1, bytesMax: Infinity },
           constants.priority.PRIORITY_LOW,
         ),
     })
@@ -105,6 +106,7 @@ export class Serving {
     })
     this.watch = watchHosts({
       models: this.models,
+      hosts: () => this.#hosts,
       clock: deps.clock,
       logger: deps.logger,
       bytesMax: options.hostMemoryBytesMax,
@@ -157,7 +159,19 @@ export class Serving {
     }, intervalMs)
   }
 
-  #openHost({ program, owner, instances }: HostLaunch, niceness = this.#options.niceness): HostProcess {
+  #openHost(launch: HostLaunch, niceness = this.#options.niceness): HostProcess {
+    const host = this.#startHost(launch, niceness)
+    const running: RunningHost = {
+      pids: host.pids,
+      bytesMax: launch.bytesMax,
+      kill: (reason) => host.kill(reason),
+    }
+    this.#hosts.add(running)
+    void host.exited.then(() => this.#hosts.delete(running))
+    return host
+  }
+
+  #startHost({ program, owner, instances }: HostLaunch, niceness: number): HostProcess {
     const { hostEnvironment } = this.#options
     const { logger } = this.#deps
     if (program === nodeHost)
