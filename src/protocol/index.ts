@@ -11,6 +11,7 @@ export {
 } from './route.ts'
 export { apiRoot, openApi, type Operation, operationRoute, type Schema } from './operation.ts'
 export { importItemsMax, importPointsMax } from './import-operations.ts'
+export type * from './history-types.ts'
 export type * from './import-types.ts'
 export type { RegistryOperationSpec } from './operation-spec.ts'
 export { type RegistryInput, registryOperations, type RegistryOutput } from './registry-operations.ts'

@@ -1,5 +1,6 @@
 /** What the registry's operations take and give. Times are Unix ms. */
 
+import type { AliasChangeView, RefusedMoveView, StageChangeView } from './history-types.ts'
 import type { ImportApi } from './import-types.ts'
 import type { DatasetInput, LoggedMetricView, TrackingApi } from './tracking-types.ts'
 
@@ -104,26 +105,6 @@ export interface RegisteredModelView {
 }
 
 /** An alias of a registered model moved, appeared or went. */
-export interface AliasChangeView {
-  readonly time: number
-  readonly actor: string
-  readonly reason?: string | undefined
-  readonly alias: string
-  /** Absent when the alias went. */
-  readonly version?: number | undefined
-  readonly versionBefore?: number | undefined
-  /** What brought it about where it wasn't done for itself: `rollback`, or the event that took the alias along. */
-  readonly cause?: string | undefined
-}
-
-export interface StageChangeView {
-  readonly time: number
-  readonly actor: string
-  readonly reason?: string | undefined
-  readonly stage?: StageName | undefined
-  readonly stageBefore?: StageName | undefined
-}
-
 export interface AuditEventView {
   readonly sequence: number
   readonly time: number
@@ -430,6 +411,7 @@ export interface RegistryApi extends ImportApi, TrackingApi {
   'endpoints.delete': { input: OfModel & Reasoned; output: Done }
   'endpoints.rollback': { input: OfModel & Reasoned & { readonly version?: string }; output: EndpointView }
   'endpoints.history': { input: OfModel; output: { readonly items: readonly AliasChangeView[] } }
+  'endpoints.refusals': { input: OfModel; output: { readonly items: readonly RefusedMoveView[] } }
   'lineage.graph': {
     input: {
       readonly kind: LineageKindName
