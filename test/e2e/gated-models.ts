@@ -71,6 +71,11 @@ export class Gates {
     rmSync(this.#place(version, point))
   }
 
+  /** Written whenever a process comes to a gate. */
+  reachedFile(version: number, point: GatePoint): string {
+    return this.#place(version, point, '.reached')
+  }
+
   #place(version: number, point: GatePoint, ending = ''): string {
     return join(this.folder, `${version}-${point}${ending}`)
   }
