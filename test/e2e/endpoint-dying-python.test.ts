@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { eventually, inferBody, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 import { hosts } from './hosts.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
+import { runSlipway } from './run-slipway.ts'
 import { describeWithPython, pythonFlags, pythonModel } from './test-python.ts'
 
 const dying = (how: string): Record<string, string> => ({
@@ -21,21 +21,6 @@ describeWithPython('a Python model that dies while it loads as the candidate of 
   })
 
   afterAll(() => app.stop())
-
-  const slipway = async (...args: string[]): Promise<string> => {
-    let out = ''
-    const context = {
-      args: [...args, '--server', app.addresses.http],
-      environment: {},
-      directory: '.',
-      out: (text: string) => (out += text),
-      err: (text: string) => (out += text),
-      input: () => Promise.resolve(new Uint8Array()),
-      terminal: false,
-    }
-    expect(await runCommandLine(context), out).toBe(0)
-    return out
-  }
 
   it.each([
     [
@@ -68,7 +53,7 @@ describeWithPython('a Python model that dies while it loads as the candidate of 
     expect(items).toMatchObject([{ details: { version, reasons: [expect.stringContaining(reason)] } }])
     const { items: refusals } = await expectOk(await app.fetch('/api/slipway/v1/endpoints/fraud/refusals'))
     expect((refusals as unknown[])[0]).toMatchObject({ version, refused: [expect.stringContaining(reason)] })
-    const shown = await slipway('history', 'fraud', '--refused')
+    const { out: shown } = await runSlipway(app, ['history', 'fraud', '--refused'])
     expect(shown.split('\n')[1]).toMatch(new RegExp(`\\s${version}\\s+anonymous\\s.*${end}; its last words: ${words}`))
     const reply = await expectOk(await app.post('/v2/models/fraud/infer', inferBody([10])))
     expect(reply).toMatchObject({ model_version: '1', outputs: [{ data: [11] }] })

@@ -41,10 +41,11 @@ const openServer = async (name: string, shared: Readonly<Record<string, string>>
     fetch: fetchPath,
     post,
     answer,
-    serves: (version: number): Promise<void> =>
-      eventually(`${name} serves version ${version}`, async () =>
+    async serves(version: number): Promise<void> {
+      await eventually(`${name} serves version ${version}`, async () =>
         (await answer().catch(() => undefined))?.version === version ? true : undefined,
-      ).then(() => undefined),
+      )
+    },
     kill: () => running.kill(),
     async startAgain(): Promise<void> {
       running = await start()
