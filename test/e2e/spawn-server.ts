@@ -27,9 +27,11 @@ export const spawnServer = async (
   const ports = ['--port', '0', '--grpc-port', '0', '--mlflow-port', 'off']
   const flags = [...ports, '--data-dir', dataDir, '--ready-file', ready, ...more]
   const [command = '', ...args] = [...within, process.execPath, 'bin/slipway.mjs', 'up', ...flags]
+  // Why: the server takes variables of its own name for options, and refuses the ones of tests.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SLIPWAY_'))
   const server = spawn(command, args, {
     stdio: 'ignore',
-    env: { ...process.env, ...environment },
+    env: { ...Object.fromEntries(inherited), ...environment },
   })
   const exited = new Promise<void>((resolve) => server.on('exit', () => resolve()))
   const { http, grpc } = await eventually('the server is ready', () =>
