@@ -16,6 +16,8 @@ export { isProcessAlive, type ProcessMark, startOfProcess } from './process-life
 export { ProtobufError, ProtobufReader, wireTypes } from './protobuf-reader.ts'
 export { ProtobufWriter } from './protobuf-writer.ts'
 export { type Random, systemRandom } from './random.ts'
+export { readBounded } from './read-bounded.ts'
+export { reasonOf } from './reason-of.ts'
 export { normalName, readRequirements, type Requirement } from './requirements.ts'
 export { type RunOptions, runProgram, type RunResult } from './run-program.ts'
 export { Semaphore } from './semaphore.ts'

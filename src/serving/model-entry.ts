@@ -110,6 +110,8 @@ export class ModelEntry {
   readonly waits: LoadWaits
   /** How many of them there may be; undefined until its configuration has been read. */
   queueDepthMax: number | undefined
+  /** The server no longer knows the model; a change that waited for its turn goes to a new entry. */
+  isForgotten = false
   #turn: Promise<unknown> = Promise.resolve()
   #newest: ServedVersion | undefined
   #preferred: number | undefined
