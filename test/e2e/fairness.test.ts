@@ -52,13 +52,11 @@ describe('a load that takes long', () => {
   it('does not hold up the load of another model that requests wait for', async () => {
     const models = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`m${i}/1/model.mjs`, addModel(i)]))
     const held = `await new Promise((done) => setTimeout(done, 4000))\n${addModel(9)}`
+    const oneAtATime = ['--serving.load-parallelism', '1']
     const named = Object.keys(models).flatMap((path) => ['--load-model', path.slice(0, 2)])
     await using app = await startTestApp({
       models: { ...models, 'held/1/model.mjs': held },
-      flags: [
-        ...['--model-control', 'explicit', ...named],
-        ...['--serving.load-parallelism', '1', '--serving.memory.budget-bytes', '300MiB'],
-      ],
+      flags: ['--model-control', 'explicit', ...named, ...oneAtATime, '--serving.memory.budget-bytes', '300MiB'],
     })
     const index = (await (await app.post('/v2/repository/index')).json()) as { name: string; state: string }[]
     const waiting = index.find(({ name, state }) => name !== 'held' && state !== 'READY')
