@@ -4,13 +4,14 @@ import { availableParallelism, constants, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
-import { Semaphore, Turns } from '../lib/index.ts'
 import type { GraphFigures } from './graph-cache/graph-cache.ts'
+import { Turns } from '../lib/index.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
 import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch, RunningHost } from './host-watch.ts'
+import { LoadTurns } from './load-turns.ts'
 import { MemoryKeeper } from './memory-keeper.ts'
 import { ModelManager } from './model-manager.ts'
 import { ModelRepository } from './model-repository.ts'
@@ -98,7 +99,10 @@ export class Serving {
       logger: deps.logger,
       events: deps.events,
       memory,
-      loads: new Semaphore(options.loadParallelism > 0 ? options.loadParallelism : availableParallelism()),
+      loads: new LoadTurns({
+        places: options.loadParallelism > 0 ? options.loadParallelism : availableParallelism(),
+        clock: deps.clock,
+      }),
       swap: options.swap,
       queueDepthMax: limits.queueDepthMax,
       openVersion: (order) =>

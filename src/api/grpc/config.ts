@@ -19,7 +19,7 @@ export const grpcOptions = {
     type: 'bytes',
     default: 512 * 1024 * 1024,
     min: 1024 * 1024,
-    doc: 'Most memory for messages that are arriving or being answered, over all connections; further ones are refused.',
+    doc: 'Most memory for messages that are arriving or being answered, over all connections; further ones are refused. The last eighth is for messages below 64 KiB.',
   },
   streamsMax: { type: 'integer', default: 1000, min: 1, doc: 'Most calls at a time on one connection.' },
   connectionsMax: {

@@ -71,9 +71,9 @@ export const httpOptions = {
   },
   jsonThreadBytes: {
     type: 'bytes',
-    default: 256 * 1024,
+    default: 32 * 1024,
     min: 0,
-    doc: 'JSON above this size is read and written on a thread of its own.',
+    doc: 'JSON above about this size is read and written on threads of its own, where models take turns.',
   },
   jsonAnswerBytesMax: {
     type: 'bytes',
