@@ -39,7 +39,7 @@ export const onnxEngineWith = (providers: () => readonly string[]): Engine => ({
       const isChosen = !['auto', undefined].includes(order.options['execution_provider'])
       if (isChosen || providerOf(options) === 'cpu') throw error
       // Why printed: what a host prints is in the server's log.
-      console.error(`the model is loaded for the CPU: ${message(error)}`)
+      process.stderr.write(`the model is loaded for the CPU: ${message(error)}\n`)
       return loadWith(order, facts, { ...options, executionProviders: ['cpu'] })
     }
   },
