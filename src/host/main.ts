@@ -52,7 +52,7 @@ let collecting: Timer | undefined
 const collectLater = (bytes: number): void => {
   if (bytes < largeBytes) return
   collecting?.cancel()
-  collecting = systemClock.setTimer(() => void globalThis.gc?.(), collectAfterMs)
+  collecting = systemClock.setTimer(() => globalThis.gc?.(), collectAfterMs)
 }
 
 const run = async (frame: Frame): Promise<void> => {
