@@ -9,6 +9,7 @@ import { Turns } from '../lib/index.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
 import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
+import type { KeptMemoryOptions } from './kept-memory.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch, RunningHost } from './host-watch.ts'
 import { LoadTurns } from './load-turns.ts'
@@ -35,6 +36,7 @@ export interface ServingOptions {
   readonly hostMemoryBytesMax: number
   /** A host above this is replaced by a fresh one, without a gap. */
   readonly hostMemoryBytesRecycle: number
+  readonly hostMemoryKept: KeptMemoryOptions
   readonly hostEnvironment: Readonly<Record<string, string>>
   readonly niceness: number
   /** Where optimised graphs are kept, and how many bytes of them; 0 for none. */
@@ -115,6 +117,7 @@ export class Serving {
       logger: deps.logger,
       bytesMax: options.hostMemoryBytesMax,
       bytesRecycle: options.hostMemoryBytesRecycle,
+      kept: options.hostMemoryKept,
     })
   }
 
