@@ -4,9 +4,8 @@ import { availableParallelism, constants, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
-import { Semaphore, Turns } from '../lib/index.ts'
+import { makeProcessFolder, Semaphore, Turns } from '../lib/index.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
-import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch, RunningHost } from './host-watch.ts'
@@ -201,7 +200,7 @@ const pythonThreads = (instances: number): Record<string, string> => {
 
 /** Opens the model server's core; nothing is loaded before `start`. */
 export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> => {
-  const serving = new Serving(options, deps, await makeHostFolder())
+  const serving = new Serving(options, deps, await makeProcessFolder('hosts'))
   await serving.open()
   return serving
 }
