@@ -4,10 +4,9 @@ import { availableParallelism, constants, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
+import { makeProcessFolder, Turns } from '../lib/index.ts'
 import type { GraphFigures } from './graph-cache/graph-cache.ts'
-import { Turns } from '../lib/index.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
-import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
 import type { KeptMemoryOptions } from './kept-memory.ts'
 import { watchHosts } from './host-watch.ts'
@@ -213,7 +212,7 @@ const pythonThreads = (instances: number): Record<string, string> => {
 
 /** Opens the model server's core; nothing is loaded before `start`. */
 export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> => {
-  const serving = new Serving(options, deps, await makeHostFolder())
+  const serving = new Serving(options, deps, await makeProcessFolder('hosts'))
   await serving.open()
   return serving
 }
