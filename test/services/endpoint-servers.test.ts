@@ -84,7 +84,9 @@ const load = (server: Server) => {
 /** Two servers on one database and one store of artifacts, and an endpoint of three versions of a Python model. */
 const openPair = async (name: string) => {
   const postgres = await openTestPostgres()
-  ends.push(() => postgres[Symbol.asyncDispose]())
+  ends.push(async () => {
+    await postgres[Symbol.asyncDispose]()
+  })
   const gates = new Gates(join(root, name, 'gates'))
   const shared = { SLIPWAY_DATABASE: postgres.url, SLIPWAY_ARTIFACTS: join(root, name, 'artifacts') }
   const first = await openServer(join(name, 'first'), shared)

@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageVersion } from '../../app/package-info.ts'
 import { SlipwayClient } from '../../client/index.ts'
+import { withTemporaryFolder } from '../../lib/index.ts'
 import { isReference } from '../../packaging/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
@@ -49,12 +50,9 @@ export const convert: Command = {
     const args = clientArgs(context, flags)
     const given = onePositional(args, 'the model to convert')
     const wanted = readConvertArgs(args)
-    const work = await mkdtemp(join(tmpdir(), 'slipway-convert-'))
-    try {
-      return await convertInto(context, args, { given, wanted, work })
-    } finally {
-      await rm(work, { recursive: true, force: true })
-    }
+    return withTemporaryFolder(join(tmpdir(), 'slipway-convert-'), (work) =>
+      convertInto(context, args, { given, wanted, work }),
+    )
   },
 }
 

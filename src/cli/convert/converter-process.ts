@@ -52,16 +52,11 @@ export const runConverter = async (
   const at = (name: string): string => join(options.folder, name)
   const whole: ConvertJob = { ...job, output: at('model.onnx'), result: at('result.json') }
   writeFileSync(at('job.json'), JSON.stringify(whole))
-  const calledOff = new AbortController()
-  const onSignal = (): void => calledOff.abort()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
   const ended = await runProgram([options.python, '-m', 'slipway_convert', at('job.json')], {
     directory: options.folder,
     environment: childEnvironment(options),
     timeoutMs: options.timeoutMs,
-    signal: calledOff.signal,
   })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)
   if (ended.outcome === 'not_started') {
     const reason = `the Python interpreter '${options.python}' can't be run: ${ended.status}`
     throw new Refusal(`${reason}; name another with --python`, 'no_python')
