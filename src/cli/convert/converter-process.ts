@@ -7,7 +7,7 @@ import { Refusal } from '../command.ts'
 import type { ConvertJob, Converted } from './convert-job.ts'
 
 /** Where the Python program is, beside this file in a checkout and in the package. */
-const program = fileURLToPath(new URL('./python', import.meta.url))
+export const converterProgram = fileURLToPath(new URL('./python', import.meta.url))
 
 export interface ConverterOptions {
   readonly python: string
@@ -31,7 +31,7 @@ const childEnvironment = ({ folder, environment }: ConverterOptions): Record<str
     ...Object.fromEntries(passed),
     HOME: folder,
     TMPDIR: folder,
-    PYTHONPATH: program,
+    PYTHONPATH: converterProgram,
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONNOUSERSITE: '1',
     PYTHONIOENCODING: 'utf-8',
