@@ -71,7 +71,10 @@ export class ModelManager {
   #bringBack(entry: ModelEntry, patience: Patience): Promise<void> {
     const { clock, queueDepthMax } = this.#options
     return entry.waits.wait(
-      () => entry.inTurn(() => (entry.onDemand ? this.#reconciler.want(entry) : Promise.resolve())),
+      () =>
+        entry.inTurn(() =>
+          entry.onDemand ? this.#reconciler.want(entry, { unloads: true, awaited: true }) : Promise.resolve(),
+        ),
       patience,
       { clock, depthMax: entry.queueDepthMax ?? queueDepthMax },
     )
@@ -137,6 +140,27 @@ export class ModelManager {
         entry.override = before.override
         this.#logFailure(name, error)
         if (staged !== undefined) await this.#takeBack(entry, before)
+        this.#forgetUnknown(entry)
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Loads a model to whose folder a version was added. When that fails, `remove` takes the version's files away, and the
+   * model is as it was; of one that was unknown nothing is left.
+   */
+  async loadAdded(name: string, remove: () => Promise<void>): Promise<void> {
+    await this.#change(name, async (entry) => {
+      const before = entry.remember()
+      entry.override = undefined
+      try {
+        await this.#reconciler.want(entry)
+      } catch (error) {
+        this.#logFailure(name, error)
+        // Why: a file that doesn't load would be the newest version at the next start, and keep the good one out.
+        await remove()
+        await this.#takeBack(entry, before)
         this.#forgetUnknown(entry)
         throw error
       }

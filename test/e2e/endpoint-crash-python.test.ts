@@ -35,9 +35,11 @@ const placeOfEndpoint = () => {
     placed: () => readdirSync(served).length / 2,
     async start() {
       const server = await spawnServer(join(home, 'data'), {
-        TMPDIR: scratch,
-        SLIPWAY_PYTHON: testPython ?? '',
-        SLIPWAY_SERVING_HOST_BACKOFF_FIRST_MS: '1ms',
+        environment: {
+          TMPDIR: scratch,
+          SLIPWAY_PYTHON: testPython ?? '',
+          SLIPWAY_SERVING_HOST_BACKOFF_FIRST_MS: '1ms',
+        },
       })
       running.add(server)
       return { ...server, ...callsOf(server) }

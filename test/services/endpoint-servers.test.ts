@@ -26,7 +26,9 @@ const openServer = async (name: string, shared: Readonly<Record<string, string>>
   const scratch = join(root, name, 'tmp')
   mkdirSync(scratch, { recursive: true })
   const start = () =>
-    spawnServer(join(root, name, 'data'), { ...shared, TMPDIR: scratch, SLIPWAY_PYTHON: testPython ?? '' })
+    spawnServer(join(root, name, 'data'), {
+      environment: { ...shared, TMPDIR: scratch, SLIPWAY_PYTHON: testPython ?? '' },
+    })
   let running = await start()
   ends.push(() => running.kill())
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, running.http), init)
@@ -84,9 +86,7 @@ const load = (server: Server) => {
 /** Two servers on one database and one store of artifacts, and an endpoint of three versions of a Python model. */
 const openPair = async (name: string) => {
   const postgres = await openTestPostgres()
-  ends.push(async () => {
-    await postgres[Symbol.asyncDispose]()
-  })
+  ends.push(async () => postgres[Symbol.asyncDispose]())
   const gates = new Gates(join(root, name, 'gates'))
   const shared = { SLIPWAY_DATABASE: postgres.url, SLIPWAY_ARTIFACTS: join(root, name, 'artifacts') }
   const first = await openServer(join(name, 'first'), shared)
