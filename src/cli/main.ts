@@ -5,6 +5,7 @@ import { Refusal, UsageError } from './command.ts'
 import type { ListedCommand } from './command-list.ts'
 import { commandList } from './command-list.ts'
 import { commandHelp, generalHelp } from './help.ts'
+import { endingCleanly } from './ending-cleanly.ts'
 import { printable } from './printable.ts'
 import { StandardError } from './standard-error.ts'
 
@@ -35,7 +36,8 @@ const dispatch = async (context: CommandContext): Promise<number> => {
   if (wantsHelp(args)) return help(context, [name])
   const command = await listed.load()
   try {
-    return await command.run({ ...context, args })
+    const run = (): Promise<number> => command.run({ ...context, args })
+    return await (command.drains === true ? run() : endingCleanly(run))
   } catch (error) {
     return tell(context, failureOf(error), `slipway ${name} --help shows how to use it`, name)
   }

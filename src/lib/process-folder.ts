@@ -2,6 +2,7 @@ import { readlinkSync } from 'node:fs'
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withTemporary } from './temporaries.ts'
 import { isProcessAlive, startOfProcess } from './process-life.ts'
 
 /** Where numbers of processes mean what they do here: another container that shares the folder has its own. */
@@ -22,6 +23,10 @@ export const makeProcessFolder = async (kind: string): Promise<string> => {
   await sweep(tmpdir(), start)
   return mkdtemp(join(tmpdir(), `${start}${process.pid}-${startOfProcess(process.pid)}-`))
 }
+
+/** Does work with a folder of this process, that goes when the work is done or `removeTemporaries` is called. */
+export const withProcessFolder = async <T>(kind: string, work: (folder: string) => Promise<T>): Promise<T> =>
+  withTemporary(await makeProcessFolder(kind), work)
 
 const sweep = async (folder: string, start: string): Promise<void> => {
   for (const name of await readdir(folder).catch(() => [])) {

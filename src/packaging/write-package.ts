@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { isProcessAlive } from '../lib/index.ts'
+import { isProcessAlive, withTemporary } from '../lib/index.ts'
 import { decodeJsonTensor, TensorError } from '../tensor/index.ts'
 import type { FreezeOrder } from './freeze-requirements.ts'
 import { gatherFolder, gatherModel, gatherSteps } from './gather-files.ts'
@@ -43,15 +43,12 @@ export const writePackage = async (order: PackageOrder): Promise<WrittenPackage>
   await requireReplaceable(output)
   await mkdir(dirname(output), { recursive: true })
   await removeLeftParts(output)
-  const made = join(dirname(output), `.${basename(output)}.${process.pid}.part`)
-  try {
+  return withTemporary(join(dirname(output), `.${basename(output)}.${process.pid}.part`), async (made) => {
     const written = await fill(order, made)
     await rm(output, { recursive: true, force: true })
     await rename(made, output)
     return written
-  } finally {
-    await rm(made, { recursive: true, force: true })
-  }
+  })
 }
 
 /** Removes what was being made when its maker was killed. */

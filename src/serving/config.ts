@@ -128,7 +128,7 @@ export const servingOptions = {
     type: 'duration',
     default: 200,
     min: 0,
-    doc: 'Longest pause before the first restart of a crashed host; doubles with every further crash.',
+    doc: 'Longest pause before the restart after the second crash of a host within the window; doubles with every further crash. After the first it is restarted at once.',
   },
   'host.backoffMaxMs': { type: 'duration', default: 10_000, min: 0, doc: 'Longest pause before any restart.' },
   'memory.budgetBytes': {

@@ -1,8 +1,9 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { withTemporaryFolder } from '../../lib/index.ts'
 import { gatherFolder } from '../gather-files.ts'
 import type { ModelSpec } from '../model-spec.ts'
 import { PackagingError } from '../packaging-error.ts'
@@ -43,8 +44,7 @@ export const writeImage = async (order: ImageOrder): Promise<string> => {
   const output = resolve(order.output)
   await mkdir(dirname(output), { recursive: true })
   if (!output.endsWith('.tar') && (await isTaken(output))) throw takenError(output)
-  const made = await mkdtemp(join(dirname(output), `.${basename(output)}-`))
-  try {
+  return withTemporaryFolder(join(dirname(output), `.${basename(output)}-`), async (made) => {
     const layout = join(made, 'layout')
     const digest = await writeLayout(order, layout, join(made, 'work'))
     if (output.endsWith('.tar')) {
@@ -55,9 +55,7 @@ export const writeImage = async (order: ImageOrder): Promise<string> => {
       await requireFree(output, layout)
     }
     return digest
-  } finally {
-    await rm(made, { recursive: true, force: true })
-  }
+  })
 }
 
 const requireFree = async (output: string, layout: string): Promise<void> => {
