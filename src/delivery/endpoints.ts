@@ -1,16 +1,26 @@
-import type { Clock, Logger, Random } from '../lib/index.ts'
-import { assert, backoffMs } from '../lib/index.ts'
+import type { Random } from '../lib/index.ts'
+import { assert, backoffMs, reasonOf } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
-import type { EndpointTarget, MoveGuard, PlannedMove, PreparedMoves, ServedFiles } from '../registry/index.ts'
+import type {
+  EndpointTarget,
+  MoveCheck,
+  MoveGuard,
+  PlannedMove,
+  PreparedMoves,
+  ServedFiles,
+} from '../registry/index.ts'
 import type { FoundModel, ModelManager, ModelSource, ServedVersion } from '../serving/index.ts'
-import { ConfigError, readModelConfig } from '../serving/index.ts'
 import type { CandidateChecks } from './candidate-checks.ts'
 import type { EndpointSnapshot, KeptEndpoint } from './endpoint-snapshot.ts'
 import type { EndpointState, PlacedVersion } from './endpoint-state.ts'
 import { failedTo, isDue, newEndpoint, serves, switched, warmBeside, warmOf } from './endpoint-state.ts'
+import { modelOfEndpoint } from './model-of-endpoint.ts'
+import { Moves } from './moves.ts'
+import { RegistryFollower } from './registry-follower.ts'
+import type { RegistryFollowerOptions } from './registry-follower.ts'
 import type { VersionFolders } from './version-folders.ts'
 
-export interface EndpointsDeps {
+export interface EndpointsDeps extends Omit<RegistryFollowerOptions, 'follow'> {
   readonly models: Pick<
     ModelManager,
     'addSource' | 'change' | 'forget' | 'get' | 'isOfRepository' | 'load' | 'statusOf'
@@ -18,12 +28,7 @@ export interface EndpointsDeps {
   readonly folders: Pick<VersionFolders, 'require' | 'tidy'>
   readonly checks: Pick<CandidateChecks, 'require'>
   readonly snapshot: Pick<EndpointSnapshot, 'read' | 'write'>
-  readonly clock: Clock
   readonly random: Random
-  readonly logger: Logger
-  /** What every endpoint stands for, as the registry says now. */
-  targets(): Promise<readonly EndpointTarget[]>
-  readonly pollIntervalMs: number
   /** Earlier versions that stay in memory. */
   readonly keepWarm: number
 }
@@ -32,27 +37,19 @@ const retry = { firstMs: 2000, maxMs: 60_000 }
 /** How long prepared moves wait to hear whether they were made; what the registry then says is followed as ever. */
 const verdictMsMax = 30_000
 
-/** A change of what an endpoint serves, under way. */
-interface Move {
-  readonly version: number
-  /** Whether somebody waits for it; others give way to those. */
-  readonly isAsked: boolean
-  readonly calledOff: AbortController
-  /** Settled, never rejected, once requests meet the result. */
-  done: Promise<void>
-}
-
 /** A move that is loaded and checked, and waits to hear whether it is made. */
 interface StartedMove {
   readonly planned: PlannedMove
-  readonly ready: Promise<void>
+  /** What it has passed. */
+  readonly ready: Promise<readonly MoveCheck[]>
   decide(isCommitted: boolean): void
   readonly done: Promise<void>
 }
 
 class GivenUp extends Error {}
 
-const stopping = (): Error => new Error('the server is shutting down')
+/** Resolves once what was loaded, and has passed these checks, is to answer. */
+type Commit = (passed: readonly MoveCheck[]) => Promise<void>
 
 /**
  * The endpoints as this server serves them: each a model of its name in memory, whose version is the one that the
@@ -62,20 +59,18 @@ const stopping = (): Error => new Error('the server is shutting down')
 export class Endpoints implements MoveGuard {
   readonly #deps: EndpointsDeps
   readonly #states = new Map<string, EndpointState>()
-  readonly #moving = new Map<string, Move>()
+  readonly #moves: Moves
+  readonly #follower: RegistryFollower
   /** Files whose folders are needed by moves that are under way. */
   readonly #placing = new Set<ServedFiles>()
   /** What served before this start and doesn't yet again; its files stay as long as the endpoint is there. */
   readonly #kept = new Map<string, KeptEndpoint>()
-  /** Counts what would make an answer of the registry stale that was on its way meanwhile. */
-  #moves = 0
-  #polls: Promise<void> = Promise.resolve()
-  #isAway = false
-  #closed = false
   #ready = false
 
   constructor(deps: EndpointsDeps) {
     this.#deps = deps
+    this.#moves = new Moves(deps.clock)
+    this.#follower = new RegistryFollower({ ...deps, follow: (targets) => this.#serveTargets(targets) })
     deps.models.addSource(this.source)
   }
 
@@ -99,29 +94,27 @@ export class Endpoints implements MoveGuard {
   async start(): Promise<void> {
     for (const endpoint of await this.#deps.snapshot.read()) this.#kept.set(endpoint.name, endpoint)
     await Promise.all([...this.#kept.values()].map((endpoint) => this.#bring(endpoint.name, endpoint)))
-    await this.#follow()
-    await Promise.all([...this.#moving.values()].map(({ done }) => done))
+    await this.#follower.follow()
+    await this.#moves.ended()
     // What an earlier server left half-made when it was killed.
     await this.#keep()
     this.#ready = true
-    this.#pollLater()
+    this.#follower.followOn()
   }
 
   /** Lets moves that are under way end for this long; then they are called off, and who asked for them is told. */
-  async drain(limitMs: number): Promise<void> {
-    const limit = this.#deps.clock.setTimer(() => this.stop(), limitMs)
-    while (this.#moving.size > 0) await Promise.all([...this.#moving.values()].map(({ done }) => done))
-    limit.cancel()
+  drain(limitMs: number): Promise<void> {
+    return this.#moves.drain(limitMs)
   }
 
   stop(): void {
-    this.#closed = true
-    for (const { calledOff } of this.#moving.values()) calledOff.abort(stopping())
+    this.#follower.stop()
+    this.#moves.stop()
   }
 
   changed(): Promise<void> {
-    this.#moves += 1
-    return this.#follow()
+    this.#follower.outdate()
+    return this.#follower.follow()
   }
 
   async prepare(moves: readonly PlannedMove[], gone?: AbortSignal): Promise<PreparedMoves> {
@@ -132,7 +125,7 @@ export class Endpoints implements MoveGuard {
       for (const move of started) move.decide(isCommitted)
     }
     const settle = async (isCommitted: boolean): Promise<void> => {
-      this.#moves += 1
+      this.#follower.outdate()
       decide(isCommitted)
       await Promise.all(started.map(({ done }) => done))
       if (!isCommitted) return
@@ -140,14 +133,16 @@ export class Endpoints implements MoveGuard {
       const late = started.filter(({ planned }) => !serves(this.#stateOf(planned.endpoint), planned.files))
       await Promise.all(late.map(({ planned }) => this.#bring(planned.endpoint, planned.files)))
     }
+    let passed: readonly (readonly MoveCheck[])[]
     try {
-      await Promise.all(started.map(({ ready }) => ready))
+      passed = await Promise.all(started.map(({ ready }) => ready))
     } catch (error) {
       await settle(false)
       throw error
     }
     const timer = clock.setTimer(() => decide(false), verdictMsMax)
     return {
+      checked: moves.map(({ endpoint }, index) => ({ endpoint, checks: passed[index] ?? [] })),
       settle: (isCommitted) => {
         timer.cancel()
         return settle(isCommitted)
@@ -156,7 +151,7 @@ export class Endpoints implements MoveGuard {
   }
 
   #requireUnasked(endpoint: string, files: ServedFiles): void {
-    const move = this.#moving.get(endpoint)
+    const move = this.#moves.of(endpoint)
     if (move?.isAsked !== true) return
     const error = fail('conflict', {
       reason: `a move of '${endpoint}' to version ${move.version} is under way; try again when it has ended`,
@@ -167,16 +162,16 @@ export class Endpoints implements MoveGuard {
 
   #start(planned: PlannedMove, gone: AbortSignal | undefined): StartedMove {
     const { endpoint, files, isNew } = planned
-    const ready = Promise.withResolvers<void>()
+    const ready = Promise.withResolvers<readonly MoveCheck[]>()
     const verdict = Promise.withResolvers<boolean>()
-    const earlier = this.#moving.get(endpoint)
+    const earlier = this.#moves.of(endpoint)
     earlier?.calledOff.abort(new Error('a move that somebody waits for came first'))
-    const commit = async (): Promise<void> => {
-      ready.resolve()
+    const commit = async (passed: readonly MoveCheck[]): Promise<void> => {
+      ready.resolve(passed)
       if (!(await verdict.promise)) throw new GivenUp()
     }
     const hadIncumbent = this.#hasIncumbent(endpoint)
-    const done = this.#track(endpoint, { version: files.version, isAsked: true }, async (calledOff) => {
+    const done = this.#moves.track(endpoint, { version: files.version, isAsked: true }, async (calledOff) => {
       const signal = gone === undefined ? calledOff : AbortSignal.any([calledOff, gone])
       try {
         await earlier?.done
@@ -187,7 +182,7 @@ export class Endpoints implements MoveGuard {
           ? fail('conflict', { reason: `it was called off, since ${reasonOf(signal.reason)}` }, failure)
           : failure
         // What can't go on serving has nothing to lose: a move that might mend it isn't held up.
-        if (!isNew && !hadIncumbent) ready.resolve()
+        if (!isNew && !hadIncumbent) ready.resolve([])
         else ready.reject(error)
         if (!(failure instanceof GivenUp)) this.#tellRefused(endpoint, files, error)
         await this.#keep()
@@ -214,27 +209,11 @@ export class Endpoints implements MoveGuard {
     })
   }
 
-  /** Notes a change as long as it is under way. */
-  #track(
-    endpoint: string,
-    { version, isAsked }: Pick<Move, 'version' | 'isAsked'>,
-    work: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
-    const calledOff = new AbortController()
-    const move: Move = { version, isAsked, calledOff, done: Promise.resolve() }
-    this.#moving.set(endpoint, move)
-    if (this.#closed) calledOff.abort(stopping())
-    move.done = work(calledOff.signal).finally(() => {
-      if (this.#moving.get(endpoint) === move) this.#moving.delete(endpoint)
-    })
-    return move.done
-  }
-
   /** Loads and checks files beside what serves, and has them answer once `commit` resolves. */
   async #switch(
     endpoint: string,
     files: ServedFiles,
-    { commit, signal }: { readonly commit: () => Promise<void>; readonly signal: AbortSignal },
+    { commit, signal }: { readonly commit: Commit; readonly signal: AbortSignal },
   ): Promise<void> {
     const { models, folders } = this.#deps
     const warm = warmOf(this.#stateOf(endpoint), files)
@@ -253,10 +232,11 @@ export class Endpoints implements MoveGuard {
   async #change(
     endpoint: string,
     next: PlacedVersion,
-    how: { readonly commit: () => Promise<void>; readonly signal: AbortSignal; readonly isChecked: boolean },
+    how: { readonly commit: Commit; readonly signal: AbortSignal; readonly isChecked: boolean },
   ): Promise<void> {
     const { models, checks, keepWarm, logger, clock } = this.#deps
     const startedMs = clock.now()
+    let passed: readonly MoveCheck[] = ['in_memory']
     const found = (): Promise<FoundModel> =>
       this.#found(endpoint, next, warmBeside(this.#stateOf(endpoint), next, keepWarm))
     await models.change(endpoint, {
@@ -266,8 +246,9 @@ export class Endpoints implements MoveGuard {
         const version: ServedVersion | undefined = loaded(next.version)
         assert(version !== undefined, 'a change is kept once its versions have loaded')
         const incumbent = this.#stateOf(endpoint).active
-        if (!how.isChecked) await checks.require({ endpoint, folder: next.directory, version, incumbent })
-        await how.commit()
+        if (!how.isChecked)
+          passed = await checks.require({ endpoint, folder: next.directory, version, incumbent }, how.signal)
+        await how.commit(passed)
         const kept = await found()
         const known = { ...next, signature: version.facts.signature }
         this.#states.set(endpoint, switched(this.#stateOf(endpoint), known, keepWarm))
@@ -276,7 +257,7 @@ export class Endpoints implements MoveGuard {
       },
     })
     const elapsedMs = Math.round(clock.now() - startedMs)
-    logger.info('endpoint.switched', { endpoint, version: next.version, elapsedMs })
+    logger.info('endpoint.switched', { endpoint, version: next.version, elapsedMs, checks: passed.join(', ') })
   }
 
   #stateOf(endpoint: string): EndpointState {
@@ -291,63 +272,23 @@ export class Endpoints implements MoveGuard {
     return { name, directory: '', config: undefined, warnings: [], problem, versions: [] }
   }
 
-  /** A model as the manager of models takes it; earlier versions stay only while they are in memory. */
-  async #found(name: string, active: PlacedVersion, warm: readonly PlacedVersion[]): Promise<FoundModel> {
+  /** Earlier versions stay only while they are in memory. */
+  #found(name: string, active: PlacedVersion, warm: readonly PlacedVersion[]): Promise<FoundModel> {
     const { models } = this.#deps
     const staying = warm.filter(({ version }) => models.get(name, String(version)) !== undefined)
-    const { config, warnings } = await configOf(name, active.directory)
-    const versions = await Promise.all(
-      [active, ...staying].map(async ({ version, directory, digest }) => {
-        const own = directory === active.directory ? config : (await configOf(name, directory)).config
-        return { version, directory, fingerprint: digest, config: own }
-      }),
-    )
-    return {
-      name,
-      directory: active.directory,
-      config,
-      warnings,
-      problem: undefined,
-      versions: versions.toSorted((a, b) => a.version - b.version),
-      serve: { versions: versions.map(({ version }) => version), preferred: active.version },
-    }
+    return modelOfEndpoint(name, { active, warm: staying })
   }
 
-  #pollLater(): void {
-    const { clock, pollIntervalMs } = this.#deps
-    clock.setTimer(() => {
-      if (!this.#closed) void this.#follow().then(() => this.#pollLater())
-    }, pollIntervalMs)
-  }
-
-  /** Asks the registry and begins what it says, one time after another. */
-  #follow(): Promise<void> {
-    const follow = this.#polls.then(() => this.#followOnce())
-    this.#polls = follow
-    return follow
-  }
-
-  async #followOnce(): Promise<void> {
-    const { logger, targets } = this.#deps
-    try {
-      const moves = this.#moves
-      const wanted = await targets()
-      this.#isAway = false
-      // A move that was made meanwhile is newer than the answer.
-      if (moves !== this.#moves || this.#closed) return
-      this.#begin(wanted)
-      await this.#endOthers(new Set(wanted.map(({ endpoint }) => endpoint.name)))
-    } catch (error) {
-      if (!this.#isAway && !this.#closed) logger.warn('endpoints.registry_away', { reason: reasonOf(error) })
-      this.#isAway = true
-    }
+  async #serveTargets(targets: readonly EndpointTarget[]): Promise<void> {
+    this.#begin(targets)
+    await this.#endOthers(new Set(targets.map(({ endpoint }) => endpoint.name)))
   }
 
   #begin(targets: readonly EndpointTarget[]): void {
     const nowMs = this.#deps.clock.now()
     for (const { endpoint, files, problem } of targets) {
       const state = this.#stateOf(endpoint.name)
-      if (this.#moving.has(endpoint.name)) continue
+      if (this.#moves.of(endpoint.name) !== undefined) continue
       if (files !== undefined && isDue(state, files, nowMs)) void this.#bring(endpoint.name, files)
       else if (files === undefined && state.problem !== problem) void this.#failed(endpoint.name, problem ?? '')
     }
@@ -357,9 +298,9 @@ export class Endpoints implements MoveGuard {
   async #endOthers(names: ReadonlySet<string>): Promise<void> {
     const { models } = this.#deps
     const known = new Set([...this.#states.keys(), ...this.#kept.keys()])
-    const gone = [...known].filter((name) => !names.has(name) && this.#moving.get(name)?.isAsked !== true)
+    const gone = [...known].filter((name) => !names.has(name) && this.#moves.of(name)?.isAsked !== true)
     for (const name of gone) {
-      this.#moving.get(name)?.calledOff.abort(new Error('its endpoint is gone'))
+      this.#moves.of(name)?.calledOff.abort(new Error('its endpoint is gone'))
       const { isHidden } = this.#stateOf(name)
       this.#states.delete(name)
       this.#kept.delete(name)
@@ -370,7 +311,7 @@ export class Endpoints implements MoveGuard {
 
   /** Serves what was decided elsewhere, or earlier. */
   #bring(name: string, files: ServedFiles): Promise<void> {
-    return this.#track(name, { version: files.version, isAsked: false }, async (signal) => {
+    return this.#moves.track(name, { version: files.version, isAsked: false }, async (signal) => {
       try {
         await this.#requireFree(name)
         if (!this.#states.has(name)) await this.#tellLoading(name)
@@ -423,15 +364,3 @@ export class Endpoints implements MoveGuard {
     return new Set(needed.map(({ digest }) => digest))
   }
 }
-
-/** The configuration among a version's own files. */
-const configOf = async (model: string, directory: string): ReturnType<typeof readModelConfig> => {
-  try {
-    return await readModelConfig(model, directory)
-  } catch (error) {
-    if (error instanceof ConfigError) throw fail('config_invalid', { model, reason: error.message }, error)
-    throw error
-  }
-}
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,5 +1,7 @@
 import type { AssessmentView, LoggedModelStatusName, TraceStateName } from './tracking-types.ts'
-import type { KeyValue, MetricValue, RunStatusName, StageName } from './registry-types.ts'
+import type { KeyValue } from './common-types.ts'
+import type { StageName } from './model-types.ts'
+import type { MetricValue, RunStatusName } from './run-types.ts'
 
 /** What another store kept, as it comes to this one: with its own ids and times (Unix ms). */
 

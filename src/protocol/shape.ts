@@ -1,5 +1,5 @@
 import { fail } from './errors.ts'
-import type { MetricValue } from './registry-types.ts'
+import type { MetricValue } from './run-types.ts'
 
 interface Described {
   readonly description?: string

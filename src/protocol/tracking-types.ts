@@ -1,4 +1,6 @@
-import type { KeyValue, MetricView, ModelVersionView, Page, PageQuery } from './registry-types.ts'
+import type { KeyValue, Page, PageQuery } from './common-types.ts'
+import type { ModelVersionView } from './model-types.ts'
+import type { DatasetInput, MetricView } from './run-types.ts'
 
 export type LoggedModelStatusName =
   | 'LOGGED_MODEL_STATUS_UNSPECIFIED'
@@ -9,27 +11,6 @@ export type TraceStateName = 'STATE_UNSPECIFIED' | 'IN_PROGRESS' | 'OK' | 'ERROR
 export type AssessmentKindName = 'feedback' | 'expectation' | 'issue'
 
 /** What operations on data sets of runs, logged models, prompts and traces take and give. Times are Unix ms. */
-
-/** A data set that a run read. */
-export interface DatasetInput {
-  readonly name: string
-  readonly digest: string
-  /** Such as `http`, `s3` or `local`. */
-  readonly sourceType: string
-  readonly source: string
-  /** JSON texts, as MLflow's data sets write them. */
-  readonly schema?: string
-  readonly profile?: string
-  /** What for: `training`, `validation` or another. */
-  readonly context?: string
-}
-
-/** A measurement that may belong to a logged model, and to the data it was taken on. */
-export interface LoggedMetricView extends MetricView {
-  readonly modelId?: string
-  readonly datasetName?: string
-  readonly datasetDigest?: string
-}
 
 /** A model as it came out of training, before anybody registers it. */
 export interface LoggedModelView {

@@ -5,33 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandList } from '../../src/cli/command-list.ts'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { addModel, buildOnnx, mlpModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
-
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-cli-'))
 let app: TestApp
 
-const slipway = async (args: readonly string[], input = ''): Promise<Ran> => {
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args,
-    environment: { SLIPWAY_SERVER: app.addresses.http },
-    directory: folder,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new TextEncoder().encode(input)),
-    terminal: false,
-  })
-  return { code, out, err }
-}
+const slipway = (args: readonly string[], input = ''): Promise<Ran> =>
+  runSlipway(app, args, { directory: folder, input })
 
 const file = (name: string, content: string | Uint8Array): string => {
   writeFileSync(join(folder, name), content)
@@ -251,6 +234,7 @@ export const predict = () => ({ three: [1, 2, 3] })`
     expect(shown.find((row) => row.path === 'tracing.otlpHeaders')).toMatchObject({ value: '***' })
     expect((await slipway(['config', 'docs'])).out).toContain('# Configuration')
     expect((await slipway(['doctor', '--json'])).out).toContain('ONNX Runtime')
+    expect((await slipway(['doctor'])).out).toMatch(/^✓ CUDA: /m)
   })
 
   it('refuses to open the doors to everybody', async () => {
