@@ -100,6 +100,10 @@ export class Observer {
       }
       this.registry.series('slipway_memory_budget_bytes').set(serving.memoryBudgetBytes)
       this.registry.series('slipway_memory_used_bytes').set(used)
+      const graphs = serving.graphFigures
+      this.registry.series('slipway_graph_cache_hits_total').set(graphs.hits)
+      this.registry.series('slipway_graph_cache_misses_total').set(graphs.misses)
+      this.registry.series('slipway_graph_cache_bytes').set(graphs.bytes)
       this.registry.series('slipway_http_connections').set(connections())
     })
   }

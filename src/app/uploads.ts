@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -94,6 +94,12 @@ const addNext = async (fresh: string, folders: readonly [string, ...string[]]): 
   }
 }
 
+/** Why: an empty folder of a model would hide the model that another root has by its name. */
+const removeEmpty = (folder: string): Promise<void> =>
+  rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+  })
+
 const storageFailure = (error: unknown, model: string): unknown =>
   (error as NodeJS.ErrnoException).code === 'ENOSPC'
     ? fail('storage_full', { what: `the files of '${model}'` }, error)
@@ -145,12 +151,16 @@ export const diskDeploys = (
       }
       const folders: [string, ...string[]] = [join(root, model), ...others.later.map((folder) => join(folder, model))]
       const add = (): Promise<number> =>
-        addNext(fresh, folders).catch((error: unknown) => {
+        addNext(fresh, folders).catch(async (error: unknown) => {
+          await removeEmpty(folders[0])
           throw storageFailure(error, model)
         })
       return { add, drop }
     },
-    removeVersion: (model, version) => rm(join(root, model, String(version)), { recursive: true, force: true }),
+    async removeVersion(model, version) {
+      await rm(join(root, model, String(version)), { recursive: true, force: true })
+      await removeEmpty(join(root, model))
+    },
     async remove(model) {
       await refuseKeptElsewhere(model)
       const deployed = await stat(join(root, model)).catch(() => undefined)

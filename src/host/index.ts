@@ -1,4 +1,5 @@
 export type { EngineName, GraphReport, HostFailure, LoadOrder, LoadReport } from './engine.ts'
+export { cudaSupport } from './engines/onnx/cuda-support.ts'
 export { graphContext } from './engines/onnx/graph-context.ts'
 export type { Frame, FrameKind, ScatteredTensor, TensorPayload } from './frame.ts'
 export { frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from './frame.ts'

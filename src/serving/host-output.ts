@@ -5,6 +5,8 @@ import type { LogFields, Logger } from '../lib/index.ts'
 /** A model that prints without end must not fill the log or the server's memory. */
 const lineCharactersMax = 1000
 const linesMax = 1000
+/** What colours a terminal (SGR of ECMA-48, which begins with ESC) is no part of what is said. */
+const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 
 /** Puts what a host prints into the log, line by line, and remembers the last line of its standard error. */
 export class HostOutput {
@@ -35,7 +37,7 @@ export class HostOutput {
   }
 
   #line(stream: 'stdout' | 'stderr', line: string): void {
-    const text = line.slice(0, lineCharactersMax)
+    const text = line.slice(0, lineCharactersMax).replace(colours, '')
     if (stream === 'stderr' && telling(text)) this.lastLine = text.trim()
     this.#lines += 1
     if (this.#lines <= linesMax) this.#logger.info('host.output', { ...this.#owner, stream, text })

@@ -163,9 +163,11 @@ export class ModelEntry {
     const gone: VersionSlot[] = []
     for (const slot of this.versions.values()) {
       const was = before.slots.get(slot.version)
-      if (was === undefined) gone.push(slot)
+      // One that serves meanwhile was due as well, and loaded.
+      if (was === undefined && slot.current === undefined) gone.push(slot)
+      if (was === undefined) continue
       // A version that was unloaded meanwhile keeps the reason of that.
-      else if (was.serving === (slot.current !== undefined)) slot.reason = was.reason
+      if (was.serving === (slot.current !== undefined)) slot.reason = was.reason
     }
     for (const slot of gone) this.versions.delete(slot.version)
     return gone

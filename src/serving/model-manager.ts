@@ -146,6 +146,27 @@ export class ModelManager {
     })
   }
 
+  /**
+   * Loads a model to whose folder a version was added. When that fails, `remove` takes the version's files away, and the
+   * model is as it was; of one that was unknown nothing is left.
+   */
+  async loadAdded(name: string, remove: () => Promise<void>): Promise<void> {
+    await this.#change(name, async (entry) => {
+      const before = entry.remember()
+      entry.override = undefined
+      try {
+        await this.#reconciler.want(entry)
+      } catch (error) {
+        this.#logFailure(name, error)
+        // Why: a file that doesn't load would be the newest version at the next start, and keep the good one out.
+        await remove()
+        await this.#takeBack(entry, before)
+        this.#forgetUnknown(entry)
+        throw error
+      }
+    })
+  }
+
   /** Loads what a change finds beside what serves, and switches to it at once when the change is kept. */
   async change(name: string, staged: StagedChange): Promise<void> {
     await this.#change(name, async (entry) => {

@@ -1,6 +1,6 @@
 import { dirname, join, relative } from 'node:path'
-import type { EngineName, HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
-import { nodeHost, pythonHost } from '../host/index.ts'
+import type { HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
+import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, LogFields, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { Signature } from '../tensor/index.ts'
@@ -13,20 +13,19 @@ import type { GraphCache } from './graph-cache/graph-cache.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import { autoComplete } from './model-config/auto-complete.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
-import { findModelFile } from './model-file.ts'
+import { findPrograms } from './find-programs.ts'
+import { memoryBytesMaxOf } from './load-facts.ts'
 import { ModelInstance } from './model-instance.ts'
 import type { PythonEnvironments } from './python-environments.ts'
 import type { FoundVersion, ModelFile } from './model-source.ts'
 import type { RestartOptions, RestartStep } from './restart-policy.ts'
 import { afterCrash } from './restart-policy.ts'
-import { refusePickle } from './pickle/refuse-pickle.ts'
 import { fullSignature } from './full-signature.ts'
 import type { Reshaping } from './reshaping.ts'
 import { ReshapeError, reshaping } from './reshaping.ts'
 import type { ServingEvents } from './serving-events.ts'
 import { VersionScheduler } from './version-scheduler.ts'
 import type { Step } from './steps.ts'
-import { findSteps } from './steps.ts'
 import { readLabels } from './read-labels.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -64,6 +63,8 @@ export interface HostLaunch {
   readonly owner: LogFields
   /** How many hosts of the version there are to be, which share the machine's cores. */
   readonly instances: number
+  /** Memory that the model's configuration allows it. */
+  readonly bytesMax: number
 }
 
 export interface VersionOrder {
@@ -157,17 +158,15 @@ export class ServedVersion {
 
   async #prepare(progress: (text: string) => void): Promise<ModelFile> {
     const { model } = this
-    const folder = this.#order.found.directory
+    const { pythons, limits } = this.#deps
+    const { found, config } = this.#order
     try {
-      const file = await findModelFile(model, folder, this.#order.config)
-      const programOf = async (engine: EngineName): Promise<HostProgram> => {
-        if (engine !== 'python') return nodeHost
-        const environment = this.#deps.limits.pickle === 'refuse' ? await refusePickle(model, folder) : {}
-        const { python } = await this.#deps.pythons.require({ model, folder }, progress, this.#preparing.signal)
-        return { ...pythonHost(python), environment }
-      }
-      this.#program = await programOf(file.engine)
-      this.#steps = await findSteps(model, folder, this.#order.config, programOf)
+      const { file, program, steps } = await findPrograms(
+        { model, folder: found.directory, config },
+        { pythons, pickle: limits.pickle, progress, signal: this.#preparing.signal },
+      )
+      this.#program = program
+      this.#steps = steps
       this.#file = file
       return file
     } catch (error) {
@@ -322,6 +321,7 @@ export class ServedVersion {
         program,
         owner: { model: this.model, version: this.version },
         instances: this.#instanceCount(),
+        bytesMax: memoryBytesMaxOf(this.#order.config),
       })
     const model = open(this.#program)
     if (this.#steps.length === 0) return model

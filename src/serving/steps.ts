@@ -9,12 +9,16 @@ const stepNames = ['preprocess', 'postprocess'] as const
 
 export type StepName = (typeof stepNames)[number]
 
-/** Code around a model, in a host of its own. */
-export interface Step {
+/** A file with code around a model. */
+export interface StepFile {
   readonly name: StepName
   readonly engine: Extract<EngineName, 'js' | 'python'>
   /** Path in the version's folder. */
   readonly file: string
+}
+
+/** Code around a model, in a host of its own. */
+export interface Step extends StepFile {
   readonly program: HostProgram
 }
 
@@ -23,9 +27,8 @@ export const findSteps = async (
   model: string,
   directory: string,
   config: ModelConfig | undefined,
-  programOf: (engine: Step['engine']) => Promise<HostProgram>,
-): Promise<readonly Step[]> => {
-  const steps: Step[] = []
+): Promise<readonly StepFile[]> => {
+  const steps: StepFile[] = []
   for (const name of stepNames) {
     const file = config?.parameters[name]
     if (file === undefined) continue
@@ -36,7 +39,7 @@ export const findSteps = async (
     const found = resolve(path).startsWith(resolve(directory) + sep) && (await stat(path).catch(() => undefined))
     if (found === false || found?.isFile() !== true)
       throw fail('load_failed', { model, reason: `the version folder has no file '${file.slice(0, 100)}' for ${name}` })
-    steps.push({ name, engine, file, program: await programOf(engine) })
+    steps.push({ name, engine, file })
   }
   return steps
 }

@@ -126,10 +126,11 @@ export class VersionLifecycle {
     if (!isKnown) this.#options.events.versionGone(entry.name, slot.version)
   }
 
-  /** Ends a version that is not to serve after all. */
+  /** Ends a version that is not to serve after all, at once: nobody but those who look at it has asked it anything. */
   async giveUp({ version, release }: FreshVersion): Promise<void> {
     release()
-    await this.#drain(version, 'its files were not kept')
+    await version.end('its files were not kept')
+    this.#living.delete(version)
   }
 
   async #drain(version: ServedVersion, reason: string): Promise<void> {

@@ -5,6 +5,7 @@ export { JsonError, type JsonLimits, type JsonValue, parseJson, parseJsonQuick }
 export { decodeJsonTensor, type JsonTensor, LostDigits } from './json-tensor.ts'
 export { encodeJsonData, encodeJsonElements, jsonBytesAbout } from './json-writer.ts'
 export { checkAgainstSignature } from './match-signature.ts'
+export { overflowOf, overflows } from './overflow.ts'
 export { splitRows } from './rows.ts'
 export { checkTensor, elementCount } from './shape.ts'
 export type { Signature, Tensor, TensorSpec } from './tensor.ts'

@@ -88,15 +88,33 @@ describe('the layout of JSON values', () => {
 
 describe('floats', () => {
   it('take any number, NaN and infinities', () => {
-    expect(values('FP32', [0.1, Number.NaN, -Infinity, 1e39])).toEqual([
+    expect(values('FP32', [0.1, Number.NaN, -Infinity, Infinity])).toEqual([
       Math.fround(0.1),
       Number.NaN,
       -Infinity,
       Infinity,
     ])
     expect(values('FP64', [0.1, -0, 2n ** 64n])).toEqual([0.1, -0, 2 ** 64])
-    expect(values('FP16', [1, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 1e6])).toEqual([0x3c00, 0x3c00, 0x3c02, 0x7c00])
+    expect(values('FP16', [1, 1 + 2 ** -11, 1 + 3 * 2 ** -11, Infinity])).toEqual([0x3c00, 0x3c00, 0x3c02, 0x7c00])
     expect(values('BF16', [1, 1 + 2 ** -8, 1 + 3 * 2 ** -8])).toEqual([0x3f80, 0x3f80, 0x3f82])
+  })
+
+  it.each([
+    ['FP32', (2 - 2 ** -23) * 2 ** 127, (2 - 2 ** -24) * 2 ** 127],
+    ['BF16', (2 - 2 ** -7) * 2 ** 127, (2 - 2 ** -8) * 2 ** 127],
+    ['FP16', 65_519.99, 65_520],
+  ] as const)('of type %s go to %d and are too large from %d on', (datatype, largest, beyond) => {
+    const bytes = { FP32: Float32Array, BF16: Uint16Array, FP16: Uint16Array }[datatype].BYTES_PER_ELEMENT
+    const { data } = decodeJsonTensor({ name: 'x', datatype, shape: [2], data: [largest, -largest] })
+    const infinite = decodeJsonTensor({ name: 'x', datatype, shape: [2], data: [Infinity, -Infinity] }).data
+    expect(data.length).toBe(2 * bytes)
+    expect(data).not.toEqual(infinite)
+    for (const wrong of [beyond, -beyond]) {
+      expect(() => values(datatype, [1, wrong])).toThrow(
+        `tensor 'x': value 1 (${String(wrong)}) is too large for ${datatype}`,
+      )
+    }
+    expect(() => values(datatype, [10n ** 39n])).toThrow('value 0 (1000000000')
   })
 
   it.each(['FP16', 'BF16', 'FP32', 'FP64'] as const)('of type %s refuse anything else', (datatype) => {

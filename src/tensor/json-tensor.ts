@@ -3,6 +3,8 @@ import { datatypeBytes } from './datatype.ts'
 import { encodeBytes } from './bytes-elements.ts'
 import { toBfloatBits, toHalfBits } from './float16.ts'
 import type { JsonValue } from './json-reader.ts'
+import type { FloatType } from './overflow.ts'
+import { overflowOf, overflows } from './overflow.ts'
 import { elementCount } from './shape.ts'
 import { TensorError } from './tensor-error.ts'
 import type { Tensor } from './tensor.ts'
@@ -62,13 +64,13 @@ interface Values {
 const encodeValues = (given: Values): Uint8Array => {
   switch (given.datatype) {
     case 'FP32':
-      return bytesOf(fillFloats(new Float32Array(given.values.length), given))
+      return bytesOf(fillFloats(new Float32Array(given.values.length), given, 'FP32'))
     case 'FP64':
-      return bytesOf(fillFloats(new Float64Array(given.values.length), given))
+      return bytesOf(fillFloats(new Float64Array(given.values.length), given, 'FP64'))
     case 'FP16':
-      return bytesOf(fillHalves(given, toHalfBits))
+      return bytesOf(fillHalves(given, 'FP16', toHalfBits))
     case 'BF16':
-      return bytesOf(fillHalves(given, toBfloatBits))
+      return bytesOf(fillHalves(given, 'BF16', toBfloatBits))
     case 'BOOL':
       return fillBooleans(given)
     case 'INT64':
@@ -96,22 +98,40 @@ const shown = (value: JsonValue | undefined): string => {
   return String(value).slice(0, 40)
 }
 
-const fillFloats = <T extends Float32Array | Float64Array>(array: T, given: Values): T => {
+const tooLarge = ({ name, datatype }: Values, index: number, value: JsonValue | undefined): TensorError =>
+  new TensorError(name, `value ${index} (${shown(value)}) is too large for ${datatype}`)
+
+/** A sum of what is kept that isn't finite tells that a value may have overflowed, which spares comparing every one. */
+const fillFloats = <T extends Float32Array | Float64Array>(array: T, given: Values, datatype: FloatType): T => {
   const { values } = given
+  let sum = 0
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
-    if (typeof value === 'number') array[i] = value
-    else if (typeof value === 'bigint') array[i] = Number(value)
-    else throw wrongValue(given, i, value)
+    if (typeof value === 'number') {
+      array[i] = value
+      sum += Math.fround(value)
+    } else if (typeof value === 'bigint') {
+      array[i] = Number(value)
+      sum += Math.fround(Number(value))
+    } else throw wrongValue(given, i, value)
   }
+  if (!Number.isFinite(sum)) refuseOverflow(given, overflowOf(datatype))
   return array
 }
 
-const fillHalves = (given: Values, toBits: (value: number) => number): Uint16Array => {
+const refuseOverflow = (given: Values, from: number): void => {
+  const index = given.values.findIndex((value) => overflows(Number(value), from))
+  if (index >= 0) throw tooLarge(given, index, given.values[index])
+}
+
+const fillHalves = (given: Values, datatype: FloatType, toBits: (value: number) => number): Uint16Array => {
   const array = new Uint16Array(given.values.length)
+  const from = overflowOf(datatype)
   given.values.forEach((value, index) => {
     if (typeof value !== 'number' && typeof value !== 'bigint') throw wrongValue(given, index, value)
-    array[index] = toBits(Number(value))
+    const number = Number(value)
+    if (overflows(number, from)) throw tooLarge(given, index, value)
+    array[index] = toBits(number)
   })
   return array
 }

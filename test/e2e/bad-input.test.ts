@@ -1,3 +1,5 @@
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { deflateSync, gzipSync } from 'node:zlib'
@@ -58,6 +60,8 @@ describe('a request that contradicts itself or the model', () => {
     ['a shape as large as memory', input({ shape: [1e9, 1e6], data: [1] }), /values, got 1/],
     ['a text among numbers', input({ data: ['1'] }), /value 0 \("1"\) is not a FP32/],
     ['a null among numbers', input({ data: [null] }), /value 0 \(null\) is not a FP32/],
+    ['a number too large for FP32', input({ data: [1e39] }), /tensor 'x': value 0 \(1e\+39\) is too large for FP32/],
+    ['one that is too negative', input({ shape: [2, 1], data: [1, -3.5e38] }), /value 1 \(-3.5e\+38\) is too large/],
     ['no data', input({ data: undefined }), /has no 'data'/],
     ['data that are no list', input({ data: 7 }), /'data' must be a list/],
     ['no inputs', {}, /must have a list 'inputs'/],
@@ -81,6 +85,14 @@ describe('a request that contradicts itself or the model', () => {
     const { status, error } = await infer(body)
     expect(error).toMatch(reason)
     expect([400, 501]).toContain(status)
+  })
+
+  it('infinities that are meant pass', async () => {
+    const response = await app.post(
+      '/v2/models/add/infer',
+      '{"inputs":[{"name":"x","datatype":"FP32","shape":[2,1],"data":[Infinity,-Infinity]}]}',
+    )
+    expect(await response.text()).toContain('"data":[Infinity,-Infinity]')
   })
 
   it('rows that differ between inputs', async () => {
@@ -201,6 +213,52 @@ describe('a body that is not what it says', () => {
     expect(
       await raw({ 'content-encoding': 'deflate' }, Uint8Array.from(deflateSync(Buffer.alloc(64 * 1024 * 1024)))),
     ).toMatchObject({ status: 413 })
+  })
+
+  it.each([
+    'text/csv',
+    'multipart/form-data; boundary=x',
+    'application/xml',
+    'application/x-protobuf',
+    'Image/PNG',
+    'json',
+  ])('of the type %s is refused', async (type) => {
+    const response = await app.fetch('/v2/models/add/infer', {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: JSON.stringify(inferBody([1])),
+    })
+    const { status, error, code } = await refusal(response)
+    expect({ status, code }).toEqual({ status: 415, code: 'unsupported_media_type' })
+    expect(error).toContain(`content type '${type}' is not supported here`)
+  })
+
+  it.each([
+    'application/json; charset=utf-8',
+    'APPLICATION/JSON',
+    'application/vnd.kserve+json',
+    'application/octet-stream',
+    'application/x-www-form-urlencoded',
+    'text/plain;charset=UTF-8',
+    '',
+  ])('of JSON is read when clients call it %j', async (type) => {
+    const body = JSON.stringify(inferBody([1]))
+    const path = '/v2/models/add/infer'
+    const headers = { 'content-type': type, connection: 'close' }
+    const { hostname, port } = new URL(app.addresses.http)
+    const answer = await new Promise<IncomingMessage>((resolve) =>
+      request({ hostname, port, path, method: 'POST', headers }, resolve).end(body),
+    )
+    expect(answer.resume().statusCode).toBe(200)
+  })
+
+  it('of raw data may have any type: it is the tensor', async () => {
+    const response = await app.fetch('/v2/models/add/infer', {
+      method: 'POST',
+      headers: { 'content-type': 'image/png', 'inference-header-content-length': '0' },
+      body: Float32Array.of(1),
+    })
+    expect(response.status).toBe(200)
   })
 
   it('damaged or unknown compression', async () => {

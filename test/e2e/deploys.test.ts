@@ -102,3 +102,46 @@ describe('deploys of one model at once', () => {
     expect(await answerOf(app, 'm')).toBe(1.5)
   })
 })
+
+describe('a deploy that is refused', () => {
+  const index = async (app: TestApp): Promise<string> => (await app.post('/v2/repository/index')).text()
+
+  it('of a new name leaves nothing but the reason, to the caller and in the log', async () => {
+    await using app = await startTestApp({})
+    const before = [await index(app), await (await app.fetch('/api/slipway/v1/models')).text()]
+    const refused = await deploy(app, 'fresh', broken)
+    expect([refused.status, refused.headers.get('slipway-error')]).toEqual([400, 'load_failed'])
+    expect(await refused.text()).toMatch(/failed to load 'fresh': .*/)
+    expect([await index(app), await (await app.fetch('/api/slipway/v1/models')).text()]).toEqual(before)
+    expect(readdirSync(join(app.dataDir, 'models'))).toEqual([])
+    expect((await app.post('/v2/models/fresh/infer', inferBody([1]))).status).toBe(404)
+    expect(await (await app.fetch('/metrics')).text()).not.toMatch(/model="fresh"/)
+    expect(app.log.filter(({ event }) => event === 'model.load_failed')).toMatchObject([
+      { level: 'error', fields: { model: 'fresh' } },
+    ])
+    expect((await deploy(app, 'fresh', addModel(1))).status).toBe(200)
+    expect([...kept(app, 'fresh').keys()]).toEqual(['1'])
+  })
+
+  it.each(['availability', 'resource'])(
+    'of the next version leaves the one before as it was, with swap %s',
+    async (swap) => {
+      await using app = await startTestApp({ flags: ['--serving.swap', swap] })
+      await deploy(app, 'm', addModel(1))
+      const before = await index(app)
+      expect((await deploy(app, 'm', broken)).status).toBe(400)
+      expect(await index(app)).toBe(before)
+      expect([...kept(app, 'm').keys()]).toEqual(['1'])
+      expect(await answerOf(app, 'm')).toBe(1.5)
+      expect(await (await app.fetch('/metrics')).text()).not.toMatch(/model="m",version="2"/)
+    },
+  )
+
+  it('of a name that an example has leaves the example', async () => {
+    await using app = await startTestApp({ flags: ['--example', 'fraud'] })
+    const before = await index(app)
+    expect((await deploy(app, 'fraud', broken)).status).toBe(400)
+    expect(await index(app)).toBe(before)
+    expect(readdirSync(join(app.dataDir, 'models'))).toEqual([])
+  })
+})

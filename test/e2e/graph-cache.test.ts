@@ -59,12 +59,21 @@ const signature = async (app: TestApp, name = 'm'): Promise<unknown> => {
   return { inputs, outputs }
 }
 
+/** Hits, misses, and whether bytes are kept. */
+const figures = async (app: TestApp): Promise<unknown[]> => {
+  const metrics = await (await app.fetch('/metrics')).text()
+  const value = (name: string): number =>
+    Number(new RegExp(`^slipway_graph_cache_${name} (.+)$`, 'm').exec(metrics)?.[1])
+  return [value('hits_total'), value('misses_total'), value('bytes') > 1024 ** 2]
+}
+
 describe('the optimised graph of a model', () => {
   it('is written once, used by the next server and by every model of the same bytes, and answers bit by bit the same', async () => {
     const first = await startIn('same', ['m'])
     await untilWritten(first)
     expect(fieldsOf(first, 'graph_cache.written')).toMatchObject([{ kept: true }])
     expect(isCached(first)).toBe(false)
+    expect(await figures(first)).toEqual([0, 1, true])
     const expected = [await answer(first), await signature(first)]
     const view = async (app: TestApp): Promise<unknown> =>
       ((await (await app.fetch('/api/slipway/v1/models/m')).json()) as { versions: unknown[] }).versions[0]
@@ -72,6 +81,7 @@ describe('the optimised graph of a model', () => {
     await first.stop()
     await using second = await startIn('same', ['m', 'twin'])
     expect([isCached(second), isCached(second, 'twin')]).toEqual([true, true])
+    expect(await figures(second)).toEqual([2, 0, true])
     expect(await view(second)).toMatchObject({ graphCached: true })
     expect([await answer(second), await signature(second)]).toEqual(expected)
     expect([await answer(second, 'twin'), await signature(second, 'twin')]).toEqual(expected)

@@ -172,6 +172,37 @@ describeWithPython('the environments of Python models', () => {
     expect(existsSync(join(dataDir, 'python-envs'))).toBe(false)
   })
 
+  it.each([
+    ['x = 1', /model.py must define predict\(inputs\), or a class Model that does/],
+    ['class Model:\n    def load(self): self.predictor = 1', /model.py must define predict/],
+    ['class Other:\n    def predict(self, inputs): return {}', /model.py must define predict/],
+    ['def predict(inputs: return', /SyntaxError: .*\(model.py, line 1\)/],
+  ])('are not made for a module that can not be a model: %j', async (source, reason) => {
+    const dataDir = join(root, 'no-predict')
+    await using app = await startTestApp({
+      models: { ...models, 'm/1/model.py': source, 'm/config.pbtxt': 'backend: "python"' },
+      flags: flags(dataDir),
+    })
+    const failed = await app.post('/v2/repository/models/m/load')
+    expect(failed.status).toBe(400)
+    expect(await failed.text()).toMatch(reason)
+    expect(app.log.filter(({ event }) => event === 'python.installing')).toEqual([])
+    expect(existsSync(join(dataDir, 'python-envs'))).toBe(false)
+  })
+
+  it.each([
+    ['parameters { key: "preprocess" value { string_value: "before.py" } }', /before.py must define preprocess/],
+    ['parameters { key: "postprocess" value { string_value: "after.py" } }', /no file 'after.py' for postprocess/],
+  ])('are not made for code around a model that is not what %s says', async (config, reason) => {
+    const dataDir = join(root, 'no-step')
+    await using app = await startTestApp({
+      models: { ...models, 'm/1/before.py': 'def prepare(inputs): return inputs', 'm/config.pbtxt': config },
+      flags: flags(dataDir),
+    })
+    expect(await (await app.post('/v2/repository/models/m/load')).text()).toMatch(reason)
+    expect(existsSync(join(dataDir, 'python-envs'))).toBe(false)
+  })
+
   it('are built from source only where the operator says so, without the secrets of the server', async () => {
     const sources = join(root, 'sources')
     const told = join(root, 'told.json')

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { installerEnvironment } from '../../lib/index.ts'
 import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
+import { moduleProblem } from './check-modules.ts'
+import type { NeededFunction } from './check-modules.ts'
 import { EnvironmentCache } from './environment-cache.ts'
 import type { Interpreter } from './interpreter.ts'
 import { findInterpreter } from './interpreter.ts'
@@ -20,6 +22,8 @@ export interface PythonEnvOptions {
   readonly environmentsMax: number
   /** Packages without a wheel are built. */
   readonly sourceBuilds: boolean
+  /** Whether modules are compiled when they are installed. */
+  readonly compiled: boolean
   /** The operator's, of which interpreters and the installer are given what they need. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -27,6 +31,8 @@ export interface PythonEnvOptions {
 export interface ModelFolder {
   readonly model: string
   readonly folder: string
+  /** The model's own modules, checked before anything is installed for them. */
+  readonly modules?: readonly NeededFunction[]
 }
 
 export interface PythonEnvironments {
@@ -44,18 +50,18 @@ export const openPythonEnvironments = (
 ): PythonEnvironments => {
   const { python, mode, environment } = options
   const cache = new EnvironmentCache({ ...options, clock, logger })
+  const programEnvironment = installerEnvironment(environment, environment['HOME'] ?? '')
   const interpreter = async (model: string): Promise<Interpreter> => {
-    const found = await findInterpreter(
-      python === '' ? 'python3' : python,
-      installerEnvironment(environment, environment['HOME'] ?? ''),
-    )
+    const found = await findInterpreter(python === '' ? 'python3' : python, programEnvironment)
     if ('problem' in found) throw fail('load_failed', { model, reason: found.problem })
     return found
   }
   return {
-    async require({ model, folder }, progress, signal) {
+    async require({ model, folder, modules = [] }, progress, signal) {
       const base = await interpreter(model)
       if (mode === 'path' || (mode === 'auto' && python !== '')) return { python: base.path }
+      const problem = await moduleProblem(base, modules, programEnvironment)
+      if (problem !== undefined) throw fail('load_failed', { model, reason: problem })
       const read = (file: string): Promise<string | undefined> => readBounded(model, folder, file)
       const plan = planEnvironment(model, {
         mlmodel: await read('MLmodel'),

@@ -34,4 +34,10 @@ export const grpcOptions = {
     min: 1,
     doc: 'Longest time for the request of a call to arrive. Calls with a stream of requests have no such limit.',
   },
+  silenceMs: {
+    type: 'duration',
+    default: 60_000,
+    min: 1,
+    doc: 'A client that sends nothing for so long is sent a ping; one that then sends nothing for as long again is cut.',
+  },
 } as const

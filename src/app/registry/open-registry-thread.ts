@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { ArtifactIndex } from '../../dialects/mlflow/index.ts'
-import { backoffMs, siblingModule } from '../../lib/index.ts'
+import { siblingModule } from '../../lib/index.ts'
 import type { Clock, Logger, Random } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { Exchange, Reply, Route } from '../../protocol/index.ts'
@@ -11,6 +11,7 @@ import type { EndpointIndex } from './endpoint-methods.ts'
 import { endpointProxy } from './endpoint-methods.ts'
 import { GuardDesk } from './guard-link.ts'
 import { registryRoutes } from './registry-routes.ts'
+import { RestartPauses } from './restart-pauses.ts'
 import type {
   GuardQuestion,
   RegistryThreadData,
@@ -43,24 +44,23 @@ interface Asked {
 /** The table of routes is the same on both sides, so that a route crosses as its place in it. */
 const tableOnly = {} as Registry
 
-const restart = { firstMs: 100, maxMs: 10_000 }
-
 /** The thread itself, started anew when it ends by itself; who asked it then is told so. */
 class ThreadLink {
   readonly #data: RegistryThreadData
   readonly #deps: RegistryThreadDeps
   readonly #asked = new Map<number, Asked>()
+  readonly #pauses: RestartPauses
   #worker: Worker | undefined
   /** One whose database isn't open yet. */
   #starting: Worker | undefined
   guard: MoveGuard = unguarded
   #lastId = 0
-  #ends = 0
   #closed = false
 
   constructor(data: RegistryThreadData, deps: RegistryThreadDeps) {
     this.#data = data
     this.#deps = deps
+    this.#pauses = new RestartPauses(deps.clock, deps.random)
   }
 
   /** Resolved once its database is open. */
@@ -102,6 +102,7 @@ class ThreadLink {
     ])
     this.#starting = undefined
     this.#worker = worker
+    this.#pauses.started()
     void ended.then((error) => this.#ended(error))
   }
 
@@ -129,13 +130,13 @@ class ThreadLink {
     for (const each of this.#asked.values()) each.reject(away(error))
     this.#asked.clear()
     if (this.#closed) return
-    const { logger, clock, random } = this.#deps
+    const { logger, clock } = this.#deps
     logger.error('registry.ended', { error })
     const again = (): void => {
       if (this.#closed) return
       this.start().catch((failure: unknown) => this.#ended(failure as Error))
     }
-    clock.setTimer(again, backoffMs(this.#ends++, restart, random))
+    clock.setTimer(again, this.#pauses.ended())
   }
 }
 

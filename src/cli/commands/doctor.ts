@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path'
 import type { ModelView } from '../../api/index.ts'
 import type { Config } from '../../app/config/load-config.ts'
 import { loadConfig } from '../../app/config/load-config.ts'
+import { cudaFinding } from '../../app/cuda-support.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command } from '../command.ts'
@@ -30,6 +31,7 @@ export const doctor: Command = {
     const findings = [
       nodeVersion(),
       await runtime(),
+      { check: 'CUDA', ...cudaFinding() },
       folder(config),
       freeMemory(),
       ...(await server(args.client, config)),

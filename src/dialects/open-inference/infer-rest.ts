@@ -5,6 +5,7 @@ import type { Exchange, Reply } from '../../protocol/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
 import type { JsonCaller, JsonThreads } from './json-threads.ts'
 import { callerTimeout } from './caller-timeout.ts'
+import { requireInferType } from './infer-type.ts'
 import { inferOptions } from './infer-options.ts'
 import { rawInput } from './raw-input.ts'
 import { decodeInferJson } from './rest-decode.ts'
@@ -32,6 +33,7 @@ const nobodysModel = ''
 export const inferRest =
   (deps: InferRestDeps) =>
   async (exchange: Exchange): Promise<Reply> => {
+    requireInferType(exchange.header('content-type'), exchange.header(headerLengthName))
     const cancellation = new Cancellation()
     exchange.onAbort(() => cancellation.cancel())
     const body = await exchange.body()

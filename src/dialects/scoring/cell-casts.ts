@@ -34,10 +34,13 @@ export const numberOf = (cell: Cell): number | undefined => {
 }
 
 const numberOfText = (text: string): number | undefined => {
-  if (decimal.test(text)) return Number(text)
+  if (decimal.test(text)) return finite(Number(text))
   const word = text.toLowerCase()
   return Object.hasOwn(numberWords, word) ? numberWords[word] : undefined
 }
+
+/** Digits too large for a double are no number of any type: only the words are infinite. */
+const finite = (value: number): number | undefined => (Number.isFinite(value) ? value : undefined)
 
 /** A cell as a whole number, of any size when written as text; a fraction is refused, not cut off. */
 export const integerOf = (cell: Cell): number | bigint | undefined => {

@@ -69,6 +69,11 @@ describe('a column of a table', () => {
     }
     expect(column('FP16', [1, null])).toEqual([0x3c00, 0x7e00])
     expect(column('BF16', [1, -2])).toEqual([0x3f80, 0xc000])
+    expect(column('FP32', [3.4e38, 'inf', -Infinity])).toEqual([Math.fround(3.4e38), Infinity, -Infinity])
+    expect(put('FP32', [1e39, '-1e39', 10n ** 39n])).toEqual([false, false, false])
+    expect(put('FP16', [65_519, 65_520, Infinity])).toEqual([true, false, true])
+    expect(put('BF16', [1e39, -Infinity])).toEqual([false, true])
+    expect(put('FP64', [1e39, '1e400', '-1e400'])).toEqual([true, false, false])
     expect(put('FP64', ['', 'x', '0x10', '1_0', '--1', 'toString', [], {}])).toEqual(
       Array.from({ length: 8 }, () => false),
     )

@@ -1,5 +1,5 @@
 import type { DataType, JsonValue } from '../../tensor/index.ts'
-import { LostDigits, toBfloatBits, toHalfBits } from '../../tensor/index.ts'
+import { LostDigits, overflowOf, overflows, toBfloatBits, toHalfBits } from '../../tensor/index.ts'
 import { integerOf, numberOf, truthOf } from './cell-casts.ts'
 import { TextCells } from './text-cells.ts'
 
@@ -17,13 +17,13 @@ export interface Cells {
 export const openCells = (datatype: DataType, count: number, exact: boolean): Cells => {
   switch (datatype) {
     case 'FP64':
-      return new FloatCells(new Float64Array(count))
+      return new FloatCells(new Float64Array(count), overflowOf(datatype))
     case 'FP32':
-      return new FloatCells(new Float32Array(count))
+      return new FloatCells(new Float32Array(count), overflowOf(datatype))
     case 'FP16':
-      return new HalfCells(new Uint16Array(count), toHalfBits)
+      return new HalfCells(new Uint16Array(count), { toBits: toHalfBits, from: overflowOf(datatype) })
     case 'BF16':
-      return new HalfCells(new Uint16Array(count), toBfloatBits)
+      return new HalfCells(new Uint16Array(count), { toBits: toBfloatBits, from: overflowOf(datatype) })
     case 'BOOL':
       return new TruthCells(new Uint8Array(count))
     case 'BYTES':
@@ -41,18 +41,16 @@ const bytesOf = (array: Float64Array | Float32Array | Uint16Array | Uint32Array 
 
 class FloatCells implements Cells {
   readonly #array: Float32Array | Float64Array
+  readonly #overflowsFrom: number
 
-  constructor(array: Float32Array | Float64Array) {
+  constructor(array: Float32Array | Float64Array, overflowsFrom: number) {
     this.#array = array
+    this.#overflowsFrom = overflowsFrom
   }
 
   put(index: number, cell: Cell): boolean {
-    if (typeof cell === 'number') {
-      this.#array[index] = cell
-      return true
-    }
-    const value = numberOf(cell)
-    if (value === undefined) return false
+    const value = typeof cell === 'number' ? cell : numberOf(cell)
+    if (value === undefined || overflows(value, this.#overflowsFrom)) return false
     this.#array[index] = value
     return true
   }
@@ -62,19 +60,25 @@ class FloatCells implements Cells {
   }
 }
 
+interface HalfForm {
+  toBits(value: number): number
+  /** Where numbers become too large. */
+  readonly from: number
+}
+
 class HalfCells implements Cells {
   readonly #array: Uint16Array
-  readonly #toBits: (value: number) => number
+  readonly #form: HalfForm
 
-  constructor(array: Uint16Array, toBits: (value: number) => number) {
+  constructor(array: Uint16Array, form: HalfForm) {
     this.#array = array
-    this.#toBits = toBits
+    this.#form = form
   }
 
   put(index: number, cell: Cell): boolean {
     const value = numberOf(cell)
-    if (value === undefined) return false
-    this.#array[index] = this.#toBits(value)
+    if (value === undefined || overflows(value, this.#form.from)) return false
+    this.#array[index] = this.#form.toBits(value)
     return true
   }
 

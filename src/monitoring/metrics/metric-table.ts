@@ -73,6 +73,17 @@ export const metricTable = {
   },
   slipway_memory_budget_bytes: { kind: 'gauge', help: 'Memory that all hosts together may use.', labels: [] },
   slipway_memory_used_bytes: { kind: 'gauge', help: 'Memory that all hosts together use.', labels: [] },
+  slipway_graph_cache_hits_total: {
+    kind: 'counter',
+    help: 'Loads of ONNX files from an optimised graph that was kept.',
+    labels: [],
+  },
+  slipway_graph_cache_misses_total: {
+    kind: 'counter',
+    help: 'Loads of ONNX files whose optimised graph may be kept and was not there, or did not work.',
+    labels: [],
+  },
+  slipway_graph_cache_bytes: { kind: 'gauge', help: 'Bytes of all optimised graphs that are kept.', labels: [] },
   slipway_http_connections: { kind: 'gauge', help: 'Open HTTP connections.', labels: [] },
   slipway_event_loop_lag_seconds: {
     kind: 'gauge',

@@ -116,6 +116,23 @@ describe('the cache of graphs', () => {
     expect((await cache.find(orderOf('a', mebibyte, { graph_optimization_level: '1' }))).entry).toBeUndefined()
   })
 
+  it('counts loads from a graph, loads without one that there might be, and the bytes of all', async () => {
+    const cache = await cacheOf()
+    const load = async (order: LoadOrder, kind: 'read' | 'refused' | undefined): Promise<void> => {
+      const graph = kind === 'refused' ? ({ kind, reason: 'damaged' } as const) : kind && { kind }
+      await cache.loaded(await cache.find(order), reportOf(graph))
+    }
+    const order = orderOf('a')
+    await load(order, undefined)
+    expect(cache.figures).toEqual({ hits: 0, misses: 1, bytes: 0 })
+    await learn(cache, order)
+    await load(order, 'read')
+    expect(cache.figures).toEqual({ hits: 1, misses: 1, bytes: 'a graph'.length })
+    await load(orderOf('small', 10), undefined)
+    await load(order, 'refused')
+    expect(cache.figures).toEqual({ hits: 1, misses: 2, bytes: 0 })
+  })
+
   it('reads a file before its first load only when a graph of a file of its size is kept', async () => {
     const cache = await cacheOf()
     const [first, unlike, twin] = [orderOf('a'), orderOf('a', mebibyte + 1), orderOf('a')]

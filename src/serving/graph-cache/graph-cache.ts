@@ -23,6 +23,16 @@ export interface GraphCacheOptions {
   openHost(): HostLink
 }
 
+/** How the cache did since the start of the server. */
+export interface GraphFigures {
+  /** Loads from a kept graph. */
+  readonly hits: number
+  /** Loads of files that may have one and had none that worked. */
+  readonly misses: number
+  /** Of all graphs that are kept. */
+  readonly bytes: number
+}
+
 /** What the cache has for a load. */
 export interface GraphUse {
   readonly order: LoadOrder
@@ -62,11 +72,17 @@ export class GraphCache {
   #writable = true
   #writer: HostLink | undefined
   #closed = false
+  #hits = 0
+  #misses = 0
 
   constructor(options: GraphCacheOptions) {
     this.#options = options
     this.#folder = new GraphFolder(options)
     this.#usable = options.bytesMax > 0
+  }
+
+  get figures(): GraphFigures {
+    return { hits: this.#hits, misses: this.#misses, bytes: this.#folder.bytes }
   }
 
   async open(): Promise<void> {
@@ -97,12 +113,19 @@ export class GraphCache {
   }
 
   /** Told of every load that `find` was asked for: drops a graph that didn't work. */
-  async loaded({ order, entry }: GraphUse, { graph }: LoadReport): Promise<void> {
-    if (entry === undefined || graph?.kind === 'read') return
+  async loaded({ order, entry, missing }: GraphUse, { graph }: LoadReport): Promise<void> {
+    if (missing !== undefined) this.#misses += 1
+    if (entry === undefined) return
+    if (graph?.kind === 'read') {
+      this.#hits += 1
+      return
+    }
     await this.drop(order, entry, graph?.kind === 'refused' ? graph.reason : 'the host did not use it')
   }
 
+  /** Also for a load from a graph that failed. */
   async drop(order: LoadOrder, entry: GraphEntry, reason: string): Promise<void> {
+    this.#misses += 1
     this.#logDropped(order, reason)
     await this.#folder.drop(entry).catch((error: unknown) => this.#giveUp(error))
   }

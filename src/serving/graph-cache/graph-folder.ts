@@ -36,6 +36,8 @@ export class GraphFolder {
   readonly #folder: string
   readonly #bytesMax: number
   readonly #clock: Clock
+  /** Bytes of its entries when they were last counted, which is at every change that this process makes. */
+  bytes = 0
 
   constructor({ folder, bytesMax, clock }: GraphFolderOptions) {
     this.#folder = folder
@@ -130,7 +132,8 @@ export class GraphFolder {
   }
 
   async drop({ path }: GraphEntry): Promise<void> {
-    await rm(path, { recursive: true, force: true })
+    await remove(path)
+    await this.#evict()
   }
 
   async #touch(path: string): Promise<void> {
@@ -150,13 +153,18 @@ export class GraphFolder {
     }
     let bytes = 0
     let count = 0
+    let kept = 0
     for (const entry of entries.toSorted((a, b) => b.usedMs - a.usedMs)) {
       bytes += entry.bytes
       count += 1
-      if (bytes > this.#bytesMax || count > entriesMax) await this.drop(entry)
+      if (bytes > this.#bytesMax || count > entriesMax) await remove(entry.path)
+      else kept += entry.bytes
     }
+    this.bytes = kept
   }
 }
+
+const remove = (path: string): Promise<void> => rm(path, { recursive: true, force: true })
 
 const idOf = (mark: string): string => createHash('sha256').update(mark).digest('hex')
 

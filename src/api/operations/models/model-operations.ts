@@ -17,7 +17,7 @@ export interface StagedVersion {
 export interface DeployStore {
   /** Writes a file aside, or those of an archive. Throws storage_full, or conflict when the model is kept elsewhere. */
   stage(model: string, file: string, bytes: AsyncIterable<Uint8Array>): Promise<StagedVersion>
-  /** Takes a version back that turned out not to load. */
+  /** Takes a version back that turned out not to load, and the model's folder with its only one. */
   removeVersion(model: string, version: number): Promise<void>
   /** Removes everything deployed for a model. Throws conflict when the model is kept elsewhere. */
   remove(model: string): Promise<void>
@@ -114,13 +114,7 @@ const deploy = async (deps: ModelOperationsDeps, exchange: Exchange): Promise<Mo
   try {
     return await serving.changes.run(model, async () => {
       const version = await staged.add()
-      try {
-        await serving.models.load(model)
-      } catch (error) {
-        // Why: a file that doesn't load would be the newest version at the next start, and keep the good one out.
-        await deploys.removeVersion(model, version)
-        throw error
-      }
+      await serving.models.loadAdded(model, () => deploys.removeVersion(model, version))
       return viewOf(deps, model)
     })
   } finally {

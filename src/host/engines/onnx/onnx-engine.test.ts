@@ -14,7 +14,8 @@ import type { OnnxInitializer, OnnxModel } from '../../../testing/onnx-builder.t
 import { buildOnnx } from '../../../testing/onnx-builder.ts'
 import { identityModel, mlpModel, simpleModel, zipMapModel } from '../../../testing/onnx-models.ts'
 import type { LoadedModel } from '../../engine.ts'
-import { onnxEngine } from './onnx-engine.ts'
+import { cudaSupport } from './cuda-support.ts'
+import { onnxEngine, onnxEngineWith } from './onnx-engine.ts'
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'slipway-onnx-'))
 
@@ -125,6 +126,21 @@ describe('the ONNX engine', () => {
     await expect(load(path, { intra_op_thread_count: '-1' })).rejects.toThrow(/whole number from 0/)
     await expect(load(path, { execution_provider: 'cuda' })).rejects.toThrow(/'cuda' is not in this runtime/)
   })
+
+  it.skipIf(cudaSupport().kind === 'ready')(
+    'falls back to the CPU where CUDA does not work, unless it is chosen',
+    async () => {
+      const engine = onnxEngineWith(() => ['cpu', 'cuda'])
+      const order = { model: 'm', version: '1', engine: 'onnx', path: write(mlpModel()) } as const
+      for (const options of [{}, { execution_provider: 'auto' }]) {
+        await using model = await engine.load({ ...order, options })
+        expect(model.runtime).toBe('onnxruntime cpu')
+      }
+      await expect(engine.load({ ...order, options: { execution_provider: 'cuda' } })).rejects.toThrow(
+        /^execution provider 'cuda' can't be used here: /,
+      )
+    },
+  )
 
   it('loads weights from a file beside the model', async () => {
     const directory = folder()

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Signature, Tensor, TensorSpec } from '../../../tensor/index.ts'
 import type { Engine, GraphReport, LoadedModel, LoadOrder } from '../../engine.ts'
@@ -10,6 +11,7 @@ import type { OnnxFacts } from './onnx-file.ts'
 import { availableProviders } from './available-providers.ts'
 import { fromOrt, toOrt } from './ort-tensor.ts'
 import { ortDatatypes } from './ort-datatype.ts'
+import { runtimeMessage } from './runtime-message.ts'
 import type { SavedFacts } from './saved-graph.ts'
 import {
   allowedDomains,
@@ -22,27 +24,42 @@ import {
 import type { SessionOptions } from './session-options.ts'
 import { sessionOptions } from './session-options.ts'
 
-/** Runs ONNX models with ONNX Runtime. Its `create` and `run` block this process, which is why it is a process. */
-export const onnxEngine: Engine = {
+/** An engine over the execution providers that `providers` lists. */
+export const onnxEngineWith = (providers: () => readonly string[]): Engine => ({
   name: 'onnx',
   async load(order: LoadOrder): Promise<LoadedModel> {
     const facts = checkFile(order)
     const options = sessionOptions(order.options, {
-      available: availableProviders(),
+      available: providers(),
       fileBytes: modelBytes(order.path, facts),
     })
-    const { graph } = order
-    if (graph === undefined) return openSource(order.path, facts, options)
-    const unfit = unfitForSaving(facts, options)
-    if (unfit !== undefined)
-      return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: unfit })
-    if ('write' in graph) return saveGraph(order, graph.write, { facts, options })
     try {
-      return await openSaved(graph.read, order, options)
+      return await loadWith(order, facts, options)
     } catch (error) {
-      return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: message(error) })
+      const isChosen = !['auto', undefined].includes(order.options['execution_provider'])
+      if (isChosen || providerOf(options) === 'cpu') throw error
+      // Why printed: what a host prints is in the server's log.
+      process.stderr.write(`the model is loaded for the CPU: ${message(error)}\n`)
+      return loadWith(order, facts, { ...options, executionProviders: ['cpu'] })
     }
   },
+})
+
+/** Runs ONNX models with ONNX Runtime. Its `create` and `run` block this process, which is why it is a process. */
+export const onnxEngine: Engine = onnxEngineWith(availableProviders)
+
+const loadWith = async (order: LoadOrder, facts: OnnxFacts, options: SessionOptions): Promise<LoadedModel> => {
+  const { graph } = order
+  if (graph === undefined) return openSource(order.path, facts, options)
+  const unfit = unfitForSaving(facts, options)
+  if (unfit !== undefined)
+    return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: unfit })
+  if ('write' in graph) return saveGraph(order, graph.write, { facts, options })
+  try {
+    return await openSaved(graph.read, order, options)
+  } catch (error) {
+    return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: message(error) })
+  }
 }
 
 const openSource = async (path: string, facts: OnnxFacts, options: SessionOptions): Promise<OnnxModel> => {
@@ -128,7 +145,12 @@ const createSession = async (
       ? await InferenceSession.create(source, options)
       : await InferenceSession.create(source, options)
   } catch (error) {
-    throw new EngineError('model', `ONNX Runtime: ${message(error)}`, error)
+    const folder = typeof source === 'string' ? dirname(source) : ''
+    const reason = runtimeMessage(message(error), folder)
+    const [, failed] = /AppendExecutionProvider_\w+: (.*)/.exec(reason) ?? []
+    if (failed === undefined) throw new EngineError('model', `ONNX Runtime: ${reason}`, error)
+    const provider = String(options.executionProviders?.[0])
+    throw new EngineError('model', `execution provider '${provider}' can't be used here: ${failed}`, error)
   }
 }
 
@@ -169,7 +191,7 @@ class OnnxModel implements LoadedModel {
     try {
       results = await this.#session.run(feeds, [...names])
     } catch (error) {
-      throw new EngineError('input', `ONNX Runtime: ${message(error)}`, error)
+      throw new EngineError('input', `ONNX Runtime: ${runtimeMessage(message(error))}`, error)
     }
     return names.map((name) => {
       const value = results[name]
