@@ -60,6 +60,9 @@ describe('targets', () => {
     const figures = [figure('fast', 1), figure('slow', 5), figure('free', 100)]
     const found = misses(figures, { fast: { is: '<', bound: 2 }, slow: { is: '<', bound: 2 } })
     expect(found.map(({ id }) => id)).toEqual(['slow'])
+    const own = { ...figure('free', 100), target: { is: '<=', bound: 99 } } as const
+    expect(misses([own], {})).toEqual([own])
+    expect(figureTable([own], {})).toContain('| <= 99  | missed |')
   })
 })
 

@@ -7,6 +7,8 @@ export interface Figure {
   readonly value: number
   /** How it came about: the other server's value, the spread of the rounds, what was set. */
   readonly note?: string
+  /** What it must reach, when that is measured too; otherwise its id is looked up among the targets. */
+  readonly target?: Target
 }
 
 /** What a figure must reach. */
@@ -40,10 +42,12 @@ export const meets = (value: number, { is, bound }: Target): boolean => {
 
 /** The figures that miss their target. */
 export const misses = (figures: readonly Figure[], targets: Targets): Figure[] =>
-  figures.filter(({ id, value }) => {
-    const target = targets[id]
-    return target !== undefined && !meets(value, target)
+  figures.filter((figure) => {
+    const target = targetOf(figure, targets)
+    return target !== undefined && !meets(figure.value, target)
   })
+
+const targetOf = ({ id, target }: Figure, targets: Targets): Target | undefined => target ?? targets[id]
 
 /** Four significant digits, and whole numbers above that. */
 export const numberText = (value: number): string =>
@@ -65,7 +69,7 @@ export const figureTable = (figures: readonly Figure[], targets: Targets): strin
       figure.text,
       numberText(figure.value),
       figure.unit,
-      ...targetText(figure, targets[figure.id]),
+      ...targetText(figure, targetOf(figure, targets)),
       figure.note ?? '',
     ]),
   ]

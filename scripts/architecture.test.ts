@@ -99,6 +99,7 @@ describe('the rooms of src/', () => {
   it('read the clock, chance, timers, the environment and the network only where these are owned', () => {
     const owners: Readonly<Record<string, RegExp>> = {
       'Date.now': /^lib\/clock\.ts$/,
+      'new Date()': /^$/,
       'Math.random': /^lib\/random\.ts$/,
       'setTimeout(': /^(lib\/clock|testing\/eventually|testing\/js-models)\.ts$/,
       'process.env': /^(cli\/main|testing\/start-test-app)\.ts$/,
@@ -110,6 +111,16 @@ describe('the rooms of src/', () => {
         if (!owner.test(path)) expect(code.includes(what), `${path} uses ${what}`).toBe(false)
       }
     }
+  })
+
+  it('decide nothing of a prediction by the time of day, which may be set', () => {
+    // What the time of day tells here: when a file was changed or last used, and when a model last answered.
+    const tells = /^(serving\/graph-cache\/graph-(cache|folder)|dialects\/open-inference\/statistics)\.ts$/
+    const onTheWay = /^(api|dialects\/(open-inference|scoring|threads)|gateway|host|serving|tensor|delivery)\//
+    const wrong = production.filter(
+      (path) => onTheWay.test(path) && !tells.test(path) && readFileSync(join(src, path), 'utf8').includes('.wallMs('),
+    )
+    expect(wrong).toEqual([])
   })
 
   it('keep their files small', () => {

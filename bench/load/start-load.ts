@@ -1,14 +1,14 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { loadResultFromData } from '../../src/client/load/load-result.ts'
-import type { LoadResult, LoadResultData } from '../../src/client/load/load-result.ts'
 import type { LoadOrder } from './load-order.ts'
+import { measuredLoadFromData } from './measured-load.ts'
+import type { MeasuredLoad, MeasuredLoadData } from './measured-load.ts'
 
 const entry = fileURLToPath(new URL('load-process.ts', import.meta.url))
 
 /** Load under way in a process of its own. */
 export interface RunningLoad {
-  readonly result: Promise<LoadResult>
+  readonly result: Promise<MeasuredLoad>
   /** Ends it early; the result covers what was sent until then. */
   stop(): void
 }
@@ -16,8 +16,8 @@ export interface RunningLoad {
 export const startLoad = (order: LoadOrder): RunningLoad => {
   // `advanced` carries request bodies as bytes.
   const child = fork(entry, { serialization: 'advanced' })
-  const result = new Promise<LoadResult>((resolve, reject) => {
-    child.once('message', (data) => resolve(loadResultFromData(data as LoadResultData)))
+  const result = new Promise<MeasuredLoad>((resolve, reject) => {
+    child.once('message', (data) => resolve(measuredLoadFromData(data as MeasuredLoadData)))
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`the load generator ended with ${code} before its result`)))
   })
@@ -28,4 +28,4 @@ export const startLoad = (order: LoadOrder): RunningLoad => {
 }
 
 /** Runs load to its end. */
-export const runLoad = (order: LoadOrder): Promise<LoadResult> => startLoad(order).result
+export const runLoad = (order: LoadOrder): Promise<MeasuredLoad> => startLoad(order).result

@@ -8,6 +8,12 @@ export interface EnvironmentOrder {
   readonly folder: string
   /** Folder of the environments. */
   readonly root: string
+  /** The interpreter that it is made of. */
+  readonly python?: string
+  /** Packages without a wheel are built. */
+  readonly sourceBuilds?: boolean
+  /** Whether modules are compiled, which who runs them does otherwise. */
+  readonly compiled?: boolean
   /** The user's, of which the installer is given what it needs. */
   readonly environment: Readonly<Record<string, string | undefined>>
   progress(text: string): void
@@ -20,17 +26,11 @@ const buildTimeoutMs = 1_800_000
 
 /** Makes a Python environment outside of a server, or finds the one that is there. Throws an AppError. */
 export const makeEnvironment = async (order: EnvironmentOrder): Promise<string> => {
-  const options = {
-    python: '',
-    mode: 'venv',
-    wheels: '',
-    sourceBuilds: false,
-    buildTimeoutMs,
-    environmentsMax,
-  } as const
+  const options = { mode: 'venv', wheels: '', buildTimeoutMs, environmentsMax } as const
   const { root, environment, model, folder, progress } = order
+  const { python: base = '', sourceBuilds = false, compiled = true } = order
   const pythons = openPythonEnvironments(
-    { ...options, root, environment },
+    { ...options, python: base, sourceBuilds, compiled, root, environment },
     { clock: systemClock, logger: silentLogger },
   )
   const { python } = await pythons.require({ model, folder }, progress, new AbortController().signal)

@@ -29,7 +29,7 @@ const exampleTensors = async (
 ): Promise<readonly Tensor[] | undefined> => {
   const body = await readInputExample(folder)
   if (body === undefined) return undefined
-  const read = await tables.decode({ body, form: 'json', target: scoringTarget(version) })
+  const read = await tables.decode({ body, form: 'json', target: scoringTarget(version) }, { owner: version.model })
   return withNulls({ model: version.model, ...read }, version.facts.signature)
 }
 

@@ -54,6 +54,7 @@ export const pythonOptionsOf = (
   buildTimeoutMs: config.serving['python.buildTimeoutMs'],
   environmentsMax: config.serving['python.environmentsMax'],
   sourceBuilds: config.serving['python.sourceBuilds'],
+  compiled: true,
   environment,
 })
 

@@ -1,4 +1,4 @@
-import type { AliasChangeView } from '../protocol/index.ts'
+import type { AliasChangeView, RefusedMoveView } from '../protocol/index.ts'
 import { timeText } from './listing.ts'
 import { table } from './table.ts'
 
@@ -14,5 +14,17 @@ export const aliasChangesText = (items: readonly AliasChangeView[]): string =>
       String(change.version ?? nowhere),
       change.actor,
       [change.cause, change.reason].filter((part) => part !== undefined).join(': '),
+    ]),
+  )
+
+/** Every move of an alias that was refused as a table, the newest first. */
+export const refusedMovesText = (items: readonly RefusedMoveView[]): string =>
+  table(
+    ['time', 'to', 'who', 'refused since'],
+    items.map(({ time, version, actor, refused }) => [
+      timeText(time),
+      String(version ?? nowhere),
+      actor,
+      refused.join('; '),
     ]),
   )

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLogger } from '../lib/index.ts'
 import type { ServedVersion } from '../serving/index.ts'
+import type { Signature, Tensor } from '../tensor/index.ts'
 import { VirtualClock } from '../testing/index.ts'
 import { CandidateChecks } from './candidate-checks.ts'
 
@@ -12,7 +13,7 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'slipway-checks-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
 const x = { name: 'x', datatype: 'FP32', shape: [1], data: [1] }
-const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }], outputs: [] }
+const signature: Signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }], outputs: [] }
 
 /** A version that gives its inputs back, without ever waiting. */
 const echo = (told: () => void): ServedVersion =>
@@ -26,17 +27,23 @@ const echo = (told: () => void): ServedVersion =>
     },
   }) as unknown as ServedVersion
 
-const check = (text: string, told: () => void = () => undefined): Promise<void> => {
-  writeFileSync(join(folder, 'golden.json'), text)
-  const checks = new CandidateChecks({
-    clock: new VirtualClock(),
-    logger: silentLogger,
-    signature: 'off',
-    timeoutMs: 1000,
-    readExample: () => Promise.resolve(undefined),
-  })
-  return checks.require({ endpoint: 'e', folder, version: echo(told), incumbent: undefined })
+const golden = (text: string): void => writeFileSync(join(folder, 'golden.json'), text)
+
+const check = async (text: string, told: () => void = () => undefined): Promise<void> => {
+  golden(text)
+  await checks().require({ endpoint: 'e', folder, version: echo(told), incumbent: undefined }, unending)
 }
+
+const unending = new AbortController().signal
+
+const checks = (example?: readonly Tensor[], told: string[] = []): CandidateChecks =>
+  new CandidateChecks({
+    clock: new VirtualClock(),
+    logger: { ...silentLogger, info: (event, { reason } = {}) => void told.push(`${event}: ${String(reason)}`) },
+    signature: 'enforce',
+    timeoutMs: 1000,
+    readExample: () => Promise.resolve(example),
+  })
 
 describe('golden cases of a candidate', () => {
   it('leave the thread to others between one and the next', async () => {
@@ -66,5 +73,44 @@ describe('golden cases of a candidate', () => {
       code: 'candidate_failed',
       message: /case 1, outputs: 'x'/,
     })
+  })
+})
+
+describe('the checks of a candidate', () => {
+  const candidate = { endpoint: 'e', version: echo(() => undefined), incumbent: { version: 1, signature } }
+  const one = { inputs: [x], outputs: [x] }
+  const example: readonly Tensor[] = [{ name: 'x', datatype: 'FP32', shape: [1], data: new Uint8Array(4) }]
+
+  it('say which there were, and tell of a version that is known only to load', async () => {
+    const told: string[] = []
+    const passed = (given?: readonly Tensor[]) => checks(given, told).require({ ...candidate, folder }, unending)
+    expect(await passed(example)).toEqual(['load', 'signature', 'input_example'])
+    expect(told).toEqual([])
+    expect(await passed()).toEqual(['load', 'signature'])
+    expect(told).toEqual(['endpoint.no_example: no input example: checked only that it loads'])
+    golden(JSON.stringify({ cases: [one] }))
+    expect(await passed(example)).toEqual(['load', 'signature', 'input_example', 'golden_cases'])
+    expect(await passed()).toEqual(['load', 'signature', 'golden_cases'])
+    expect(told).toHaveLength(2)
+    expect(told[1]).toContain('with its golden cases alone')
+  })
+
+  it('end when they are called off, while the candidate is still busy with one', async () => {
+    golden(JSON.stringify({ cases: [one] }))
+    const asked = Promise.withResolvers<void>()
+    const busy = {
+      model: 'm',
+      version: 2,
+      facts: { signature },
+      infer: () => (asked.resolve(), new Promise(() => undefined)),
+    }
+    const calledOff = new AbortController()
+    const checked = checks().require(
+      { ...candidate, folder, version: busy as unknown as ServedVersion },
+      calledOff.signal,
+    )
+    await asked.promise
+    calledOff.abort(new Error('nobody waits'))
+    await expect(checked).rejects.toThrow('nobody waits')
   })
 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Clock, Logger } from '../lib/index.ts'
 import { Cancellation, deferToCheckPhase } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { MoveCheck } from '../registry/index.ts'
 import type { ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature } from '../tensor/index.ts'
 import type { Signature, Tensor } from '../tensor/index.ts'
@@ -46,38 +47,66 @@ export class CandidateChecks {
     this.#deps = deps
   }
 
-  /** Fails with `candidate_failed` and the reason. */
-  async require(candidate: Candidate): Promise<void> {
-    this.#requireSignature(candidate)
-    await this.#requireExample(candidate)
-    await this.#requireGolden(candidate)
+  /**
+   * What it has passed. Fails with `candidate_failed` and the reason, or with the signal's as soon as that is aborted,
+   * whatever the candidate is busy with: whoever calls it off ends the candidate.
+   */
+  async require(candidate: Candidate, signal: AbortSignal): Promise<readonly MoveCheck[]> {
+    const calledOff = Promise.withResolvers<never>()
+    const callOff = (): void => calledOff.reject(signal.reason)
+    signal.throwIfAborted()
+    signal.addEventListener('abort', callOff, { once: true })
+    try {
+      return await Promise.race([this.#requireAll(candidate), calledOff.promise])
+    } finally {
+      signal.removeEventListener('abort', callOff)
+    }
   }
 
-  #requireSignature({ endpoint, version, incumbent }: Candidate): void {
+  async #requireAll(candidate: Candidate): Promise<readonly MoveCheck[]> {
+    const passed: MoveCheck[] = ['load']
+    if (this.#requireSignature(candidate)) passed.push('signature')
+    if (await this.#requireExample(candidate)) passed.push('input_example')
+    if (await this.#requireGolden(candidate)) passed.push('golden_cases')
+    if (!passed.includes('input_example')) this.#tellUnasked(candidate, passed)
+    return passed
+  }
+
+  #tellUnasked({ endpoint, version }: Candidate, passed: readonly MoveCheck[]): void {
+    const reason = passed.includes('golden_cases')
+      ? 'no input example: checked with its golden cases alone'
+      : 'no input example: checked only that it loads'
+    this.#deps.logger.info('endpoint.no_example', { endpoint, version: version.version, reason })
+  }
+
+  /** Whether it was compared, as the other checks tell whether there was something to ask. */
+  #requireSignature({ endpoint, version, incumbent }: Candidate): boolean {
     const { signature, logger } = this.#deps
-    if (incumbent === undefined || signature === 'off') return
+    if (incumbent === undefined || signature === 'off') return false
     const problems = signatureProblems(version.facts.signature, incumbent.signature)
-    if (problems.length === 0) return
+    if (problems.length === 0) return true
     const reason = `callers of version ${incumbent.version} could not go on: ${problems.join('; ')}`
     if (signature === 'enforce') throw failed(version, reason)
     logger.warn('endpoint.signature', { endpoint, version: version.version, reason })
+    return false
   }
 
-  async #requireExample({ folder, version }: Candidate): Promise<void> {
+  async #requireExample({ folder, version }: Candidate): Promise<boolean> {
     const inputs = await this.#deps.readExample(folder, version).catch((error: unknown) => {
       throw failed(version, `its input example can't be read: ${reasonOf(error)}`)
     })
-    if (inputs === undefined) return
+    if (inputs === undefined) return false
     for (let run = 0; run < warmUpRuns; run++) {
       const problem = notANumber(await this.#run(version, inputs, 'its input example'))
       if (problem !== undefined) throw failed(version, `on its input example, ${problem}`)
     }
+    return true
   }
 
-  async #requireGolden({ folder, version }: Candidate): Promise<void> {
+  async #requireGolden({ folder, version }: Candidate): Promise<boolean> {
     const path = join(folder, goldenFile)
     const size = (await stat(path).catch(() => undefined))?.size
-    if (size === undefined) return
+    if (size === undefined) return false
     if (size > goldenBytesMax) throw failed(version, `${goldenFile} has ${size} bytes; ${goldenBytesMax} are read`)
     const bytes = await readFile(path)
     const { count, tolerance, caseAt } = orFailed(version, () => readGoldenCases(bytes))
@@ -90,6 +119,7 @@ export class CandidateChecks {
       const difference = outputDifference(await this.#run(version, inputs, what), outputs, tolerance)
       if (difference !== undefined) throw failed(version, `in ${what}, ${difference}`)
     }
+    return true
   }
 
   async #run(version: ServedVersion, inputs: readonly Tensor[], what: string): Promise<readonly Tensor[]> {

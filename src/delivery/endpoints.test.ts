@@ -87,7 +87,12 @@ const open = (kept: readonly KeptEndpoint[] = []) => {
       },
       tidy: (digests) => Promise.resolve(void tidied.push(digests())),
     },
-    checks: { require: ({ version }) => Promise.resolve(void checked.push(version.version)) },
+    checks: {
+      require: ({ version }) => {
+        checked.push(version.version)
+        return Promise.resolve(['load'])
+      },
+    },
     snapshot: { read: () => Promise.resolve(kept), write: (lines) => Promise.resolve(void written.push(lines)) },
     clock,
     random: seededRandom(1),

@@ -1,7 +1,14 @@
 import type { Random } from '../lib/index.ts'
 import { assert, backoffMs, reasonOf } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
-import type { EndpointTarget, MoveGuard, PlannedMove, PreparedMoves, ServedFiles } from '../registry/index.ts'
+import type {
+  EndpointTarget,
+  MoveCheck,
+  MoveGuard,
+  PlannedMove,
+  PreparedMoves,
+  ServedFiles,
+} from '../registry/index.ts'
 import type { FoundModel, ModelManager, ModelSource, ServedVersion } from '../serving/index.ts'
 import type { CandidateChecks } from './candidate-checks.ts'
 import type { EndpointSnapshot, KeptEndpoint } from './endpoint-snapshot.ts'
@@ -9,7 +16,6 @@ import type { EndpointState, PlacedVersion } from './endpoint-state.ts'
 import { failedTo, isDue, newEndpoint, serves, switched, warmBeside, warmOf } from './endpoint-state.ts'
 import { modelOfEndpoint } from './model-of-endpoint.ts'
 import { Moves } from './moves.ts'
-
 import { RegistryFollower } from './registry-follower.ts'
 import type { RegistryFollowerOptions } from './registry-follower.ts'
 import type { VersionFolders } from './version-folders.ts'
@@ -34,12 +40,16 @@ const verdictMsMax = 30_000
 /** A move that is loaded and checked, and waits to hear whether it is made. */
 interface StartedMove {
   readonly planned: PlannedMove
-  readonly ready: Promise<void>
+  /** What it has passed. */
+  readonly ready: Promise<readonly MoveCheck[]>
   decide(isCommitted: boolean): void
   readonly done: Promise<void>
 }
 
 class GivenUp extends Error {}
+
+/** Resolves once what was loaded, and has passed these checks, is to answer. */
+type Commit = (passed: readonly MoveCheck[]) => Promise<void>
 
 /**
  * The endpoints as this server serves them: each a model of its name in memory, whose version is the one that the
@@ -123,14 +133,16 @@ export class Endpoints implements MoveGuard {
       const late = started.filter(({ planned }) => !serves(this.#stateOf(planned.endpoint), planned.files))
       await Promise.all(late.map(({ planned }) => this.#bring(planned.endpoint, planned.files)))
     }
+    let passed: readonly (readonly MoveCheck[])[]
     try {
-      await Promise.all(started.map(({ ready }) => ready))
+      passed = await Promise.all(started.map(({ ready }) => ready))
     } catch (error) {
       await settle(false)
       throw error
     }
     const timer = clock.setTimer(() => decide(false), verdictMsMax)
     return {
+      checked: moves.map(({ endpoint }, index) => ({ endpoint, checks: passed[index] ?? [] })),
       settle: (isCommitted) => {
         timer.cancel()
         return settle(isCommitted)
@@ -150,12 +162,12 @@ export class Endpoints implements MoveGuard {
 
   #start(planned: PlannedMove, gone: AbortSignal | undefined): StartedMove {
     const { endpoint, files, isNew } = planned
-    const ready = Promise.withResolvers<void>()
+    const ready = Promise.withResolvers<readonly MoveCheck[]>()
     const verdict = Promise.withResolvers<boolean>()
     const earlier = this.#moves.of(endpoint)
     earlier?.calledOff.abort(new Error('a move that somebody waits for came first'))
-    const commit = async (): Promise<void> => {
-      ready.resolve()
+    const commit = async (passed: readonly MoveCheck[]): Promise<void> => {
+      ready.resolve(passed)
       if (!(await verdict.promise)) throw new GivenUp()
     }
     const hadIncumbent = this.#hasIncumbent(endpoint)
@@ -170,7 +182,7 @@ export class Endpoints implements MoveGuard {
           ? fail('conflict', { reason: `it was called off, since ${reasonOf(signal.reason)}` }, failure)
           : failure
         // What can't go on serving has nothing to lose: a move that might mend it isn't held up.
-        if (!isNew && !hadIncumbent) ready.resolve()
+        if (!isNew && !hadIncumbent) ready.resolve([])
         else ready.reject(error)
         if (!(failure instanceof GivenUp)) this.#tellRefused(endpoint, files, error)
         await this.#keep()
@@ -201,7 +213,7 @@ export class Endpoints implements MoveGuard {
   async #switch(
     endpoint: string,
     files: ServedFiles,
-    { commit, signal }: { readonly commit: () => Promise<void>; readonly signal: AbortSignal },
+    { commit, signal }: { readonly commit: Commit; readonly signal: AbortSignal },
   ): Promise<void> {
     const { models, folders } = this.#deps
     const warm = warmOf(this.#stateOf(endpoint), files)
@@ -220,10 +232,11 @@ export class Endpoints implements MoveGuard {
   async #change(
     endpoint: string,
     next: PlacedVersion,
-    how: { readonly commit: () => Promise<void>; readonly signal: AbortSignal; readonly isChecked: boolean },
+    how: { readonly commit: Commit; readonly signal: AbortSignal; readonly isChecked: boolean },
   ): Promise<void> {
     const { models, checks, keepWarm, logger, clock } = this.#deps
     const startedMs = clock.now()
+    let passed: readonly MoveCheck[] = ['in_memory']
     const found = (): Promise<FoundModel> =>
       this.#found(endpoint, next, warmBeside(this.#stateOf(endpoint), next, keepWarm))
     await models.change(endpoint, {
@@ -233,8 +246,9 @@ export class Endpoints implements MoveGuard {
         const version: ServedVersion | undefined = loaded(next.version)
         assert(version !== undefined, 'a change is kept once its versions have loaded')
         const incumbent = this.#stateOf(endpoint).active
-        if (!how.isChecked) await checks.require({ endpoint, folder: next.directory, version, incumbent })
-        await how.commit()
+        if (!how.isChecked)
+          passed = await checks.require({ endpoint, folder: next.directory, version, incumbent }, how.signal)
+        await how.commit(passed)
         const kept = await found()
         const known = { ...next, signature: version.facts.signature }
         this.#states.set(endpoint, switched(this.#stateOf(endpoint), known, keepWarm))
@@ -243,7 +257,7 @@ export class Endpoints implements MoveGuard {
       },
     })
     const elapsedMs = Math.round(clock.now() - startedMs)
-    logger.info('endpoint.switched', { endpoint, version: next.version, elapsedMs })
+    logger.info('endpoint.switched', { endpoint, version: next.version, elapsedMs, checks: passed.join(', ') })
   }
 
   #stateOf(endpoint: string): EndpointState {

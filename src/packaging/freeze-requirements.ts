@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { installerEnvironment, readRequirements, runProgram } from '../lib/index.ts'
+import { installerEnvironment, makeProcessFolder, readRequirements, runProgram } from '../lib/index.ts'
 import { PackagingError } from './packaging-error.ts'
 
 export interface FreezeOptions {
@@ -41,7 +40,7 @@ export const freezeRequirements = async (
   if (requirements !== undefined || lines.length > 0) await writeFile(file, textOf(lines))
   if (lines.length === 0) return
   // Why: beside the model, where no file of its own can take the place of one of these or of a module.
-  const work = await mkdtemp(join(tmpdir(), 'slipway-freeze-'))
+  const work = await makeProcessFolder('freeze')
   try {
     const list = join(work, fileName)
     const report = join(work, 'report.json')

@@ -68,13 +68,17 @@ const inside = async (directory: string, path: string, field: string): Promise<s
   return found
 }
 
-/** Every file below a folder. Links are followed within it, since a package has none. */
-export const gatherFolder = async (root: string): Promise<GatheredFile[]> => {
+/** Every file below a folder but what is skipped. Links are followed within it, since a package has none. */
+export const gatherFolder = async (
+  root: string,
+  isSkipped: (path: string) => boolean = () => false,
+): Promise<GatheredFile[]> => {
   const files: GatheredFile[] = []
   const pending = ['']
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
     for (const entry of await readdir(join(root, folder))) {
       const path = folder === '' ? entry : `${folder}/${entry}`
+      if (isSkipped(path)) continue
       const kind = await kindOf(root, path)
       if (kind === 'folder') pending.push(path)
       else files.push({ path, source: join(root, path) })

@@ -1,6 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { parseDocument } from 'yaml'
-import { whyUnreadable } from '../lib/index.ts'
+import { readBounded, whyUnreadable } from '../lib/index.ts'
 import { checkObject, Problems } from './check-field.ts'
 import type { ModelSpec } from './model-spec.ts'
 import { PackagingError } from './packaging-error.ts'
@@ -10,7 +9,7 @@ const fileBytesMax = 1024 * 1024
 
 /** Reads a model.yaml. Throws PackagingError with all that is wrong with it. */
 export const readSpec = (path: string): ModelSpec => {
-  const text = readBounded(path)
+  const text = readText(path)
   if (text === undefined) throw new PackagingError([`${path}: larger than ${fileBytesMax} bytes`])
   return parseSpec(text, path)
 }
@@ -89,24 +88,10 @@ const checkPath = (field: string, path: string, problems: Problems): void => {
   else if (segments.includes('..')) problems.add(field, 'must not lead out of the folder of model.yaml')
 }
 
-/** The file's text, or undefined when it is too large: no more is read than may be, as devices and pipes tell no size. */
-const readBounded = (path: string): string | undefined => {
-  let file: number
+const readText = (path: string): string | undefined => {
   try {
-    file = openSync(path, 'r')
+    return readBounded(path, fileBytesMax)
   } catch (error) {
     throw new PackagingError([`${path}: can't be read: ${whyUnreadable(error)}`])
-  }
-  try {
-    const buffer = Buffer.allocUnsafe(fileBytesMax + 1)
-    let filled = 0
-    while (filled < buffer.length) {
-      const count = readSync(file, buffer, filled, buffer.length - filled, null)
-      if (count === 0) return buffer.toString('utf8', 0, filled)
-      filled += count
-    }
-    return undefined
-  } finally {
-    closeSync(file)
   }
 }

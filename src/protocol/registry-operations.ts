@@ -199,6 +199,10 @@ export const registryOperations: Readonly<Record<RegistryOperationName, Registry
     { version: text, reason },
   ),
   'endpoints.history': read(`${endpoint}/history`, 'Moves of the alias that an endpoint follows: when, who and why.'),
+  'endpoints.refusals': read(
+    `${endpoint}/refusals`,
+    'Moves of that alias that were refused: when, who asked, and why not.',
+  ),
   'lineage.graph': read(
     '/lineage',
     'Data sets, runs, models, versions, aliases and endpoints that something came of, or led to.',

@@ -1,7 +1,13 @@
 export { requireArtifactPath } from './artifact-path.ts'
 export { type Artifact, type ArtifactEntry } from './artifact-store.ts'
 export type { Endpoint, EndpointTarget, ServedFiles } from './endpoints/endpoint.ts'
-export { type MoveGuard, type PlannedMove, type PreparedMoves, unguarded } from './endpoints/move-guard.ts'
+export {
+  type MoveCheck,
+  type MoveGuard,
+  type PlannedMove,
+  type PreparedMoves,
+  unguarded,
+} from './endpoints/move-guard.ts'
 export { type Actor, type EventKind, eventKinds, type RegistryEvent } from './event-log.ts'
 export type { Experiment, Tag, View } from './experiment.ts'
 export { GcLoop, type GcSchedule } from './gc/gc-loop.ts'

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { EndpointMoves } from './endpoints/endpoint-moves.ts'
+import type { EndpointChecks } from './endpoints/move-guard.ts'
 import type { Actor, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { giveUpName, takeName } from './history/model-names.ts'
@@ -239,7 +240,7 @@ export class ModelStore {
       if (before[0]?.version !== target.version) await gate.requireMove(tx, target, { kind: 'alias', alias }, actor)
       return { target, versionBefore: before[0]?.version ?? null }
     }
-    const commit = async (tx: Queries, row: ModelRow): Promise<void> => {
+    const commit = async (tx: Queries, row: ModelRow, checked: readonly EndpointChecks[]): Promise<void> => {
       const { target, versionBefore } = await allowed(tx, row)
       await tx.query(
         'INSERT INTO model_aliases (model_key, alias, version) VALUES (?, ?, ?) ON CONFLICT (model_key, alias) DO UPDATE SET version = excluded.version',
@@ -249,13 +250,13 @@ export class ModelStore {
         kind: 'model_version_alias.created',
         subject: String(row.model_key),
         actor,
-        details: { name, alias, version: target.version, versionBefore },
+        details: { name, alias, version: target.version, versionBefore, ...(checked.length > 0 && { checked }) },
       })
       await endpoints.follow(tx, row.model_key)
     }
     await endpoints.around({ model: name, version, target: { kind: 'alias', alias } }, actor, {
       check: () => gate.transact(async (tx) => void (await allowed(tx, await requireModelRow(tx, name)))),
-      commit: () => this.#change(name, commit),
+      commit: (checked) => this.#change(name, (tx, row) => commit(tx, row, checked)),
     })
   }
 

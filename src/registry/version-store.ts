@@ -2,6 +2,7 @@ import type { Clock } from '../lib/index.ts'
 import type { Database, Queries } from '../ports/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { EndpointMoves } from './endpoints/endpoint-moves.ts'
+import type { EndpointChecks } from './endpoints/move-guard.ts'
 import type { Actor, EventKind, EventLog } from './event-log.ts'
 import type { Tag } from './experiment.ts'
 import { requireNoneOfPurged } from './gc/require-no-purge.ts'
@@ -177,7 +178,7 @@ export class VersionStore {
     const requireMove = async (tx: Queries, row: VersionRow): Promise<void> => {
       if (row.current_stage !== target) await gate.requireMove(tx, row, moveTo, actor)
     }
-    const commit = async (tx: Queries, row: VersionRow): Promise<VersionRow> => {
+    const commit = async (tx: Queries, row: VersionRow, checked: readonly EndpointChecks[]): Promise<VersionRow> => {
       await requireMove(tx, row)
       if (archiveExisting) await this.#archiveOthers(tx, row, target, actor)
       await tx.query('UPDATE model_versions SET current_stage = ? WHERE model_key = ? AND version = ?', [
@@ -191,6 +192,7 @@ export class VersionStore {
           stage: target,
           stageBefore: row.current_stage,
           archiveExisting,
+          ...(checked.length > 0 && { checked }),
         },
       })
       await endpoints.follow(tx, row.model_key)
@@ -198,7 +200,7 @@ export class VersionStore {
     }
     return endpoints.around({ model: name, version, target: moveTo, archiveExisting }, actor, {
       check: () => gate.transact(async (tx) => requireMove(tx, await requireVersionRow(tx, name, version))),
-      commit: () => this.#change(name, version, commit),
+      commit: (checked) => this.#change(name, version, (tx, row) => commit(tx, row, checked)),
     })
   }
 

@@ -42,7 +42,7 @@ export const servingOptions = {
     default: 0,
     min: 0,
     max: 256,
-    doc: 'Versions that load at a time; 0 for one a core.',
+    doc: 'Versions that load at a time; 0 for one a core. What requests wait for has one more, and a load no longer counts after 10 s.',
   },
   instances: {
     type: 'integer',

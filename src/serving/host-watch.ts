@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock, Logger } from '../lib/index.ts'
+import { memoryBytesMaxOf } from './load-facts.ts'
 import { KeptMemory } from './kept-memory.ts'
 import type { KeptMemoryOptions } from './kept-memory.ts'
 import type { Resident } from './memory-budget.ts'
@@ -7,8 +8,16 @@ import type { ModelInstance } from './model-instance.ts'
 import type { ModelManager } from './model-manager.ts'
 import type { ServedVersion } from './served-version.ts'
 
+/** A host that runs, whether its version serves already or it is loading. */
+export interface RunningHost {
+  readonly pids: readonly number[]
+  readonly bytesMax: number
+  kill(reason: string): void
+}
+
 export interface HostWatchOptions {
   readonly models: ModelManager
+  hosts(): Iterable<RunningHost>
   readonly clock: Clock
   readonly logger: Logger
   readonly bytesMax: number
@@ -55,9 +64,9 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
     const bytes = await sumOfResidents(instance.pids)
     if (bytes === undefined) return
     measured.set(instance, bytes)
-    const bytesMax = Math.min(options.bytesMax, ownLimit(version))
+    const bytesMax = Math.min(options.bytesMax, memoryBytesMaxOf(version.facts.config))
     if (bytes > bytesMax) {
-      instance.kill(`its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(bytesMax)} MiB`)
+      instance.kill(beyond(bytes, bytesMax))
     } else if (!recycling.has(instance) && isWorn(version, instance, bytes)) {
       recycling.add(instance)
       options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
@@ -70,10 +79,22 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
     }
   }
 
+  /** A load takes memory before there is a version to count it to. */
+  const lookAtLoading = async (host: RunningHost): Promise<void> => {
+    const bytes = await sumOfResidents(host.pids)
+    const bytesMax = Math.min(options.bytesMax, host.bytesMax)
+    if (bytes !== undefined && bytes > bytesMax) host.kill(beyond(bytes, bytesMax))
+  }
+
   const round = async (): Promise<void> => {
+    const serving = new Set<number>()
     for (const version of options.models.serving()) {
-      for (const instance of version.instances) await look(version, instance)
+      for (const instance of version.instances) {
+        for (const pid of instance.pids) serving.add(pid)
+        await look(version, instance)
+      }
     }
+    for (const host of options.hosts()) if (!host.pids.some((pid) => serving.has(pid))) await lookAtLoading(host)
     if (!stopped) options.clock.setTimer(() => void round(), intervalMs)
   }
   options.clock.setTimer(() => void round(), intervalMs)
@@ -106,11 +127,8 @@ const residentsOf = (versions: readonly ServedVersion[], bytesOf: (instance: Mod
   return [...byModel.values()]
 }
 
-/** The limit of one instance that the model's configuration sets; Infinity for none. */
-const ownLimit = ({ facts }: ServedVersion): number => {
-  const bytes = Number(facts.config.parameters['memory_bytes_max'])
-  return bytes > 0 ? bytes : Infinity
-}
+const beyond = (bytes: number, bytesMax: number): string =>
+  `its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(bytesMax)} MiB`
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024)
 

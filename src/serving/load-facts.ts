@@ -5,6 +5,12 @@ import type { FoundVersion } from './model-source.ts'
 export const queueDepthOf = (config: ModelConfig | undefined): number =>
   config?.dynamicBatching?.defaultQueuePolicy?.maxQueueSize || Infinity
 
+/** Memory of one instance that the model's configuration allows. */
+export const memoryBytesMaxOf = (config: ModelConfig | undefined): number => {
+  const bytes = Number(config?.parameters['memory_bytes_max'])
+  return bytes > 0 ? bytes : Infinity
+}
+
 /** What a version was loaded from: when it changes, the version is loaded again. */
 export const loadedFrom = (found: FoundVersion, config: ModelConfig | undefined): string =>
   `${found.fingerprint}\n${JSON.stringify(config ?? null, asLists)}`

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Semaphore } from '../lib/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { SeededRandom } from '../testing/seeded-random.ts'
 import { simulate } from '../testing/simulate.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
+import { LoadTurns } from './load-turns.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import { ModelManager } from './model-manager.ts'
 import type { FoundModel } from './model-source.ts'
@@ -83,7 +83,7 @@ const open = (folders: Map<string, string>, load: () => Promise<void>, clock = n
     logger: quiet,
     events,
     memory: boundless as MemoryKeeper,
-    loads: new Semaphore(4),
+    loads: new LoadTurns({ places: 4, clock }),
     swap: 'availability',
     queueDepthMax: 1000,
     openVersion: (order) => {

@@ -71,7 +71,10 @@ export class ModelManager {
   #bringBack(entry: ModelEntry, patience: Patience): Promise<void> {
     const { clock, queueDepthMax } = this.#options
     return entry.waits.wait(
-      () => entry.inTurn(() => (entry.onDemand ? this.#reconciler.want(entry) : Promise.resolve())),
+      () =>
+        entry.inTurn(() =>
+          entry.onDemand ? this.#reconciler.want(entry, { unloads: true, awaited: true }) : Promise.resolve(),
+        ),
       patience,
       { clock, depthMax: entry.queueDepthMax ?? queueDepthMax },
     )

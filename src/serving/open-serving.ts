@@ -4,14 +4,14 @@ import { availableParallelism, constants, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
-import { Semaphore, Turns } from '../lib/index.ts'
+import { makeProcessFolder, Turns } from '../lib/index.ts'
 import type { GraphFigures } from './graph-cache/graph-cache.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
-import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
 import type { KeptMemoryOptions } from './kept-memory.ts'
 import { watchHosts } from './host-watch.ts'
-import type { HostWatch } from './host-watch.ts'
+import type { HostWatch, RunningHost } from './host-watch.ts'
+import { LoadTurns } from './load-turns.ts'
 import { MemoryKeeper } from './memory-keeper.ts'
 import { ModelManager } from './model-manager.ts'
 import { ModelRepository } from './model-repository.ts'
@@ -62,6 +62,7 @@ export class Serving {
    */
   readonly changes = new Turns()
   readonly #graphs: GraphCache
+  readonly #hosts = new Set<RunningHost>()
   readonly #hostDirectory: string
   readonly #options: ServingOptions
   readonly #deps: ServingDeps
@@ -86,7 +87,7 @@ export class Serving {
       availableMemory: () => process.availableMemory(),
       openHost: () =>
         this.#openHost(
-          { program: nodeHost, owner: { for: 'graph cache' }, instances: 1 },
+          { program: nodeHost, owner: { for: 'graph cache' }, instances: 1, bytesMax: Infinity },
           constants.priority.PRIORITY_LOW,
         ),
     })
@@ -99,7 +100,10 @@ export class Serving {
       logger: deps.logger,
       events: deps.events,
       memory,
-      loads: new Semaphore(options.loadParallelism > 0 ? options.loadParallelism : availableParallelism()),
+      loads: new LoadTurns({
+        places: options.loadParallelism > 0 ? options.loadParallelism : availableParallelism(),
+        clock: deps.clock,
+      }),
       swap: options.swap,
       queueDepthMax: limits.queueDepthMax,
       openVersion: (order) =>
@@ -107,6 +111,7 @@ export class Serving {
     })
     this.watch = watchHosts({
       models: this.models,
+      hosts: () => this.#hosts,
       clock: deps.clock,
       logger: deps.logger,
       bytesMax: options.hostMemoryBytesMax,
@@ -160,7 +165,19 @@ export class Serving {
     }, intervalMs)
   }
 
-  #openHost({ program, owner, instances }: HostLaunch, niceness = this.#options.niceness): HostProcess {
+  #openHost(launch: HostLaunch, niceness = this.#options.niceness): HostProcess {
+    const host = this.#startHost(launch, niceness)
+    const running: RunningHost = {
+      pids: host.pids,
+      bytesMax: launch.bytesMax,
+      kill: (reason) => host.kill(reason),
+    }
+    this.#hosts.add(running)
+    void host.exited.then(() => this.#hosts.delete(running))
+    return host
+  }
+
+  #startHost({ program, owner, instances }: HostLaunch, niceness: number): HostProcess {
     const { hostEnvironment } = this.#options
     const { logger } = this.#deps
     if (program === nodeHost)
@@ -195,7 +212,7 @@ const pythonThreads = (instances: number): Record<string, string> => {
 
 /** Opens the model server's core; nothing is loaded before `start`. */
 export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> => {
-  const serving = new Serving(options, deps, await makeHostFolder())
+  const serving = new Serving(options, deps, await makeProcessFolder('hosts'))
   await serving.open()
   return serving
 }

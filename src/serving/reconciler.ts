@@ -23,6 +23,8 @@ export interface ReconcilerOptions {
 export interface LoadManner {
   /** Whether other models may be unloaded to make room; if not, a model without room is left to be loaded on demand. */
   readonly unloads: boolean
+  /** Whether requests wait for it. */
+  readonly awaited?: boolean
   readonly staged?: StagedChange | undefined
 }
 
@@ -94,6 +96,7 @@ export class Reconciler {
           model: model.found,
           config: model.config,
           unloads: model.manner.unloads,
+          awaited: model.manner.awaited ?? false,
           signal: staged?.signal,
         })
         if (staged === undefined && fresh !== undefined) lifecycle.serve(entry, fresh, configOf(version, model.config))

@@ -14,6 +14,7 @@ import type { InferAnswer, InferTask } from './infer-task.ts'
 import { autoComplete } from './model-config/auto-complete.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import { findPrograms } from './find-programs.ts'
+import { memoryBytesMaxOf } from './load-facts.ts'
 import { ModelInstance } from './model-instance.ts'
 import type { PythonEnvironments } from './python-environments.ts'
 import type { FoundVersion, ModelFile } from './model-source.ts'
@@ -62,6 +63,8 @@ export interface HostLaunch {
   readonly owner: LogFields
   /** How many hosts of the version there are to be, which share the machine's cores. */
   readonly instances: number
+  /** Memory that the model's configuration allows it. */
+  readonly bytesMax: number
 }
 
 export interface VersionOrder {
@@ -318,6 +321,7 @@ export class ServedVersion {
         program,
         owner: { model: this.model, version: this.version },
         instances: this.#instanceCount(),
+        bytesMax: memoryBytesMaxOf(this.#order.config),
       })
     const model = open(this.#program)
     if (this.#steps.length === 0) return model

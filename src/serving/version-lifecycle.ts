@@ -1,7 +1,8 @@
-import type { Logger, Semaphore } from '../lib/index.ts'
+import type { Logger } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { FreshVersion } from './fresh-version.ts'
 import { configOf, loadedFrom } from './load-facts.ts'
+import type { LoadTurns } from './load-turns.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import type { ModelEntry, VersionSlot } from './model-entry.ts'
@@ -13,8 +14,7 @@ export interface VersionLifecycleOptions {
   readonly logger: Logger
   readonly events: ServingEvents
   readonly memory: MemoryKeeper
-  /** Bounds how many versions load at a time. */
-  readonly loads: Semaphore
+  readonly loads: LoadTurns
   openVersion(order: VersionOrder): ServedVersion
 }
 
@@ -25,6 +25,8 @@ export interface OpenOrder {
   readonly config: ModelConfig | undefined
   /** Whether other models may be unloaded to make room. */
   readonly unloads: boolean
+  /** Whether requests wait for it. */
+  readonly awaited: boolean
   /** Ends the load. */
   readonly signal?: AbortSignal | undefined
 }
@@ -46,7 +48,7 @@ export class VersionLifecycle {
 
   /** Loads a version; undefined when it is left to be loaded on demand. */
   async open(entry: ModelEntry, order: OpenOrder): Promise<FreshVersion | undefined> {
-    const { found, model, config, signal } = order
+    const { found, model, config, awaited, signal } = order
     const slot = entry.slot(found.version)
     const { loads, memory } = this.#options
     if (slot.current === undefined) this.#state(entry, slot, 'loading', '')
@@ -66,7 +68,7 @@ export class VersionLifecycle {
       await version.prepare((text) => {
         if (slot.current === undefined) slot.reason = text
       })
-      return await loads.run(async () => {
+      return await loads.run({ model: entry.name, awaited }, async () => {
         if (this.#closing) throw fail('shutting_down', {})
         release = await memory.reserve(entry, found, order.unloads)
         if (release === undefined) {
@@ -124,10 +126,11 @@ export class VersionLifecycle {
     if (!isKnown) this.#options.events.versionGone(entry.name, slot.version)
   }
 
-  /** Ends a version that is not to serve after all. */
+  /** Ends a version that is not to serve after all, at once: nobody but those who look at it has asked it anything. */
   async giveUp({ version, release }: FreshVersion): Promise<void> {
     release()
-    await this.#drain(version, 'its files were not kept')
+    await version.end('its files were not kept')
+    this.#living.delete(version)
   }
 
   async #drain(version: ServedVersion, reason: string): Promise<void> {

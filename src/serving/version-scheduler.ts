@@ -132,7 +132,7 @@ export class VersionScheduler {
       const now = this.#options.clock.now()
       const instance = this.#instances.find((candidate) => candidate.free)
       const decision = this.#queue.next(now, instance !== undefined)
-      this.#expire(decision, now)
+      this.#refuse(decision, now)
       if (decision.batch.length === 0 || instance === undefined) {
         this.#wakeAt(decision.wakeAtMs, now)
         return
@@ -146,8 +146,10 @@ export class VersionScheduler {
     this.#timer = atMs === undefined ? undefined : this.#options.clock.setTimer(() => this.#dispatch(), atMs - now)
   }
 
-  #expire(decision: BatchDecision<Ticket>, now: number): void {
+  #refuse(decision: BatchDecision<Ticket>, now: number): void {
     const model = this.#options.model
+    for (const { item } of decision.displaced)
+      this.#settle(item, () => item.reject(fail('queue_full', { model, depth: this.#queue.depth })))
     for (const { item, arrivedMs } of decision.expired) {
       const waitedMs = Math.round(now - arrivedMs)
       this.#settle(item, () => item.reject(fail('queue_timeout', { model, waitedMs })))

@@ -3,7 +3,7 @@ export { type DataType, datatypeBytes, datatypes, isDataType } from './datatype.
 export { fromBfloatBits, fromHalfBits, toBfloatBits, toHalfBits } from './float16.ts'
 export { JsonError, type JsonLimits, type JsonValue, parseJson, parseJsonQuick } from './json-reader.ts'
 export { decodeJsonTensor, type JsonTensor, LostDigits } from './json-tensor.ts'
-export { encodeJsonData, encodeJsonElements } from './json-writer.ts'
+export { encodeJsonData, encodeJsonElements, jsonBytesAbout } from './json-writer.ts'
 export { checkAgainstSignature } from './match-signature.ts'
 export { overflowOf, overflows } from './overflow.ts'
 export { splitRows } from './rows.ts'

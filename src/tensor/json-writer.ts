@@ -1,4 +1,5 @@
 import { decodeStrings } from './bytes-elements.ts'
+import { datatypeBytes } from './datatype.ts'
 import { fromBfloatBits, fromHalfBits } from './float16.ts'
 import type { Tensor } from './tensor.ts'
 import { toTypedArray } from './typed-array.ts'
@@ -8,6 +9,16 @@ import { toTypedArray } from './typed-array.ts'
  * servers of the field do; -0 keeps its sign. Throws TensorError for BYTES that aren't UTF-8.
  */
 export const encodeJsonData = (tensor: Tensor): string => `[${encodeJsonElements(tensor).join(',')}]`
+
+/** About as many bytes as it takes as JSON, known without writing it. */
+export const jsonBytesAbout = ({ datatype, data }: Tensor): number => {
+  const size = datatypeBytes[datatype]
+  // Why: texts lie behind their lengths, which are about as long as their quotes and commas.
+  if (size === 0) return data.length
+  return (data.length / size) * (floats.has(datatype) || size === 8 ? 20 : 8)
+}
+
+const floats: ReadonlySet<string> = new Set(['FP16', 'BF16', 'FP32', 'FP64'])
 
 /** The same, each value apart. */
 export const encodeJsonElements = (tensor: Tensor): string[] => {

@@ -2,32 +2,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SlipwayClient } from '../../src/client/index.ts'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { startTestApp, type TestApp } from '../../src/testing/index.ts'
-
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 
 let app: TestApp
 let runId: string
 
-const slipway = async (...args: readonly string[]): Promise<Ran> => {
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args,
-    environment: { SLIPWAY_SERVER: app.addresses.http },
-    directory: app.dataDir,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new Uint8Array()),
-    terminal: false,
-  })
-  return { code, out, err }
-}
+const slipway = (...args: readonly string[]): Promise<Ran> => runSlipway(app, args)
 
 beforeAll(async () => {
   app = await startTestApp()

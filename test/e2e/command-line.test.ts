@@ -1,37 +1,20 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandList } from '../../src/cli/command-list.ts'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { addModel, buildOnnx, mlpModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
-
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-cli-'))
 let app: TestApp
 
-const slipway = async (args: readonly string[], input = ''): Promise<Ran> => {
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args,
-    environment: { SLIPWAY_SERVER: app.addresses.http },
-    directory: folder,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new TextEncoder().encode(input)),
-    terminal: false,
-  })
-  return { code, out, err }
-}
+const slipway = (args: readonly string[], input = ''): Promise<Ran> =>
+  runSlipway(app, args, { directory: folder, input })
 
 const file = (name: string, content: string | Uint8Array): string => {
   writeFileSync(join(folder, name), content)
@@ -58,7 +41,10 @@ beforeAll(async () => {
   })
 })
 
-afterAll(() => app.stop())
+afterAll(async () => {
+  await app.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 describe('the command line', () => {
   it('helps, in general and with every command, each with examples', async () => {

@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { addModel, buildOnnx, inferBody, mlpModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 import { describeWithPython, pythonFlags, pythonModel } from './test-python.ts'
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 
 let folder: string
 beforeAll(() => {
@@ -14,23 +15,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const slipway = async (
-  app: TestApp,
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> => {
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args,
-    environment: { SLIPWAY_SERVER: app.addresses.http },
-    directory: folder,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new Uint8Array()),
-    terminal: false,
-  })
-  return { code, out, err }
-}
+const slipway = (app: TestApp, ...args: readonly string[]): Promise<Ran> => runSlipway(app, args, { directory: folder })
 
 const write = (files: Readonly<Record<string, string | Uint8Array>>): void => {
   for (const [path, content] of Object.entries(files)) {

@@ -13,7 +13,7 @@ const adds = (amount: number): Record<string, string> => ({ 'model.mjs': addMode
 
 /** A server over the same data folder each time, and what the tests ask of it. */
 const startServer = async (dataDir: string, environment: Readonly<Record<string, string>> = {}) => {
-  const { http, pid, kill } = await spawnServer(dataDir, environment)
+  const { http, pid, kill } = await spawnServer(dataDir, { environment })
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, http), init)
   const post = (path: string, body?: unknown): Promise<Response> =>
     fetchPath(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })

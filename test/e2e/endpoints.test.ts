@@ -115,6 +115,22 @@ describe('an endpoint', () => {
     const moves = items as { version: number; cause?: string; reason?: string }[]
     expect(moves.map(({ version }) => version)).toEqual([3, 1, 2, 3, 2, 1])
     expect(moves[2]).toMatchObject({ cause: 'rollback', reason: 'too many alarms' })
+    // These models have no input example, which the log tells of each that was loaded.
+    const checks = moves.map((move) => (move as { checked?: { checks: string[] }[] }).checked?.[0]?.checks)
+    expect(checks).toEqual([
+      ['load', 'signature'],
+      ['load', 'signature'],
+      ['in_memory'],
+      ['load', 'signature'],
+      ['load', 'signature'],
+      undefined,
+    ])
+    const told = app.log.filter(({ event }) => event === 'endpoint.no_example')
+    expect(told[1]?.fields).toMatchObject({
+      endpoint: 'fraud',
+      version: 2,
+      reason: 'no input example: checked only that it loads',
+    })
   })
 
   it('keeps the incumbent when the next version is refused, and says why in the reply, the audit and the log', async () => {

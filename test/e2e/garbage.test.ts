@@ -1,27 +1,15 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { SlipwayClient } from '../../src/client/index.ts'
 import { eventually, startTestApp, type TestApp } from '../../src/testing/index.ts'
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 
 let app: TestApp
 let client: SlipwayClient
 
-const slipway = async (...args: readonly string[]): Promise<{ code: number; out: string; err: string }> => {
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args,
-    environment: { SLIPWAY_SERVER: app.addresses.http },
-    directory: app.dataDir,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new Uint8Array()),
-    terminal: false,
-  })
-  return { code, out, err }
-}
+const slipway = (...args: readonly string[]): Promise<Ran> => runSlipway(app, args)
 
 /** Files that are stored, below the data folder. */
 const stored = (of: TestApp): string[] => {

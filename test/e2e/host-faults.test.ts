@@ -174,6 +174,31 @@ describe('a file of a few hundred bytes whose graph makes what a request asks fo
   })
 })
 
+describe('a model that takes memory without end while it loads', () => {
+  const growing = `const held = []
+export const signature = { inputs: [], outputs: [] }
+for (;;) { held.push(new Uint8Array(16 * 1024 * 1024).fill(1)); await new Promise(setImmediate) }`
+
+  it('is ended at the limit of a host, or at its own, with the reason, and its earlier version goes on', async () => {
+    await using app = await startTestApp({
+      models: { 'm/1/model.mjs': addModel(1), 'own/1/model.mjs': addModel(1) },
+      flags: ['--serving.host.memory-bytes-max', '500MiB'],
+    })
+    app.write('m/2/model.mjs', growing)
+    app.write('own/2/model.mjs', growing)
+    app.write('own/config.pbtxt', 'parameters { key: "memory_bytes_max" value { string_value: "300000000" } }')
+    const load = async (model: string): Promise<string> => {
+      const response = await app.post(`/v2/repository/models/${model}/load`)
+      expect(response.status).toBe(400)
+      return response.text()
+    }
+    expect(await load('m')).toMatch(/memory of \d+ MiB is beyond the limit of 500 MiB/)
+    expect(await load('own')).toMatch(/memory of \d+ MiB is beyond the limit of 286 MiB/)
+    for (const model of ['m', 'own'])
+      expect((await app.post(`/v2/models/${model}/infer`, inferBody([1]))).status, model).toBe(200)
+  })
+})
+
 describe('a version that crashes again and again', () => {
   it('is quarantined after three crashes a minute, which the API, the index and the log explain', async () => {
     await using app = await startTestApp({

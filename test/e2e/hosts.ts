@@ -15,3 +15,13 @@ const isHost = (pid: string): boolean => {
     return false
   }
 }
+
+/** Whether there is a process of this number that hasn't ended. */
+export const isRunning = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+  } catch {
+    return false
+  }
+}

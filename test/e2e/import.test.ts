@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { SlipwayClient } from '../../src/client/index.ts'
 import { eventually, startTestApp, type TestApp } from '../../src/testing/index.ts'
 import { newMlruns } from './mlruns-fixture.ts'
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 
 interface Summary {
   readonly counts: Readonly<
@@ -31,20 +32,7 @@ afterAll(() => app.stop())
 /** A run's id that no other test has. */
 const newRunId = (): string => (made += 1).toString(16).padStart(32, 'a')
 
-const slipway = async (...args: readonly string[]): Promise<{ code: number; out: string; err: string }> => {
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args,
-    environment: { SLIPWAY_SERVER: app.addresses.http },
-    directory: app.dataDir,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new Uint8Array()),
-    terminal: false,
-  })
-  return { code, out, err }
-}
+const slipway = (...args: readonly string[]): Promise<Ran> => runSlipway(app, args)
 
 const importing = async (...args: readonly string[]): Promise<Summary & { readonly code: number }> => {
   const { code, out, err } = await slipway('import', ...args, '--json')

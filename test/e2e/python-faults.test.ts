@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { eventually, inferBody, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
+import { isRunning } from './hosts.ts'
 import { describeWithPython, pythonFlags, pythonModel } from './test-python.ts'
 
 const obedient = `
@@ -220,21 +221,12 @@ describeWithPython('a host of a Python model', () => {
       const written = (): string => (existsSync(pidFile) ? readFileSync(pidFile, 'utf8') : '')
       const text = await eventually('the model hangs', () => (written().endsWith('.') ? written() : undefined))
       const host = Number(text.slice(0, -1))
-      expect(isAlive(host)).toBe(true)
+      expect(isRunning(host)).toBe(true)
       server.kill('SIGKILL')
-      await eventually('the host has ended', () => (isAlive(host) ? undefined : true))
+      await eventually('the host has ended', () => (isRunning(host) ? undefined : true))
     } finally {
       server.kill('SIGKILL')
       rmSync(root, { recursive: true })
     }
   })
 })
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
-  } catch {
-    return false
-  }
-}

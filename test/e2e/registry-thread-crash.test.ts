@@ -1,10 +1,14 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, seededRandom, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
-import { hosts } from './hosts.ts'
+import { gatedModel, gatePoints, Gates } from './gated-models.ts'
+import { hosts, isRunning } from './hosts.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
+import { describeWithPython, pythonFlags } from './test-python.ts'
 
 /** Generous, since the machine may be busy with other work. */
 const soon = { timeout: 20_000 }
@@ -116,4 +120,32 @@ describe('the end of the registry’s thread', () => {
       expect(threads.map(({ threadId }) => threadId).filter((id) => id !== -1)).toEqual([])
     }
   })
+})
+
+describeWithPython('the end of the registry’s thread in a move to a Python model', () => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-thread-crash-'))
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+  it.runIf(existsSync('/proc/self/task')).each(gatePoints)(
+    'calls the move off while the candidate is at its %s; the incumbent answers',
+    async (point) => {
+      threads.length = 0
+      await using app = await startTestApp({ flags: pythonFlags })
+      const gates = new Gates(join(root, point))
+      for (const version of [1, 2]) await registerVersion(app, 'fraud', gatedModel(gates.folder, version))
+      await expectOk(await moveAlias(app, 'fraud', 'champion', 1))
+      await expectOk(await putEndpoint(app, 'fraud', { reference: 'models:/fraud@champion' }))
+      gates.close(2, point)
+      const move = moveAlias(app, 'fraud', 'champion', 2)
+      const candidate = await gates.reached(2, point)
+      await endThread()
+      expect((await move).status).toBe(503)
+      expect(await answers(app)).toBe('1')
+      await eventually('the candidate has no host', () => (isRunning(candidate) ? undefined : true))
+      gates.remove(2, point)
+      expect(await isBack(app)).toBe('1')
+      await expectOk(await moveAlias(app, 'fraud', 'champion', 2))
+      expect(await answers(app)).toBe('2')
+    },
+  )
 })

@@ -2,9 +2,10 @@ import { createHmac } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCommandLine } from '../../src/cli/main.ts'
 import { SlipwayClient } from '../../src/client/index.ts'
 import { eventually, startTestApp, type TestApp } from '../../src/testing/index.ts'
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 import { openReceiver, type Received, type WebhookReceiver } from './webhook-receiver.ts'
 
 const api = '/api/2.0/mlflow'
@@ -209,20 +210,7 @@ describe('a webhook that is asked for wrongly', () => {
 })
 
 describe('slipway webhooks', () => {
-  const slipway = async (...args: readonly string[]): Promise<{ code: number; out: string; err: string }> => {
-    let out = ''
-    let err = ''
-    const code = await runCommandLine({
-      args: ['webhooks', ...args],
-      environment: { SLIPWAY_SERVER: app.addresses.http },
-      directory: app.dataDir,
-      out: (text) => (out += text),
-      err: (text) => (err += text),
-      input: () => Promise.resolve(new Uint8Array()),
-      terminal: false,
-    })
-    return { code, out, err }
-  }
+  const slipway = (...args: readonly string[]): Promise<Ran> => runSlipway(app, ['webhooks', ...args])
 
   it('creates, lists, tests, shows deliveries, replays and deletes', async () => {
     const secret = join(app.dataDir, 'secret.txt')

@@ -19,6 +19,8 @@ export interface CacheOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Packages without a wheel are built, which runs their code. */
   readonly sourceBuilds: boolean
+  /** Whether modules are compiled when they are installed. */
+  readonly compiled: boolean
   /** Folder of wheels to install from, and from nowhere else; empty for the index that the installer is set up with. */
   readonly wheels: string
   readonly buildTimeoutMs: number
@@ -117,7 +119,7 @@ export class EnvironmentCache {
     { directory, home }: { readonly directory: string; readonly home: string },
     { progress, signal }: { progress: (text: string) => void; signal: AbortSignal },
   ): Promise<void> {
-    const { buildTimeoutMs, wheels, sourceBuilds } = this.#options
+    const { buildTimeoutMs, wheels, sourceBuilds, compiled } = this.#options
     const environment = installerEnvironment(this.#options.environment, home)
     const run = async (command: readonly string[], what: string): Promise<void> => {
       const onLine = (line: string): void => {
@@ -137,7 +139,8 @@ export class EnvironmentCache {
     const installer = ownPip ? [pythonOf(directory), '-I', '-m', 'pip'] : pipForOthers(base, pythonOf(directory))
     // Why: the code that builds a package is whoever's who published it, and runs before anybody could look at it.
     const built = sourceBuilds ? [] : ['--only-binary=:all:']
-    const pip = [...installer, 'install', ...quiet, ...built, ...source, '-r', list]
+    const form = compiled ? [] : ['--no-compile']
+    const pip = [...installer, 'install', ...quiet, ...built, ...form, ...source, '-r', list]
     await run(pip, 'its packages could not be installed')
   }
 

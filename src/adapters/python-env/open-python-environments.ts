@@ -22,6 +22,8 @@ export interface PythonEnvOptions {
   readonly environmentsMax: number
   /** Packages without a wheel are built. */
   readonly sourceBuilds: boolean
+  /** Whether modules are compiled when they are installed. */
+  readonly compiled: boolean
   /** The operator's, of which interpreters and the installer are given what they need. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }

@@ -1,20 +1,30 @@
 import { fail } from '../../protocol/index.ts'
 
-/** Bytes that many holders share. */
+/** What holds more is large. */
+const smallBytesMax = 64 * 1024
+/** The part of a budget that nothing large may take. */
+const reservedShare = 1 / 8
+
+/**
+ * Bytes that many holders share. The last part is kept for small ones, so that large requests that wait for a slow
+ * model shut nobody out who asks for little.
+ */
 export class ByteBudget {
+  readonly #reserved: number
   #left: number
 
   constructor(bytes: number) {
     this.#left = bytes
+    this.#reserved = bytes * reservedShare
   }
 
   get left(): number {
     return this.#left
   }
 
-  /** False, and nothing taken, when fewer are left. */
-  take(bytes: number): boolean {
-    if (bytes > this.#left) return false
+  /** False, and nothing taken, when fewer are left for a holder that will have `held`. */
+  take(bytes: number, held = bytes): boolean {
+    if (bytes > this.#left - (held > smallBytesMax ? this.#reserved : 0)) return false
     this.#left -= bytes
     return true
   }
@@ -39,7 +49,7 @@ export class Share {
 
   /** Throws `server_busy`, and takes nothing, when the budget has fewer left. */
   take(bytes: number): void {
-    if (!this.#budget.take(bytes)) throw fail('server_busy', { what: 'messages' })
+    if (!this.#budget.take(bytes, this.#bytes + bytes)) throw fail('server_busy', { what: 'messages' })
     this.#bytes += bytes
   }
 

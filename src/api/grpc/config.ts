@@ -19,7 +19,7 @@ export const grpcOptions = {
     type: 'bytes',
     default: 512 * 1024 * 1024,
     min: 1024 * 1024,
-    doc: 'Most memory for messages that are arriving or being answered, over all connections; further ones are refused.',
+    doc: 'Most memory for messages that are arriving or being answered, over all connections; further ones are refused. The last eighth is for messages below 64 KiB.',
   },
   streamsMax: { type: 'integer', default: 1000, min: 1, doc: 'Most calls at a time on one connection.' },
   connectionsMax: {
@@ -33,5 +33,11 @@ export const grpcOptions = {
     default: 60_000,
     min: 1,
     doc: 'Longest time for the request of a call to arrive. Calls with a stream of requests have no such limit.',
+  },
+  silenceMs: {
+    type: 'duration',
+    default: 60_000,
+    min: 1,
+    doc: 'A client that sends nothing for so long is sent a ping; one that then sends nothing for as long again is cut.',
   },
 } as const

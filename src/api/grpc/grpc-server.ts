@@ -18,6 +18,7 @@ export interface GrpcOptions {
   readonly streamsMax: number
   readonly connectionsMax: number
   readonly requestTimeoutMs: number
+  readonly silenceMs: number
   readonly reusePort: boolean
 }
 
@@ -71,14 +72,15 @@ export class GrpcServer {
       explain: (error) => (error instanceof AppError ? error : this.#unexpected(error)),
       received: (call) => this.#arriving.delete(call.number),
     }
-    const { host, port, reusePort, connectionsMax, requestTimeoutMs, streamsMax, messageBytesMax } = options
+    const { host, port, reusePort, connectionsMax, requestTimeoutMs, silenceMs, streamsMax, messageBytesMax } = options
     this.#server = new Http2Server(
       {
         host,
         port,
         reusePort,
         connectionsMax,
-        silenceMsMax: requestTimeoutMs,
+        beginMsMax: requestTimeoutMs,
+        silenceMs,
         limits: {
           streamsMax,
           streamWindowBytes,

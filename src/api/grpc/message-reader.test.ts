@@ -131,4 +131,19 @@ describe('the reader of messages', () => {
     expect(budget.left).toBe(5000)
     expect(taken).toEqual([])
   })
+
+  it('keeps the last of its budget for small messages', () => {
+    const { budget, taken, reader } = open(budgetBytes)
+    const limits = { bytesMax: budgetBytes, budget }
+    const large = (): MessageReader => new MessageReader(limits, (message) => taken.push(message))
+    const message = framed(new Uint8Array(100_000))
+    for (let count = 0; count < 9; count++) large().push(message)
+    expect(codeOf(() => large().push(message))).toBe('server_busy')
+    const grown = large()
+    grown.push(message.subarray(0, 30_000))
+    expect(codeOf(() => grown.push(message.subarray(30_000, 90_000)))).toBe('server_busy')
+    grown.release()
+    reader.push(framed(new Uint8Array(60_000)))
+    expect(taken.length).toBe(10)
+  })
 })

@@ -46,6 +46,12 @@ export const httpOptions = {
     doc: 'Longest time for the head of a request to arrive.',
   },
   requestTimeoutMs: { type: 'duration', default: 60_000, min: 1, doc: 'Longest time for a whole request to arrive.' },
+  stallTimeoutMs: {
+    type: 'duration',
+    default: 60_000,
+    min: 1,
+    doc: 'How long a client may take nothing of its answer, or send nothing of its upload, before its connection is cut.',
+  },
   keepAliveTimeoutMs: {
     type: 'duration',
     default: 75_000,
@@ -65,9 +71,9 @@ export const httpOptions = {
   },
   jsonThreadBytes: {
     type: 'bytes',
-    default: 256 * 1024,
+    default: 32 * 1024,
     min: 0,
-    doc: 'JSON above this size is read and written on a thread of its own.',
+    doc: 'JSON above about this size is read and written on threads of its own, where models take turns.',
   },
   jsonAnswerBytesMax: {
     type: 'bytes',

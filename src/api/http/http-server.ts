@@ -22,6 +22,7 @@ export interface HttpOptions extends BodyLimits {
   readonly allowedHosts: readonly string[]
   readonly headerTimeoutMs: number
   readonly requestTimeoutMs: number
+  readonly stallTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly headerBytesMax: number
   readonly connectionsMax: number
@@ -80,6 +81,8 @@ export class HttpServer {
     this.#server.on('connection', (socket) => this.#track(socket))
     this.#server.on('checkContinue', serve)
     this.#server.on('checkExpectation', serve)
+    this.#server.timeout = options.stallTimeoutMs
+    this.#server.on('timeout', (socket) => this.#stalled(socket))
     this.#server.on('connect', (_, socket) =>
       this.#refuse(socket as Socket, new HttpRefusal(501, fail('unsupported', { what: 'the method CONNECT' }))),
     )
@@ -175,6 +178,21 @@ export class HttpServer {
     const refused = parserRefusal(error, this.#options)
     if (refused === undefined) socket.destroy()
     else this.#refuse(socket, refused)
+  }
+
+  /** Nothing has moved on a connection for a while. A client that is gone without a word never ends it. */
+  #stalled(socket: Socket): void {
+    const connection = this.#open.get(socket)
+    if (connection === undefined || connection.inside === 0 || socket.writableLength > 0) {
+      // Why: what a client doesn't take, the system would keep on sending for a quarter of an hour.
+      if (socket.writableLength > 0) socket.resetAndDestroy()
+      else socket.destroy()
+      return
+    }
+    // While the server itself takes its time, the client has nothing to do.
+    if (connection.receiving?.request.readableLength !== 0) return
+    const { stallTimeoutMs: limitMs } = this.#options
+    this.#refuse(socket, new HttpRefusal(408, fail('request_timeout', { limitMs, option: 'http.stallTimeoutMs' })))
   }
 
   /** Answers what could not be read: the body of the latest request, or what should have been the next one. */

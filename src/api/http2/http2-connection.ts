@@ -39,6 +39,7 @@ export interface ConnectionDeps {
 }
 
 const farewellPing = Buffer.from('farewell')
+const presencePing = Buffer.from('present?')
 
 /** One connection of HTTP/2 (RFC 9113), the server's side: frames in, streams, frames out. */
 export class Http2Connection implements FrameSink {
@@ -125,6 +126,13 @@ export class Http2Connection implements FrameSink {
     this.#dismissed = true
     this.#goaway(numberMax, errorCode.none)
     this.#outbox.control({ type: frameType.ping, payload: farewellPing })
+    this.#changed()
+  }
+
+  /** Asks whether the client is there. */
+  ping(): void {
+    if (this.#done) return
+    this.#outbox.control({ type: frameType.ping, payload: presencePing })
     this.#changed()
   }
 

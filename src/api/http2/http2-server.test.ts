@@ -19,7 +19,8 @@ const options: Http2ServerOptions = {
   port: 0,
   reusePort: false,
   connectionsMax: 100,
-  silenceMsMax: 5000,
+  beginMsMax: 5000,
+  silenceMs: 5000,
   limits: {
     streamsMax: 100,
     streamWindowBytes: mebibyte,
@@ -146,7 +147,7 @@ describe('a connection', () => {
     ['stops within its beginning', 'PRI * HTTP/2.0\r\n'],
     ['begins with nothing after', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
   ])('that %s is closed', async (_, text) => {
-    const { server, port } = await serve({ silenceMsMax: 50 })
+    const { server, port } = await serve({ beginMsMax: 50 })
     const socket = connectTcp(port, '127.0.0.1')
     socket.write(text)
     await closed(socket)

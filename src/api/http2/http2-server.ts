@@ -12,7 +12,9 @@ export interface Http2ServerOptions {
   readonly reusePort: boolean
   readonly connectionsMax: number
   /** How long a client may take to begin. */
-  readonly silenceMsMax: number
+  readonly beginMsMax: number
+  /** How long a client may be silent before it is pinged, and then before it is cut. */
+  readonly silenceMs: number
   readonly limits: Http2Limits
 }
 
@@ -25,7 +27,6 @@ export interface Http2ServerDeps {
   connectionFailed(error: unknown, afterMs: number): void
 }
 
-const tcpKeepAliveMs = 60_000
 /** How long a connection may take to answer the ping of a shutdown; one that never spoke has no streams to lose. */
 const farewellMs = 1000
 /** How long the other side may take to close a connection that this side has ended. */
@@ -37,6 +38,9 @@ interface Peer {
   /** Ends it if its client doesn't begin, or if it doesn't close its side. */
   limit: Timer
   spoken: boolean
+  heardAtMs: number
+  /** A ping is on its way, and nothing has come since. */
+  pinged: boolean
 }
 
 /** Serves HTTP/2 without TLS to clients that know it (RFC 9113, section 3.3). */
@@ -46,14 +50,12 @@ export class Http2Server {
   readonly #server: Server
   readonly #peers = new Set<Peer>()
   readonly #writer = new FrameWriter()
+  #watch: Timer | undefined
 
   constructor(options: Http2ServerOptions, deps: Http2ServerDeps) {
     this.#options = options
     this.#deps = deps
-    this.#server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs },
-      (socket: Socket) => this.#accept(socket),
-    )
+    this.#server = createServer({ noDelay: true }, (socket: Socket) => this.#accept(socket))
     this.#server.maxConnections = options.connectionsMax
   }
 
@@ -67,6 +69,7 @@ export class Http2Server {
     })
     this.#server.listen({ host, port, reusePort }, bound.resolve)
     await bound.promise
+    this.#watchLater()
     return { host, port: (this.#server.address() as AddressInfo).port }
   }
 
@@ -86,6 +89,7 @@ export class Http2Server {
       for (const { socket } of this.#peers) socket.destroy()
     }, limitMs)
     await closed
+    this.#watch?.cancel()
     farewell.cancel()
     limit.cancel()
   }
@@ -108,10 +112,14 @@ export class Http2Server {
         this.#leave(peer)
       },
     })
-    const silence = clock.setTimer(() => socket.resetAndDestroy(), this.#options.silenceMsMax)
-    const peer: Peer = { socket, connection, limit: silence, spoken: false }
+    const silence = clock.setTimer(() => socket.resetAndDestroy(), this.#options.beginMsMax)
+    const peer: Peer = { socket, connection, limit: silence, spoken: false, heardAtMs: openedAtMs, pinged: false }
     this.#peers.add(peer)
-    socket.on('data', (chunk: Buffer) => connection.push(chunk))
+    socket.on('data', (chunk: Buffer) => {
+      peer.heardAtMs = clock.now()
+      peer.pinged = false
+      connection.push(chunk)
+    })
     socket.on('drain', () => connection.drained())
     socket.on('error', failed)
     socket.on('end', () => {
@@ -123,6 +131,32 @@ export class Http2Server {
       peer.limit.cancel()
       this.#peers.delete(peer)
     })
+  }
+
+  #watchLater(): void {
+    const { clock } = this.#deps
+    // Why the next turn: after this process was held up, what clients have sent meanwhile is read first.
+    const look = (): void => void setImmediate(() => this.#lookForSilence(clock.now()))
+    this.#watch = clock.setTimer(() => {
+      look()
+      this.#watchLater()
+    }, this.#options.silenceMs / 4)
+  }
+
+  /** A client that is gone without a word is only found by asking: what it doesn't acknowledge is sent for long. */
+  #lookForSilence(nowMs: number): void {
+    const { silenceMs } = this.#options
+    for (const peer of this.#peers) {
+      const silentMs = nowMs - peer.heardAtMs
+      if (!peer.spoken || silentMs < silenceMs) continue
+      if (peer.pinged && silentMs >= 2 * silenceMs) {
+        this.#deps.connectionFailed(new Error('the client is silent'), silentMs)
+        peer.socket.resetAndDestroy()
+      } else if (!peer.pinged) {
+        peer.pinged = true
+        peer.connection.ping()
+      }
+    }
   }
 
   /**

@@ -1,6 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
-import { didYouMean, whyUnreadable } from '../../lib/index.ts'
+import { didYouMean, readBounded, whyUnreadable } from '../../lib/index.ts'
 import type { Given, GivenValues } from './given.ts'
 import { optionList } from './option-list.ts'
 
@@ -14,7 +13,7 @@ const sections = new Set(optionList.map((named) => named.module))
 export const readConfigFile = (path: string, required: boolean): GivenValues => {
   let text: string | undefined
   try {
-    text = readBounded(path)
+    text = readBounded(path, fileBytesMax)
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     return { values: [], problems: missing && !required ? [] : [`${path}: can't be read: ${whyUnreadable(error)}`] }
@@ -30,23 +29,6 @@ export const readConfigFile = (path: string, required: boolean): GivenValues => 
   } catch (error) {
     // Aliases that multiply, or nesting beyond the stack.
     return { values: [], problems: [`${path}: ${(error as Error).message}`] }
-  }
-}
-
-/** The file's text, or undefined when it is too large: no more is read than may be, as devices and pipes tell no size. */
-const readBounded = (path: string): string | undefined => {
-  const file = openSync(path, 'r')
-  try {
-    const buffer = Buffer.allocUnsafe(fileBytesMax + 1)
-    let filled = 0
-    while (filled < buffer.length) {
-      const count = readSync(file, buffer, filled, buffer.length - filled, null)
-      if (count === 0) return buffer.toString('utf8', 0, filled)
-      filled += count
-    }
-    return undefined
-  } finally {
-    closeSync(file)
   }
 }
 

@@ -11,7 +11,10 @@ const openDesk = () => {
     { prepare: () => asked.promise, changed: () => Promise.resolve() },
     ({ ask }) => void answers.push(ask),
   )
-  const prepared: PreparedMoves = { settle: (isCommitted) => Promise.resolve(void settled.push(isCommitted)) }
+  const prepared: PreparedMoves = {
+    checked: [],
+    settle: (isCommitted) => Promise.resolve(void settled.push(isCommitted)),
+  }
   return { desk, settled, answers, load: () => asked.resolve(prepared) }
 }
 

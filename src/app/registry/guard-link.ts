@@ -7,7 +7,7 @@ type Unnumbered<Question> = Question extends GuardQuestion ? Omit<Question, 'ask
 /** The guard as the registry's thread sees it: every question crosses to those who serve, and its answer back. */
 export class GuardLink implements MoveGuard {
   readonly #send: (question: GuardQuestion) => void
-  readonly #asked = new Map<number, PromiseWithResolvers<void>>()
+  readonly #asked = new Map<number, PromiseWithResolvers<PreparedMoves['checked']>>()
   #lastAsk = 0
 
   constructor(send: (question: GuardQuestion) => void) {
@@ -16,24 +16,30 @@ export class GuardLink implements MoveGuard {
 
   async prepare(moves: Parameters<MoveGuard['prepare']>[0]): Promise<PreparedMoves> {
     const { ask, answered } = this.#ask({ kind: 'prepare', moves })
-    await answered
-    return { settle: (isCommitted) => this.#ask({ kind: 'settle', prepared: ask, isCommitted }).answered }
+    const checked = await answered
+    const settle = async (isCommitted: boolean): Promise<void> => {
+      await this.#ask({ kind: 'settle', prepared: ask, isCommitted }).answered
+    }
+    return { checked, settle }
   }
 
-  changed(): Promise<void> {
-    return this.#ask({ kind: 'changed' }).answered
+  async changed(): Promise<void> {
+    await this.#ask({ kind: 'changed' }).answered
   }
 
   receive(answer: GuardAnswer): void {
     const asked = this.#asked.get(answer.ask)
     this.#asked.delete(answer.ask)
     if (answer.refused !== undefined) asked?.reject(new AppError(answer.refused.code, answer.refused.details))
-    else asked?.resolve()
+    else asked?.resolve(answer.checked ?? [])
   }
 
-  #ask(question: Unnumbered<GuardQuestion>): { readonly ask: number; readonly answered: Promise<void> } {
+  #ask(question: Unnumbered<GuardQuestion>): {
+    readonly ask: number
+    readonly answered: Promise<PreparedMoves['checked']>
+  } {
     const ask = ++this.#lastAsk
-    const asked = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<PreparedMoves['checked']>()
     this.#asked.set(ask, asked)
     this.#send({ ...question, ask })
     return { ask, answered: asked.promise }
@@ -55,7 +61,7 @@ export class GuardDesk {
   receive(question: GuardQuestion): void {
     const { ask } = question
     this.#do(question).then(
-      () => this.#answer({ kind: 'guard', ask }),
+      (checked) => this.#answer({ kind: 'guard', ask, checked }),
       (error: unknown) => this.#answer({ kind: 'guard', ask, refused: refusalOf(error) }),
     )
   }
@@ -67,23 +73,25 @@ export class GuardDesk {
     this.#prepared.clear()
   }
 
-  async #do(question: GuardQuestion): Promise<void> {
+  async #do(question: GuardQuestion): Promise<PreparedMoves['checked']> {
     switch (question.kind) {
       case 'prepare':
         return this.#keep(question.ask, await this.#guard.prepare(question.moves, this.#closed.signal))
       case 'settle':
         await this.#prepared.get(question.prepared)?.settle(question.isCommitted)
         this.#prepared.delete(question.prepared)
-        return
+        return []
       default:
         await this.#guard.changed()
+        return []
     }
   }
 
   /** What is ready only after the end would be asked for by nobody. */
-  async #keep(ask: number, prepared: PreparedMoves): Promise<void> {
+  async #keep(ask: number, prepared: PreparedMoves): Promise<PreparedMoves['checked']> {
     if (this.#closed.signal.aborted) await prepared.settle(false)
     else this.#prepared.set(ask, prepared)
+    return prepared.checked
   }
 }
 

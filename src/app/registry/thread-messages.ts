@@ -1,7 +1,14 @@
 import type { LogFields, Logger } from '../../lib/index.ts'
 import type { Reply } from '../../protocol/index.ts'
 import type { ErrorCode } from '../../protocol/index.ts'
-import type { GcSchedule, KeylessOptions, PemFile, PlannedMove, SigningMode } from '../../registry/index.ts'
+import type {
+  GcSchedule,
+  KeylessOptions,
+  PemFile,
+  PlannedMove,
+  PreparedMoves,
+  SigningMode,
+} from '../../registry/index.ts'
 import type { WebhookKeySource } from './webhook-key.ts'
 
 /** What the thread is started with. */
@@ -54,6 +61,8 @@ export type GuardQuestion =
 export interface GuardAnswer {
   readonly kind: 'guard'
   readonly ask: number
+  /** Of what was prepared. */
+  readonly checked?: PreparedMoves['checked']
   readonly refused?: { readonly code: ErrorCode; readonly details: Readonly<Record<string, string | number>> }
 }
 

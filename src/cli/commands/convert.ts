@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeProcessFolder } from '../../lib/index.ts'
 import { packageVersion } from '../../app/package-info.ts'
 import { SlipwayClient } from '../../client/index.ts'
 import { isReference } from '../../packaging/index.ts'
@@ -49,7 +49,7 @@ export const convert: Command = {
     const args = clientArgs(context, flags)
     const given = onePositional(args, 'the model to convert')
     const wanted = readConvertArgs(args)
-    const work = await mkdtemp(join(tmpdir(), 'slipway-convert-'))
+    const work = await makeProcessFolder('convert')
     try {
       return await convertInto(context, args, { given, wanted, work })
     } finally {

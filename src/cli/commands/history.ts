@@ -1,10 +1,12 @@
 import { soleActionCommand } from '../action-command.ts'
-import { aliasChangesText } from '../alias-changes.ts'
+import { aliasChangesText, refusedMovesText } from '../alias-changes.ts'
 import type { Command, Flag } from '../command.ts'
+import { UsageError } from '../command.ts'
 import { aliasHistory } from '../model-record-actions.ts'
 
 const flags: readonly Flag[] = [
   { name: 'alias', value: 'ALIAS', doc: 'the history of an alias of the registered model of this name instead' },
+  { name: 'refused', doc: 'the moves that were refused instead, and why' },
 ]
 
 /** What an endpoint served when, and who changed it why. */
@@ -15,10 +17,23 @@ export const history: Command = soleActionCommand(
     async run(args) {
       const [name = ''] = args.words
       const alias = args.text('alias')
+      if (alias !== undefined && args.isSet('refused'))
+        throw new UsageError('--refused goes with an endpoint, not with --alias')
       if (alias !== undefined) return aliasHistory(args, name, alias)
+      if (args.isSet('refused')) {
+        const { items } = await args.api.endpoints.refusals({ name })
+        return { value: items, text: refusedMovesText(items) }
+      }
       const { items } = await args.api.endpoints.history({ name })
       return { value: items, text: aliasChangesText(items) }
     },
   },
-  { flags, examples: ['slipway history fraud', 'slipway history fraud --alias challenger --json'] },
+  {
+    flags,
+    examples: [
+      'slipway history fraud',
+      'slipway history fraud --refused',
+      'slipway history fraud --alias challenger --json',
+    ],
+  },
 )

@@ -1,19 +1,31 @@
 import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { makeEnvironment } from '../../app/make-environment.ts'
 import { packageRoot, packageVersion } from '../../app/package-info.ts'
 import { freezeRequirements, PackagingError, readSpec, writeImage, writePackage } from '../../packaging/index.ts'
+import { AppError } from '../../protocol/index.ts'
 import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
 import { downloadModel } from '../download-model.ts'
 import { bytesText } from '../format.ts'
+import { partsSaid } from '../parts-said.ts'
 
 const flags: readonly Flag[] = [
   { name: 'output', value: 'DIR', doc: 'the folder of the package; an earlier package there is replaced' },
-  { name: 'oci', value: 'DIR|FILE.tar', doc: 'also makes an image that holds the package, the server and Node' },
+  {
+    name: 'oci',
+    value: 'DIR|FILE.tar',
+    doc: 'also makes an image that holds the package, the server, Node, and Python where it is needed',
+  },
   { name: 'with-wheels', doc: 'puts wheels of the Python requirements into the package' },
   { name: 'source-builds', doc: 'builds requirements that have no wheel, which runs code of theirs' },
-  { name: 'python', value: 'PATH', doc: 'the interpreter for which requirements are frozen', default: 'python3' },
+  {
+    name: 'python',
+    value: 'PATH',
+    doc: 'the interpreter for which requirements are frozen, and that goes into an image',
+    default: 'python3',
+  },
   ...commonFlags,
 ]
 
@@ -36,6 +48,10 @@ export const packageModel: Command = {
     const python = args.text('python') ?? 'python3'
     const { environment } = context
     const at = (path: string): string => resolve(context.directory, path)
+    const sourceBuilds = args.isSet('source-builds')
+    const say = (text: string): void => {
+      if (!args.json) context.err(`${text}\n`)
+    }
     try {
       const spec = readSpec(file)
       const written = await writePackage({
@@ -48,17 +64,35 @@ export const packageModel: Command = {
             python,
             environment,
             withWheels: args.isSet('with-wheels'),
-            sourceBuilds: args.isSet('source-builds'),
+            sourceBuilds,
           }),
       })
       const { name, version, files } = written.manifest
       const bytes = files.reduce((sum, each) => sum + each.bytes, 0)
       const oci = args.text('oci')
       const server = { root: packageRoot, version: packageVersion }
+      const install = (folder: string, root: string): Promise<string> =>
+        makeEnvironment({
+          model: name,
+          folder,
+          root,
+          python,
+          environment,
+          sourceBuilds,
+          compiled: false,
+          progress: partsSaid(say),
+        })
       const image =
         oci === undefined
           ? undefined
-          : await writeImage({ spec, package: at(output), written, output: at(oci), server })
+          : await writeImage({
+              spec,
+              package: at(output),
+              written,
+              output: at(oci),
+              server,
+              python: { python, environment, install, say },
+            })
       context.out(
         args.json
           ? `${JSON.stringify({ name, version, digest: written.digest, files: files.length, bytes, image })}\n`
@@ -66,7 +100,8 @@ export const packageModel: Command = {
       )
       return 0
     } catch (error) {
-      if (error instanceof PackagingError) throw new Refusal(error.message, 'package_invalid')
+      if (error instanceof PackagingError || error instanceof AppError)
+        throw new Refusal(error.message, 'package_invalid')
       throw error
     }
   },

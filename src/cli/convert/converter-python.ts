@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { makeEnvironment } from '../../app/make-environment.ts'
 import { AppError } from '../../protocol/index.ts'
 import { Refusal } from '../command.ts'
+import { partsSaid } from '../parts-said.ts'
 import { converterRequirements } from './flavors.ts'
 import type { ModelSource } from './model-source.ts'
 
@@ -21,20 +22,13 @@ export interface PythonOptions {
 export const converterPython = async (source: ModelSource, options: PythonOptions): Promise<string> => {
   if (options.given !== undefined) return options.given
   await planIn(options.work, source)
-  let said = ''
-  // Why: what follows the first part is the step at hand, of which there are too many to list.
-  const progress = (text: string): void => {
-    const [part = ''] = text.split(';')
-    if (part !== said) options.say(part)
-    said = part
-  }
   try {
     return await makeEnvironment({
       model: source.name,
       folder: options.work,
       root: environmentsRoot(options),
       environment: options.environment,
-      progress,
+      progress: partsSaid(options.say),
     })
   } catch (error) {
     if (!(error instanceof AppError)) throw error

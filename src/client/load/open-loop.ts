@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../lib/index.ts'
 import { HttpRequester } from './http-requester.ts'
-import type { LoadTarget } from './http-requester.ts'
+import type { Ending, LoadTarget } from './http-requester.ts'
 import { LoadTally } from './load-result.ts'
 import type { LoadResult } from './load-result.ts'
 import { stayAlive } from './stay-alive.ts'
@@ -17,8 +17,18 @@ export interface OpenLoop extends LoadTarget {
   readonly signal?: AbortSignal
   /** Default 30 s without a byte. */
   readonly timeoutMs?: number
+  /** Told of every request as it ends. */
+  readonly observe?: (ending: Ending, times: RequestTimes) => void
   readonly clock: Clock
   readonly random: Random
+}
+
+/** On the clock of the loop. */
+export interface RequestTimes {
+  readonly dueAtMs: number
+  /** Later than it was due by what the generator was busy with. */
+  readonly sentAtMs: number
+  readonly endedAtMs: number
 }
 
 /**
@@ -42,15 +52,18 @@ export const runOpenLoop = async (loop: OpenLoop): Promise<LoadResult> => {
       requester.close()
       resolve(tally.result(clock.now() - startedAt, unsent))
     }
-    const send = (intendedAt: number): void => {
+    const send = (dueAtMs: number): void => {
       if (inFlight >= inFlightMax) {
         unsent++
         return
       }
       inFlight++
+      const sentAtMs = clock.now()
       requester.send((ending) => {
         inFlight--
-        tally.add(ending, clock.now() - intendedAt)
+        const endedAtMs = clock.now()
+        tally.add(ending, endedAtMs - dueAtMs)
+        loop.observe?.(ending, { dueAtMs, sentAtMs, endedAtMs })
         if (inFlight === 0 && isOver()) finish()
       })
     }

@@ -3,7 +3,7 @@ import { Cancellation } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { Exchange, Reply } from '../../protocol/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
-import type { JsonThreads } from './json-threads.ts'
+import type { JsonCaller, JsonThreads } from './json-threads.ts'
 import { callerTimeout } from './caller-timeout.ts'
 import { requireInferType } from './infer-type.ts'
 import { inferOptions } from './infer-options.ts'
@@ -22,9 +22,12 @@ export interface InferRestDeps {
   /** Inputs of a model, for the raw form of a request, which doesn't name them. */
   inputsOf(model: string, version: string | undefined): Promise<readonly TensorSpec[]>
   labelsOf(model: string, version: string, output: string): readonly string[]
+  isServing(model: string, version: string | undefined): boolean
 }
 
 const headerLengthName = 'inference-header-content-length'
+/** Models that don't serve share one turn: any number of names can be made up. */
+const nobodysModel = ''
 
 /** `POST /v2/models/{model}[/versions/{version}]/infer`, with JSON, binary, mixed or raw tensors. */
 export const inferRest =
@@ -36,7 +39,8 @@ export const inferRest =
     const body = await exchange.body()
     const model = exchange.params['model'] ?? ''
     const version = exchange.params['version']
-    const request = await readRequest(deps, exchange, body)
+    const caller = { owner: deps.isServing(model, version) ? model : nobodysModel, cancellation }
+    const request = await readRequest(deps, exchange, { body, caller })
     const options = inferOptions(request.parameters)
     const call: InferCall = {
       model,
@@ -57,15 +61,22 @@ export const inferRest =
     return inferReply(reply, request, {
       explain: options.explain || exchange.header('slipway-explain') === 'true',
       threads: deps.threads,
+      cancellation,
       threadBytesMin: deps.threadBytesMin,
       jsonAnswerBytesMax: deps.jsonAnswerBytesMax,
       labelsOf: deps.labelsOf,
     })
   }
 
-const readRequest = async (deps: InferRestDeps, exchange: Exchange, body: Uint8Array): Promise<RestInferRequest> => {
+interface Arrived {
+  readonly body: Uint8Array
+  readonly caller: JsonCaller
+}
+
+const readRequest = async (deps: InferRestDeps, exchange: Exchange, arrived: Arrived): Promise<RestInferRequest> => {
+  const { body } = arrived
   const length = exchange.header(headerLengthName)
-  if (length === undefined) return decode(deps, body, body.length)
+  if (length === undefined) return decode(deps, arrived, body.length)
   if (!/^\d{1,15}$/.test(length))
     throw fail('invalid_request', {
       reason: `${headerLengthName} must be a whole number, not '${length.slice(0, 40)}'`,
@@ -76,7 +87,7 @@ const readRequest = async (deps: InferRestDeps, exchange: Exchange, body: Uint8A
       reason: `${headerLengthName} is ${jsonBytes} but the body has only ${body.length} bytes`,
     })
   }
-  if (jsonBytes > 0) return decode(deps, body, jsonBytes)
+  if (jsonBytes > 0) return decode(deps, arrived, jsonBytes)
   const specs = await deps.inputsOf(exchange.params['model'] ?? '', exchange.params['version'])
   return { id: '', parameters: noParameters, inputs: [rawInput(specs, body)], outputs: [], binaryOutputs: true }
 }
@@ -85,9 +96,9 @@ const noParameters: ReadonlyMap<string, ParameterValue> = new Map()
 
 const decode = (
   deps: InferRestDeps,
-  body: Uint8Array,
+  { body, caller }: Arrived,
   jsonBytes: number,
 ): Promise<RestInferRequest> | RestInferRequest =>
   jsonBytes > deps.threadBytesMin
-    ? deps.threads.decode({ body, jsonBytes, depthMax: deps.jsonDepthMax })
+    ? deps.threads.decode({ body, jsonBytes, depthMax: deps.jsonDepthMax }, caller)
     : decodeInferJson({ body, jsonBytes, depthMax: deps.jsonDepthMax })

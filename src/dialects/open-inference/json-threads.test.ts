@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { Cancellation } from '../../lib/index.ts'
 import { AppError } from '../../protocol/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { JsonThreads } from './json-threads.ts'
@@ -8,8 +9,16 @@ let threads: JsonThreads | undefined
 
 afterEach(() => threads?.close())
 
-const open = (options: ConstructorParameters<typeof JsonThreads>[0]): JsonThreads =>
-  (threads = new JsonThreads(options))
+/** Threads that work for one model, or for the one named. */
+const open = (options: ConstructorParameters<typeof JsonThreads>[0]) => {
+  const opened = (threads = new JsonThreads(options))
+  return {
+    decode: (body: InferJson, owner = 'm') => opened.decode(body, { owner }),
+    encode: (tensor: Tensor, owner = 'm', cancellation?: Cancellation) =>
+      opened.encode(tensor, { owner, cancellation }),
+    close: () => opened.close(),
+  }
+}
 
 const json = (text: string): InferJson => {
   const body = Buffer.from(text)
@@ -58,10 +67,10 @@ describe('a JSON thread that dies', () => {
     expect(await pool.encode(named('later'))).toBe('later')
   })
 
-  it('again: nobody is tried a third time', async () => {
+  it('again: nobody is tried a third time, and what it was not sent yet is none of its losses', async () => {
     const pool = open({ program: program("if (name !== 'good') throw new Error('broken ' + name)") })
     const work = ['a', 'b', 'good', 'c'].map((name) => pool.encode(named(name)))
-    expect(await Promise.all(work.map(outcome))).toEqual(['broken a', 'broken b', 'broken b', 'broken b'])
+    expect(await Promise.all(work.map(outcome))).toEqual(['broken a', 'broken b', 'done', 'broken c'])
     expect(await pool.encode(named('good'))).toBe('good')
   })
 
@@ -111,5 +120,42 @@ describe('what waits for a JSON thread', () => {
     expect(
       await Promise.all([6, 4].map((bytes) => pool.encode({ ...named('a'), data: new Uint8Array(bytes) }))),
     ).toEqual(['a', 'a'])
+  })
+})
+
+describe('models that share a JSON thread', () => {
+  /** Notes what was done in which order. */
+  const noting = () => {
+    const order: string[] = []
+    const pool = open({ program: program(''), waitingMax: 6 })
+    const ask = (owner: string, name = owner, cancellation?: Cancellation): Promise<unknown> =>
+      outcome(pool.encode(named(name), owner, cancellation).then((done) => void order.push(done)))
+    return { order, ask }
+  }
+
+  it('take turns, however much one of them asks for', async () => {
+    const { order, ask } = noting()
+    await Promise.all(['a', 'a', 'a', 'a', 'b', 'c'].map((owner) => ask(owner)))
+    // The thread had two at hand when the others came.
+    expect(order).toEqual(['a', 'a', 'b', 'c', 'a', 'a'])
+  })
+
+  it('share what may wait: who has most of it makes room for who has less', async () => {
+    const { order, ask } = noting()
+    const flood = [1, 2, 3, 4, 5, 6].map((index) => ask('a', `a${index}`))
+    const others = [ask('b'), ask('a', 'a7'), ask('c'), ask('c', 'c2')]
+    expect(await Promise.all(others)).toEqual(['done', 'work_queue_full', 'done', 'work_queue_full'])
+    const full = 'work_queue_full'
+    expect(await Promise.all(flood)).toEqual(['done', 'done', 'done', 'done', full, full])
+    expect(order).toEqual(['a1', 'a2', 'b', 'c', 'a3', 'a4'])
+  })
+
+  it('do not wait for what nobody waits for any more', async () => {
+    const { order, ask } = noting()
+    const left = new Cancellation()
+    const work = [ask('a'), ask('a'), ask('a', 'left', left), ask('b')]
+    left.cancel()
+    expect(await Promise.all(work)).toEqual(['done', 'done', 'cancelled', 'done'])
+    expect(order).toEqual(['a', 'a', 'b'])
   })
 })

@@ -1,7 +1,8 @@
 import type { InferReply } from '../../gateway/index.ts'
+import type { Cancellation } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { Reply } from '../../protocol/index.ts'
-import { encodeJsonData } from '../../tensor/index.ts'
+import { encodeJsonData, jsonBytesAbout } from '../../tensor/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { classify } from './classify.ts'
 import { explanation } from './explanation.ts'
@@ -11,6 +12,7 @@ import type { RestInferRequest } from './rest-request.ts'
 export interface ReplyOptions {
   readonly explain: boolean
   readonly threads: JsonThreads
+  readonly cancellation: Cancellation
   readonly threadBytesMin: number
   /** Most bytes of tensors that are written as JSON. */
   readonly jsonAnswerBytesMax: number
@@ -41,7 +43,7 @@ export const inferReply = async (
     } else {
       jsonValueBytes += output.data.length
       requireFits(jsonValueBytes, options.jsonAnswerBytesMax)
-      outputs += `,"data":${await jsonData(output, options)}}`
+      outputs += `,"data":${await jsonData(output, reply.model, options)}}`
     }
   }
   const head = `{"model_name":${JSON.stringify(reply.model)},"model_version":${JSON.stringify(reply.version)}`
@@ -64,5 +66,7 @@ const requireFits = (bytes: number, limitBytes: number): void => {
   throw fail('payload_too_large', { what, limitBytes })
 }
 
-const jsonData = (output: Tensor, options: ReplyOptions): string | Promise<string> =>
-  output.data.length > options.threadBytesMin ? options.threads.encode(output) : encodeJsonData(output)
+const jsonData = (output: Tensor, owner: string, options: ReplyOptions): string | Promise<string> =>
+  jsonBytesAbout(output) > options.threadBytesMin
+    ? options.threads.encode(output, { owner, cancellation: options.cancellation })
+    : encodeJsonData(output)

@@ -82,6 +82,7 @@ const modelRoutes = (deps: OpenInferenceDeps): Route[] => {
     jsonAnswerBytesMax: deps.jsonAnswerBytesMax,
     jsonDepthMax: deps.jsonDepthMax,
     inputsOf: async (model, version) => (await requireServed(models, model, version)).facts.signature.inputs,
+    isServing: (model, version) => models.get(model, version) !== undefined,
     labelsOf: (model, version, output) => models.get(model, version)?.facts.labels.get(output) ?? [],
   })
   const target = (exchange: Exchange): [string, string | undefined] => [

@@ -19,13 +19,19 @@ export interface ScoreTarget {
   readonly version: string | undefined
 }
 
+export interface Scored {
+  readonly reply: InferReply
+  /** The outputs as the JSON of `predictions`. */
+  readonly predictions: string
+}
+
 /** Scores the table in the body of a request. */
 export const score = async (
   deps: ScoreDeps,
   exchange: Exchange,
   { model, version }: ScoreTarget,
   form: ScoringBody['form'],
-): Promise<InferReply> => {
+): Promise<Scored> => {
   const cancellation = new Cancellation()
   exchange.onAbort(() => cancellation.cancel())
   const body = await exchange.body()
@@ -43,7 +49,11 @@ export const score = async (
     traceparent: exchange.header('traceparent'),
     receivedAtMs: exchange.receivedAtMs,
   }
-  return deps.predict(call, (served) => deps.tables.decode({ body, form, target: scoringTarget(served) }))
+  const caller = { owner: model, cancellation }
+  const reply = await deps.predict(call, (served) =>
+    deps.tables.decode({ body, form, target: scoringTarget(served) }, caller),
+  )
+  return { reply, predictions: await deps.tables.encode(reply.outputs, caller) }
 }
 
 /** What tables are laid out for, by the version that is to score them. */

@@ -80,8 +80,8 @@ const invocations = async (deps: ScoringDeps, exchange: Exchange, target: Target
     return { status: 415, contentType: 'text/plain; charset=utf-8', headers, body: type.refusal }
   }
   try {
-    const reply = await score(deps, exchange, target(exchange), type.form)
-    return json(`{"predictions":${await deps.tables.encode(reply.outputs)}}`)
+    const { predictions } = await score(deps, exchange, target(exchange), type.form)
+    return json(`{"predictions":${predictions}}`)
   } catch (error) {
     if (error instanceof AppError) return scoringError(error)
     throw error
@@ -90,8 +90,7 @@ const invocations = async (deps: ScoringDeps, exchange: Exchange, target: Target
 
 /** Errors of this path have the shape that the server's own have. */
 const predictRows = async (deps: ScoringDeps, exchange: Exchange, target: Targeting): Promise<Reply> => {
-  const reply = await score(deps, exchange, target(exchange), 'rows')
-  const predictions = await deps.tables.encode(reply.outputs)
+  const { reply, predictions } = await score(deps, exchange, target(exchange), 'rows')
   return json(
     `{"predictions":${predictions},"model":${JSON.stringify(reply.model)},"version":${JSON.stringify(reply.version)}}`,
   )

@@ -1,2 +1,3 @@
 export { answerWork } from './answer-work.ts'
-export { waitingDefaults, WorkThread, type WorkThreadOptions } from './work-thread.ts'
+export type { WorkThreadOptions } from './work-thread.ts'
+export { WorkThreads } from './work-threads.ts'

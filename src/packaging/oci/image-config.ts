@@ -1,13 +1,13 @@
-import type { Manifest } from '../manifest.ts'
 import type { ModelSpec } from '../model-spec.ts'
+import type { WrittenPackage } from '../write-package.ts'
+import { imagePython } from './python-layers.ts'
 import { imageNode } from './runtime-files.ts'
 
 export interface ImageFacts {
   readonly spec: ModelSpec
-  readonly manifest: Manifest
-  readonly digest: string
+  readonly written: WrittenPackage
   readonly serverVersion: string
-  readonly diffIds: readonly string[]
+  readonly layers: readonly { readonly diffId: string; readonly title: string }[]
 }
 
 /** The user that containers run as; no account of any machine has this number. */
@@ -21,8 +21,10 @@ export const imageArchitecture = (): string => architectures[process.arch] ?? pr
 /** No moment: images of the same files are the same. */
 const created = '1970-01-01T00:00:00Z'
 
+const start = [`/${imageNode}`, '/opt/slipway/start.mjs', 'up', '--package', '/package', '--data-dir', '/data']
+
 /** How a container runs: the server with the package, at the ports and for the callers that its network lets in. */
-export const imageConfig = ({ spec, manifest, digest, serverVersion, diffIds }: ImageFacts): object => ({
+export const imageConfig = ({ spec, written, serverVersion, layers }: ImageFacts): object => ({
   created,
   architecture: imageArchitecture(),
   os: 'linux',
@@ -30,23 +32,21 @@ export const imageConfig = ({ spec, manifest, digest, serverVersion, diffIds }: 
     User: `${imageUser}:${imageUser}`,
     ExposedPorts: { '8080/tcp': {}, '8081/tcp': {} },
     Env: ['PATH=/usr/local/bin', 'HOME=/data'],
-    Entrypoint: [`/${imageNode}`, '/opt/slipway/start.mjs', 'up', '--package', '/package', '--data-dir', '/data'],
+    Entrypoint: [...start, ...(written.needsPython ? ['--python', imagePython] : [])],
     Cmd: ['--host', '0.0.0.0', '--http.allow-unauthenticated', '--mlflow-port', 'off'],
     WorkingDir: '/data',
     Volumes: { '/data': {} },
     StopSignal: 'SIGTERM',
-    Labels: labels(spec, manifest, { digest, serverVersion }),
+    Labels: labels(spec, written, serverVersion),
   },
-  rootfs: { type: 'layers', diff_ids: diffIds },
-  history: ['Node and its libraries', `Slipway ${serverVersion}`, `${manifest.name} version ${manifest.version}`].map(
-    (comment) => ({ created, comment }),
-  ),
+  rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+  history: layers.map(({ title }) => ({ created, comment: title })),
 })
 
 const labels = (
   spec: ModelSpec,
-  manifest: Manifest,
-  { digest, serverVersion }: { readonly digest: string; readonly serverVersion: string },
+  { manifest, digest }: WrittenPackage,
+  serverVersion: string,
 ): Record<string, string> => ({
   ...Object.fromEntries(
     Object.entries(spec.metadata ?? {}).map(([name, value]) => [`slipway.metadata.${name}`, value]),

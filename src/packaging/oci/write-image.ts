@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -7,13 +7,12 @@ import { gatherFolder } from '../gather-files.ts'
 import type { ModelSpec } from '../model-spec.ts'
 import { PackagingError } from '../packaging-error.ts'
 import type { WrittenPackage } from '../write-package.ts'
-import { fileEntries, textEntry, withFolders } from './file-entries.ts'
-import { imageArchitecture, imageConfig, imageUser } from './image-config.ts'
+import { fileEntries } from './file-entries.ts'
+import { imageArchitecture, imageConfig } from './image-config.ts'
+import { imageLayers } from './image-layers.ts'
+import type { ImagePython, LayerOrder } from './image-layers.ts'
 import { OciBlobs } from './oci-blobs.ts'
 import type { Descriptor, Layer } from './oci-blobs.ts'
-import { runtimeFiles } from './runtime-files.ts'
-import { serverFiles } from './server-files.ts'
-import type { TarEntry } from './tar.ts'
 import { tar } from './tar.ts'
 
 export interface ImageOrder {
@@ -25,6 +24,8 @@ export interface ImageOrder {
   readonly output: string
   /** The server that goes into the image. */
   readonly server: { readonly root: string; readonly version: string }
+  /** Goes into an image whose package needs Python. */
+  readonly python: ImagePython
 }
 
 const manifestType = 'application/vnd.oci.image.manifest.v1+json'
@@ -32,22 +33,20 @@ const configType = 'application/vnd.oci.image.config.v1+json'
 const indexType = 'application/vnd.oci.image.index.v1+json'
 
 /**
- * Writes an image in the OCI's layout that holds everything: Node with its libraries, the server, the package. It runs
- * on machines like this one, and answers the digest that registries will know it by.
+ * Writes an image in the OCI's layout that holds everything: Node with its libraries, the server, the package, and where
+ * that needs it Python with what the model requires. It runs on machines like this one, and answers the digest that
+ * registries will know it by.
  */
 export const writeImage = async (order: ImageOrder): Promise<string> => {
   if (process.platform !== 'linux')
     throw new PackagingError(['images are made on Linux: they get Node and its libraries from the machine'])
-  if (order.written.needsPython)
-    throw new PackagingError([
-      'an image has no Python: this package runs where an interpreter is, by slipway up --package',
-    ])
   const output = resolve(order.output)
   await mkdir(dirname(output), { recursive: true })
+  if (!output.endsWith('.tar') && (await isTaken(output))) throw takenError(output)
   const made = await mkdtemp(join(dirname(output), `.${basename(output)}-`))
   try {
     const layout = join(made, 'layout')
-    const digest = await writeLayout(order, layout)
+    const digest = await writeLayout(order, layout, join(made, 'work'))
     if (output.endsWith('.tar')) {
       const entries = await fileEntries(await gatherFolder(layout), '')
       await pipeline(Readable.from(tar(entries)), createWriteStream(join(made, 'image.tar')))
@@ -67,28 +66,35 @@ const requireFree = async (output: string, layout: string): Promise<void> => {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(code)) throw error
-    throw new PackagingError([`'${output}' is there already; name another folder for the image`])
+    throw takenError(output)
   }
 }
 
-const writeLayout = async (order: ImageOrder, layout: string): Promise<string> => {
+const isTaken = async (output: string): Promise<boolean> =>
+  readdir(output).then(
+    (names) => names.length > 0,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  )
+
+const takenError = (output: string): PackagingError =>
+  new PackagingError([`'${output}' is there already; name another folder for the image`])
+
+const writeLayout = async (order: ImageOrder, layout: string, work: string): Promise<string> => {
   const blobs = new OciBlobs(layout)
   const layers: Layer[] = []
-  for (const entries of [
-    await runtimeEntries(order.server.root),
-    await serverEntries(order.server.root),
-    await packageEntries(order.package),
-  ])
+  const titles: string[] = []
+  for await (const { title, entries } of imageLayers(layerOrder(order, work))) {
     layers.push(await blobs.layer(entries))
+    titles.push(title)
+  }
   const { spec, written } = order
   const config = await blobs.json(
     configType,
     imageConfig({
       spec,
-      manifest: written.manifest,
-      digest: written.digest,
+      written,
       serverVersion: order.server.version,
-      diffIds: layers.map((layer) => layer.diffId),
+      layers: layers.map(({ diffId }, index) => ({ diffId, title: titles[index] ?? '' })),
     }),
   )
   const manifest = await blobs.json(manifestType, {
@@ -106,6 +112,16 @@ const writeLayout = async (order: ImageOrder, layout: string): Promise<string> =
   return manifest.digest
 }
 
+const layerOrder = ({ package: folder, written, server, python }: ImageOrder, work: string): LayerOrder => {
+  const { name, version } = written.manifest
+  return {
+    server,
+    package: { folder, title: `${name} version ${version}`, model: join(folder, name, String(version)) },
+    python: written.needsPython ? python : undefined,
+    work,
+  }
+}
+
 const indexText = (manifest: Descriptor, name: string): string =>
   JSON.stringify({
     schemaVersion: 2,
@@ -118,30 +134,3 @@ const indexText = (manifest: Descriptor, name: string): string =>
       },
     ],
   })
-
-/** Node with its libraries, and what programs expect of a system: accounts, names of hosts, a place for temporary files. */
-const runtimeEntries = async (root: string): Promise<TarEntry[]> => {
-  const native = (await serverFiles(root)).filter(({ path }) => /\.node$|\.so(\.\d+)*$/.test(path))
-  const files = await runtimeFiles(native.map((file) => file.source))
-  return withFolders([
-    ...(await fileEntries(files, '')),
-    textEntry(
-      'etc/passwd',
-      `root:x:0:0:root:/:/sbin/nologin\nslipway:x:${imageUser}:${imageUser}:slipway:/data:/sbin/nologin\n`,
-    ),
-    textEntry('etc/group', `root:x:0:\nslipway:x:${imageUser}:\n`),
-    textEntry('etc/nsswitch.conf', 'hosts: files dns\n'),
-    { kind: 'folder', path: 'tmp', mode: 0o1777 },
-    // Any user may keep data there, since a volume put in its place brings an owner of its own.
-    { kind: 'folder', path: 'data', mode: 0o1777 },
-  ])
-}
-
-const serverEntries = async (root: string): Promise<TarEntry[]> => {
-  const files = await serverFiles(root)
-  const main = files.some(({ path }) => path === 'src/cli/main.ts') ? './src/cli/main.ts' : './dist/cli/main.js'
-  const start = `import { main } from '${main}'\n\nawait main()\n`
-  return withFolders([...(await fileEntries(files, 'opt/slipway')), textEntry('opt/slipway/start.mjs', start)])
-}
-
-const packageEntries = async (folder: string): Promise<TarEntry[]> => fileEntries(await gatherFolder(folder), 'package')

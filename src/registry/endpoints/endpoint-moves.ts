@@ -13,7 +13,7 @@ import { Refusal, tellingRefusals } from '../refusal.ts'
 import { placeholders } from '../sql.ts'
 import type { EndpointRow } from './endpoint-rows.ts'
 import { endpointRowsOf, noFiles, servedFiles } from './endpoint-rows.ts'
-import type { MoveGuard, PlannedMove } from './move-guard.ts'
+import type { EndpointChecks, MoveGuard, PlannedMove } from './move-guard.ts'
 
 export interface EndpointMovesDeps {
   readonly db: Database
@@ -31,6 +31,12 @@ export interface VersionMove {
   readonly target: MoveTarget
   /** Whether versions that are in the stage leave it. */
   readonly archiveExisting?: boolean
+}
+
+interface GuardedWork<T> {
+  check(): Promise<void>
+  /** Told what the version has passed for the endpoints that follow. */
+  commit(checked: readonly EndpointChecks[]): Promise<T>
 }
 
 /** Endpoints that a move makes stand for another version. */
@@ -55,10 +61,10 @@ export class EndpointMoves {
    * Makes a move, with everything loaded and checked beforehand when endpoints follow it. Fails with
    * `promotion_refused` when one of them can't. `check` says early what `commit` would refuse, before anything is loaded.
    */
-  async around<T>(move: VersionMove, actor: Actor, work: { check(): Promise<void>; commit(): Promise<T> }): Promise<T> {
+  async around<T>(move: VersionMove, actor: Actor, work: GuardedWork<T>): Promise<T> {
     const { db, guard } = this.#deps
     const followed = await this.#followed(move)
-    if (followed.length === 0) return work.commit()
+    if (followed.length === 0) return work.commit([])
     await work.check()
     const version = await requireVersionRow(db, move.model, move.version)
     const prepared = await tellingRefusals(this.#deps, async () => {
@@ -73,7 +79,7 @@ export class EndpointMoves {
     })
     let isCommitted = false
     try {
-      const result = await work.commit()
+      const result = await work.commit(prepared.checked.filter(({ checks }) => checks.length > 0))
       isCommitted = true
       return result
     } finally {

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/index.ts'
 import type { Database, Queries } from '../../ports/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { Actor, EventKind, EventLog } from '../event-log.ts'
-import type { AliasChange, ModelHistory } from '../history/model-history.ts'
+import type { AliasChange, ModelHistory, RefusedMove } from '../history/model-history.ts'
 import { subjectText } from '../history/audit-subject.ts'
 import { excerpt } from '../limits.ts'
 import { requireModelRow } from '../model-rows.ts'
@@ -123,6 +123,12 @@ export class EndpointStore {
   async historyOf(name: string): Promise<readonly AliasChange[]> {
     const { model, alias } = await this.#alias(name, 'has no history of moves')
     return this.#deps.history.aliasHistory(model, alias)
+  }
+
+  /** Moves of that alias that were refused, the newest first. */
+  async refusalsOf(name: string): Promise<readonly RefusedMove[]> {
+    const { model, alias } = await this.#alias(name, 'has no history of moves')
+    return this.#deps.history.refusedMoves(model, alias)
   }
 
   /**

@@ -8,8 +8,18 @@ export interface PlannedMove {
   readonly isNew: boolean
 }
 
+/** What a version was asked before it took over; `in_memory` is one that had served and was still there, and was asked nothing. */
+export type MoveCheck = 'load' | 'signature' | 'input_example' | 'golden_cases' | 'in_memory'
+
+export interface EndpointChecks {
+  readonly endpoint: string
+  readonly checks: readonly MoveCheck[]
+}
+
 /** Files that are loaded and checked beside those that serve, ready to take over at once. */
 export interface PreparedMoves {
+  /** Of each endpoint that is ready what its version has passed. */
+  readonly checked: readonly EndpointChecks[]
   /** Switches, or gives up what was prepared; resolved once requests meet the result. */
   settle(isCommitted: boolean): Promise<void>
 }
@@ -27,6 +37,6 @@ export interface MoveGuard {
 
 /** For processes that serve nothing. */
 export const unguarded: MoveGuard = {
-  prepare: () => Promise.resolve({ settle: () => Promise.resolve() }),
+  prepare: () => Promise.resolve({ checked: [], settle: () => Promise.resolve() }),
   changed: () => Promise.resolve(),
 }

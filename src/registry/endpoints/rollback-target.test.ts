@@ -13,6 +13,7 @@ const history = (...moves: (number | string | undefined)[]): AliasChange[] =>
       alias: 'champion',
       version: move === undefined ? undefined : Number(move),
       versionBefore: undefined,
+      checked: undefined,
       cause: typeof move === 'string' ? 'rollback' : undefined,
     }))
     .toReversed()

@@ -6,6 +6,7 @@ import { excerpt } from '../limits.ts'
 import { requireModelName, requireVersion } from '../model-name.ts'
 import type { Stage } from '../registered-model.ts'
 import { ofAliases, ofStages } from './migration.ts'
+import type { EndpointChecks } from '../endpoints/move-guard.ts'
 import { modelKeyOf } from './model-names.ts'
 
 /** One move, and who made it, when and why. */
@@ -26,6 +27,16 @@ export interface AliasChange extends Change {
   readonly versionBefore: number | undefined
   /** The event that took it along, for example `model_version.deleted`; undefined when it was moved by itself. */
   readonly cause: string | undefined
+  /** What the version had passed for the endpoints that follow; undefined where none did. */
+  readonly checked: readonly EndpointChecks[] | undefined
+}
+
+/** A move of an alias that was not made. */
+export interface RefusedMove extends Change {
+  /** Where it was to point. */
+  readonly version: number | undefined
+  /** Why it was refused. */
+  readonly refused: readonly string[]
 }
 
 export interface StageChange extends Change {
@@ -66,6 +77,12 @@ export class ModelHistory {
   async aliasHistory(model: string, alias: string): Promise<readonly AliasChange[]> {
     const key = await this.#requireKey(model)
     return changes(this.#db, { key, kinds: ofAliases, read: aliasChange(alias), max: changesMax })
+  }
+
+  /** Moves of an alias that were refused, the newest first; the newest thousand. */
+  async refusedMoves(model: string, alias: string): Promise<readonly RefusedMove[]> {
+    const key = await this.#requireKey(model)
+    return changes(this.#db, { key, kinds: `kind = 'promotion.refused'`, read: refusedMove(alias), max: changesMax })
   }
 
   /** Where an alias pointed at a time (Unix ms); undefined when it didn't exist then. */
@@ -150,7 +167,20 @@ const aliasChange =
       version: isSet ? numberIn(details['version']) : undefined,
       versionBefore: numberIn(isSet ? details['versionBefore'] : details['version']),
       cause: textIn(details['cause']),
+      checked: details['checked'] as readonly EndpointChecks[] | undefined,
     }
+  }
+
+const refusedMove =
+  (alias: string): Read<RefusedMove> =>
+  (event) => {
+    const { target, reasons, version } = event.details as {
+      readonly target?: { readonly alias?: unknown }
+      readonly reasons?: readonly string[]
+      readonly version?: unknown
+    }
+    if (target?.alias !== alias) return undefined
+    return { ...changeOf(event), version: numberIn(version), refused: reasons ?? [] }
   }
 
 const stageChange =

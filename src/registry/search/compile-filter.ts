@@ -3,7 +3,8 @@ import type { SqlValue } from '../../ports/index.ts'
 import type { SearchComparison, SearchFilter } from './search-filter.ts'
 import type { SearchValueType } from './search-grammar.ts'
 import { jsonTextCondition } from './json-text-condition.ts'
-import { type KeyedRows, type ListedRows, owned, type SearchTarget, type SqlFragment } from './search-target.ts'
+import { type KeyedRows, type ListedRows, owned, type SearchTarget } from './search-target.ts'
+import type { SqlFragment } from './sql-fragment.ts'
 import { sqlPlace } from './sql-place.ts'
 
 /**

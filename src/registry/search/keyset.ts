@@ -3,7 +3,8 @@ import type { SqlRow, SqlValue } from '../../ports/index.ts'
 import { onDatasets } from './on-datasets.ts'
 import { decodePageToken, encodePageToken, type SortSlot, type SortValue, sortValue } from './page-token.ts'
 import type { OrderTerm } from './parse-order-by.ts'
-import { type KeyedRows, nothing, owned, type SearchTarget, type SqlFragment } from './search-target.ts'
+import { type KeyedRows, owned, type SearchTarget } from './search-target.ts'
+import { nothing, type SqlFragment } from './sql-fragment.ts'
 import { sqlPlace } from './sql-place.ts'
 
 export interface KeysetRequest {

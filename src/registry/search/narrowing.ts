@@ -2,7 +2,8 @@ import type { Queries } from '../../ports/index.ts'
 import type { SortValue } from './page-token.ts'
 import type { OrderTerm } from './parse-order-by.ts'
 import type { SearchComparison, SearchFilter } from './search-filter.ts'
-import { type KeyedRows, owned, type SearchTarget, type SqlFragment } from './search-target.ts'
+import { type KeyedRows, owned, type SearchTarget } from './search-target.ts'
+import type { SqlFragment } from './sql-fragment.ts'
 import { sqlPlace } from './sql-place.ts'
 
 /** Which rows a page is looked for among, by rows beside them that an index finds by key and value. */

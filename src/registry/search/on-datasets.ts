@@ -1,5 +1,5 @@
 import { placeholders } from '../sql.ts'
-import { nothing, type SqlFragment } from './search-target.ts'
+import { nothing, type SqlFragment } from './sql-fragment.ts'
 
 /** A dataset that something was measured on; without a digest, any data of that name. */
 export interface SearchedDataset {

@@ -9,7 +9,8 @@ import { SearchError } from './search-error.ts'
 import type { SearchFilter } from './search-filter.ts'
 import { parseOrderBy } from './parse-order-by.ts'
 import type { SearchGrammar } from './search-grammar.ts'
-import type { SearchTarget, SqlFragment } from './search-target.ts'
+import type { SearchTarget } from './search-target.ts'
+import type { SqlFragment } from './sql-fragment.ts'
 
 /** What the callers of every search say. */
 export interface SearchQuery {

@@ -1,15 +1,7 @@
-import type { SqlValue } from '../../ports/index.ts'
 import type { SearchEntity } from './search-filter.ts'
 import type { SearchValueType } from './search-grammar.ts'
 import type { OrderTerm } from './parse-order-by.ts'
-
-/** A piece of SQL and the arguments of its `?`, in their order. */
-export interface SqlFragment {
-  readonly sql: string
-  readonly args: readonly SqlValue[]
-}
-
-export const nothing: SqlFragment = { sql: '', args: [] }
+import type { SqlFragment } from './sql-fragment.ts'
 
 /** Where an attribute is kept. */
 export interface AttributeColumn {

@@ -1,5 +1,6 @@
 import { onDatasets, type SearchedDataset } from './on-datasets.ts'
-import type { KeyedRows, SearchTarget, SqlFragment } from './search-target.ts'
+import type { KeyedRows, SearchTarget } from './search-target.ts'
+import type { SqlFragment } from './sql-fragment.ts'
 
 /**
  * Logged models as `l`. With datasets, a condition on a metric looks at its values on these only; join it with

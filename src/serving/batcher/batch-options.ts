@@ -43,7 +43,7 @@ export interface BatchOptions extends Pick<BatchBounds, 'rowsMax'> {
   readonly policyDefault: QueuePolicy
   /** Policies of single levels, in place of `policyDefault`. */
   readonly policies: ReadonlyMap<number, QueuePolicy>
-  /** Requests that may wait in the whole queue. */
+  /** Requests that may wait in the whole queue; beyond it, the least urgent are refused first. */
   readonly depthMax: number
 }
 

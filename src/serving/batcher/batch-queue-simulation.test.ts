@@ -13,7 +13,7 @@ import {
 } from './batch-queue.ts'
 import { ReleaseOrder } from './release-order.ts'
 
-type Fate = 'answered' | 'expired' | 'late' | 'cancelled' | 'refused'
+type Fate = 'answered' | 'expired' | 'late' | 'cancelled' | 'refused' | 'displaced'
 
 interface Plan {
   readonly options: BatchOptions
@@ -89,8 +89,11 @@ class Server {
   #isFull(priority: number): boolean {
     const { depthMax, priorityDefault, policies } = this.#plan.options
     const level = priority === 0 ? priorityDefault : priority
-    const inLevel = [...this.#waiting.values()].filter((waiting) => waiting.priority === level).length
-    return this.#waiting.size >= depthMax || inLevel === policies.get(level)?.depthMax
+    const levels = [...this.#waiting.values()].map((waiting) => waiting.priority)
+    const inLevel = levels.filter((other) => other === level).length
+    // Nobody is refused while somebody less urgent waits.
+    const hopeless = this.#waiting.size >= depthMax && Math.max(...levels) <= level
+    return hopeless || inLevel === policies.get(level)?.depthMax
   }
 
   #cancel(waiting: Waiting<number>): void {
@@ -107,7 +110,11 @@ class Server {
       const before = [...this.#waiting.values()]
       decision = this.#queue.next(this.#clock.now(), this.#free > 0)
       this.#checkGone(decision)
-      this.#checkBatch(decision, before)
+      for (const waiting of decision.displaced) this.#displace(waiting)
+      this.#checkBatch(
+        decision,
+        before.filter(({ item }) => this.#waiting.has(item)),
+      )
       for (const { item } of decision.expired) this.#end(item, 'expired')
       for (const { item } of decision.late) this.#end(item, 'late')
       if (decision.batch.length > 0) this.#start(decision)
@@ -129,6 +136,13 @@ class Server {
       for (const { item } of batch) this.#end(item, 'answered')
       this.#pump()
     }, this.#plan.serviceMs(rows))
+  }
+
+  /** Whoever makes room is the latest of the least urgent. */
+  #displace({ item, priority }: Waiting<number>): void {
+    const others = [...this.#waiting.values()].filter((waiting) => waiting.item !== item)
+    for (const other of others) expect(other.priority).toBeLessThanOrEqual(priority)
+    this.#end(item, 'displaced')
   }
 
   #end(id: number, fate: Fate): void {
@@ -231,7 +245,7 @@ describe('BatchQueue under random load', () => {
       for (const fate of server.fates.values()) fates.add(fate)
       crossedBytes ||= server.crossedBytes
     })
-    expect([...fates].toSorted()).toEqual(['answered', 'cancelled', 'expired', 'late', 'refused'])
+    expect([...fates].toSorted()).toEqual(['answered', 'cancelled', 'displaced', 'expired', 'late', 'refused'])
     expect(crossedBytes).toBe(true)
   })
 

@@ -285,6 +285,20 @@ describe('queue policies', () => {
     expect(waitOf({ timeoutMsDefault: 0 }, 3)).toBe(Infinity)
   })
 
+  it('have the latest of the least urgent make room in a full queue', () => {
+    const queue = open({ priorityLevels: 3, priorityDefault: 2, depthMax: 4 })
+    for (const [item, priority] of Object.entries({ a: 2, b: 3, c: 3, d: 1 })) push(queue, 0, item, { priority })
+    expect(queue.push({ ...arrival, priority: 3 }, 0)).toBe('queue_full')
+    push(queue, 0, 'e', { priority: 1 })
+    push(queue, 0, 'f', { priority: 2 })
+    expect(queue.push({ ...arrival, priority: 2 }, 0)).toBe('queue_full')
+    const decision = queue.next(0, false)
+    expect([names(decision.displaced), queue.depth]).toEqual(['c b', 4])
+    expect(names(queue.next(0, false).displaced)).toBe('')
+    push(queue, 0, 'g', { priority: 1 })
+    expect(names(queue.takeAll())).toBe('d e g a f')
+  })
+
   it('bound the depth of a level inside the bound of the queue', () => {
     const queue = open({
       priorityLevels: 2,

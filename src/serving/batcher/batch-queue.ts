@@ -16,7 +16,7 @@ export type { Waiting } from './waiting.ts'
  */
 export type BatchReason = 'idle' | 'full' | 'preferred' | 'delay' | 'shape' | 'alone'
 
-/** What the owner of the queue has to do now. Every request is handed out exactly once, by one of the three lists. */
+/** What the owner of the queue has to do now. Every request is handed out exactly once, by one of the four lists. */
 export interface BatchDecision<T> {
   /** To run now, on the free instance; empty if nothing is to run. */
   readonly batch: readonly Waiting<T>[]
@@ -27,6 +27,8 @@ export interface BatchDecision<T> {
   readonly expired: readonly Waiting<T>[]
   /** Their caller's deadline passed while they waited. */
   readonly late: readonly Waiting<T>[]
+  /** Made room in a full queue for more urgent ones. */
+  readonly displaced: readonly Waiting<T>[]
   /** When to ask again if nothing arrives and no instance becomes free before; undefined for never. */
   readonly wakeAtMs: number | undefined
 }
@@ -58,7 +60,8 @@ const nobody: readonly never[] = []
 
 /**
  * Decides which waiting requests run together and when, with the rules of Triton's dynamic batcher: strict priority,
- * first in first out inside a level, a batch that keeps growing until an instance takes it. It holds no clock and no
+ * first in first out inside a level, a batch that keeps growing until an instance takes it. A full queue sheds the least
+ * urgent first, where Triton, whose bounds are those of single levels, has none in all. It holds no clock and no
  * timers: every question names the time, which must not go back. Costs per request are O(1) without timeouts and
  * deadlines, O(log depth) with.
  */
@@ -73,6 +76,7 @@ export class BatchQueue<T> {
   #depth = 0
   #rows = 0
   #sequence = 0
+  readonly #displaced: Entry<T>[] = []
 
   /** `bytesMax` bounds the bytes that requests are joined to: the server's limit, whatever the model asks for. */
   constructor(options: BatchOptions, bytesMax: number) {
@@ -102,7 +106,10 @@ export class BatchQueue<T> {
     return this.#rows
   }
 
-  /** Puts a request at the end of its level, or refuses it when the level or the queue is at its bound. */
+  /**
+   * Puts a request at the end of its level, or refuses it when the level is at its bound, or the queue is and holds
+   * nothing less urgent that could leave instead.
+   */
   push(arrival: Arrival<T>, nowMs: number): Waiting<T> | 'queue_full' {
     const { item, rows, bytes, shapeKey, deadlineMs } = arrival
     const { rowsMax, refuseAboveRowsMax, depthMax } = this.#options
@@ -110,8 +117,8 @@ export class BatchQueue<T> {
     assert(!refuseAboveRowsMax || rowsMax <= 1 || rows <= rowsMax, 'larger requests were refused before')
     const priority = this.#priority(arrival.priority)
     const { policy, active, parked } = this.#level(priority)
-    if (this.#depth >= depthMax) return 'queue_full'
     if (policy.depthMax > 0 && active.size + parked.size >= policy.depthMax) return 'queue_full'
+    if (this.#depth >= depthMax && !this.#displaceBelow(priority)) return 'queue_full'
     const timeoutAtMs = nowMs + waitMsMax(policy, arrival.timeoutMs)
     const sequence = this.#sequence++
     const entry = new Entry({
@@ -160,6 +167,7 @@ export class BatchQueue<T> {
     }
     wakeAtMs = Math.min(wakeAtMs, this.#due.peek()?.dueMs ?? Infinity)
     return {
+      displaced: this.#takeDisplaced(),
       batch: batch ?? nobody,
       rows,
       reason,
@@ -171,7 +179,21 @@ export class BatchQueue<T> {
 
   /** Empties the queue, in the order in which it would have been served. */
   takeAll(): readonly Waiting<T>[] {
-    return this.#take(this.#depth)
+    return [...this.#take(this.#depth), ...this.#takeDisplaced()]
+  }
+
+  #takeDisplaced(): readonly Entry<T>[] {
+    if (this.#displaced.length === 0) return nobody
+    return this.#displaced.splice(0)
+  }
+
+  /** Has the latest of the least urgent requests leave, if it is less urgent than `priority`. */
+  #displaceBelow(priority: number): boolean {
+    const last = this.#lanes.findLast((lane) => lane.size > 0)?.tail
+    if (last === undefined || last.priority <= priority) return false
+    this.#unlink(last)
+    this.#displaced.push(last)
+    return true
   }
 
   /** How many requests at the front run now, 0 to wait for more; the forming batch is not empty. */

@@ -19,6 +19,10 @@ export class Lane<T> {
     return this.#head
   }
 
+  get tail(): Entry<T> | undefined {
+    return this.#tail
+  }
+
   get size(): number {
     return this.#size
   }

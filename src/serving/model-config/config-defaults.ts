@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { fieldRow, messageOf } from './config-fields.ts'
 import { configEnums, configSchema, oneOfFields } from './config-schema.ts'
-import type { Tree, TreeValue } from './config-tree.ts'
+import type { Tree, TreeValue } from './tree.ts'
 
 /** What a field means that isn't written (proto3); undefined for a message and for one of a choice, which can be absent. */
 export const defaultOf = (message: string, field: string): TreeValue | undefined => {

@@ -1,6 +1,6 @@
 import { defaultOf } from './config-defaults.ts'
 import { configSchema } from './config-schema.ts'
-import type { Tree, TreeValue } from './config-tree.ts'
+import type { Tree, TreeValue } from './tree.ts'
 
 /** A tree as proto3 JSON under Triton's names, with the fields that aren't written at their defaults. */
 export const messageJson = (message: string, tree: Tree): Record<string, unknown> => {

@@ -6,12 +6,7 @@ import type { ScalarKind } from './config-schema.ts'
 import { jsonSource, textSource } from './config-source.ts'
 import type { ConfigSource, SourceField } from './config-source.ts'
 import type { TextField } from './text-proto.ts'
-
-/** A configuration as plain data under Triton's names; maps and lists are real ones, numbers are checked, enums are names. */
-export type TreeValue = string | number | boolean | Tree | readonly TreeValue[] | ReadonlyMap<string, TreeValue>
-export interface Tree {
-  readonly [field: string]: TreeValue
-}
+import type { Tree, TreeValue } from './tree.ts'
 
 export interface ReadTree {
   readonly tree: Tree

@@ -1,6 +1,6 @@
 import type { DataType } from '../../tensor/index.ts'
 import { messageJson } from './config-tree-json.ts'
-import type { Tree } from './config-tree.ts'
+import type { Tree } from './tree.ts'
 import type {
   DynamicBatchingConfig,
   ModelConfig,

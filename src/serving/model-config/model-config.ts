@@ -1,6 +1,6 @@
 import type { DataType } from '../../tensor/index.ts'
 import { unwrittenOptimization } from './config-defaults.ts'
-import type { Tree } from './config-tree.ts'
+import type { Tree } from './tree.ts'
 
 /** Which versions of a model should be served. */
 export type VersionPolicy =

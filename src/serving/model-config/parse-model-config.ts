@@ -1,7 +1,8 @@
 import type { DataType } from '../../tensor/index.ts'
 import { keptFields, unwrittenOptimization } from './config-defaults.ts'
 import { ConfigError } from './config-error.ts'
-import type { ReadTree, Tree, TreeValue } from './config-tree.ts'
+import type { ReadTree } from './config-tree.ts'
+import type { Tree, TreeValue } from './tree.ts'
 import { treeOfJson, treeOfText } from './config-tree.ts'
 import type {
   DynamicBatchingConfig,

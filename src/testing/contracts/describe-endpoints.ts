@@ -17,6 +17,7 @@ class RecordingGuard implements MoveGuard {
     if (this.refusal !== undefined) throw fail('candidate_failed', { model: 'm', version: 1, reason: this.refusal })
     await this.atPrepare?.()
     return {
+      checked: moves.map(({ endpoint }) => ({ endpoint, checks: ['load' as const] })),
       settle: (isCommitted: boolean) => {
         this.asked.push(isCommitted ? 'kept' : 'given up')
         return Promise.resolve()
@@ -188,6 +189,30 @@ export const describeEndpoints = (database: string, open: Open): void => {
       ])
       await put('models:/fraud/1', 'pinned')
       await expect(endpoints.rollback('pinned', undefined, bob)).rejects.toMatchObject({ code: 'conflict' })
+    })
+
+    it('tell in their history what a version had passed, and which moves were refused why', async () => {
+      await using test = await opened(open)
+      const { registry, guard, move, put } = test
+      const { endpoints } = registry
+      await move(1)
+      await put('models:/fraud@champion')
+      await move(2)
+      guard.refusal = 'it answers NaN'
+      await expect(move(3, bob)).rejects.toMatchObject({ code: 'promotion_refused' })
+      const history = await endpoints.historyOf('fraud')
+      expect(history.map(({ version, checked }) => [version, checked])).toEqual([
+        [2, [{ endpoint: 'fraud', checks: ['load'] }]],
+        [1, undefined],
+      ])
+      const refusals = await endpoints.refusalsOf('fraud')
+      expect(refusals).toMatchObject([
+        { version: 3, actor: 'bob', reason: 'looks right', refused: [expect.stringContaining('it answers NaN')] },
+      ])
+      expect(refusals).toHaveLength(1)
+      guard.refusal = undefined
+      await put('models:/fraud/1', 'pinned')
+      await expect(endpoints.refusalsOf('pinned')).rejects.toMatchObject({ code: 'conflict' })
     })
 
     it('keep their version, follow its model through a new name, and let go of it when they end', async () => {

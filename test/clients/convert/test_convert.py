@@ -161,19 +161,30 @@ def test_a_folder_deploys_as_it_is_and_the_next_conversion_is_its_next_version(s
     np.testing.assert_allclose(answer["value"]["data"], model.predict(frame.fillna(0).head(5).to_numpy()), rtol=1e-5)
 
 
-def test_int8_tells_what_it_costs_and_has_no_effect_on_trees(slipway, numbers):
+@pytest.mark.parametrize("how, smaller, off", [("int8", 0.6, 0.2), ("fp16", 0.75, 0.01)])
+def test_a_smaller_form_tells_what_it_costs_and_gains(slipway, numbers, how, smaller, off):
     frame, label, _ = numbers
     full = frame.fillna(0)
     model = make_pipeline(StandardScaler(), MLPClassifier((64, 64), max_iter=50, random_state=0)).fit(full, label)
     joblib.dump(model, slipway.folder / "net.joblib")
     full.assign(label=label).to_parquet(slipway.folder / "sample.parquet")
     sample = ("--sample", "sample.parquet", "--label", "label")
-    report = slipway.converted("net.joblib", "--quantize", "int8", "--agreement", "0.9", *sample)
+    report = slipway.converted("net.joblib", "--quantize", how, "--agreement", "0.9", *sample)
     before, after = report["quantized"]["before"], report["quantized"]["after"]
-    assert after["bytes"] < before["bytes"] and after["oneRowMs"] > 0 and after["batchMs"] > 0
-    assert before["total"]["labelsAgree"] == ROWS and after["total"]["maxAbsolute"] > before["total"]["maxAbsolute"]
+    for measured in (before, after):
+        told = [measured["oneRowMs"], measured["batchMs"], measured["total"]["maxAbsolute"], measured["metric"]["value"]]
+        assert np.isfinite(told).all()
+        assert measured["oneRowMs"] > 0 and measured["batchMs"] > 0 and measured["batchRows"] == 256
+    assert after["bytes"] < smaller * before["bytes"]
+    assert before["total"]["labelsAgree"] == ROWS
+    assert before["total"]["maxAbsolute"] < after["total"]["maxAbsolute"] < off
     assert before["metric"]["value"] == pytest.approx((model.predict(full) == label).mean())
-    assert any("Integer" in operator for operator in report["operators"])
+    assert abs(after["metric"]["value"] - before["metric"]["value"]) <= 0.02
+    if how == "int8":
+        assert any("Integer" in operator for operator in report["operators"])
+    kept = slipway.folder / "models" / "net" / "1"
+    assert (kept / "model.onnx").stat().st_size == after["bytes"]
+    assert json.loads((kept / "conversion.json").read_text())["quantized"] == report["quantized"]
 
 
 @pytest.mark.parametrize("how", ["int8", "fp16"])

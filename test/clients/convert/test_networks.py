@@ -43,15 +43,33 @@ def test_pytorch(slipway, name, module, how):
         np.testing.assert_allclose(asked(slipway, name), module(torch.from_numpy(X)).numpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("how", ["int8", "fp16"])
-def test_a_network_gets_smaller(slipway, module, how):
+@pytest.mark.parametrize("how, off", [("int8", 0.1), ("fp16", 0.005)])
+def test_a_network_gets_smaller_and_the_report_tells_what_it_costs(slipway, module, how, off):
+    import pandas as pd
     import torch
 
     torch.jit.script(module).save(slipway.folder / "net.pt")
-    report = slipway.converted("net.pt", "--inputs", "x:FP32[-1,8]", "--quantize", how, "--agreement", "0.9")
+    with torch.no_grad():
+        labels = module(torch.from_numpy(X)).argmax(1).numpy()
+    # A network of one input has no columns: a sample's row has what the input takes as a list.
+    pd.DataFrame({"x": X.tolist(), "label": labels}).to_json(slipway.folder / "sample.json", orient="records")
+    flags = ("--inputs", "x:FP32[-1,8]", "--quantize", how, "--agreement", "0.9")
+    report = slipway.converted("net.pt", *flags, "--sample", "sample.json", "--label", "label")
     quantized = report["quantized"]
-    assert quantized["after"]["bytes"] < quantized["before"]["bytes"]
-    assert 0 < quantized["after"]["total"]["maxAbsolute"] < 0.1
+    before, after = quantized["before"], quantized["after"]
+    assert quantized["how"] == how
+    assert after["bytes"] < 0.75 * before["bytes"]
+    for measured in (before, after):
+        told = [measured["oneRowMs"], measured["batchMs"], measured["total"]["maxAbsolute"], measured["metric"]["value"]]
+        assert np.isfinite(told).all()
+        assert measured["oneRowMs"] > 0 and measured["batchMs"] > 0 and measured["batchRows"] == 256
+    assert (before["metric"]["name"], before["metric"]["value"]) == ("accuracy", 1.0)
+    # One row of forty at most changes its label.
+    assert abs(after["metric"]["value"] - before["metric"]["value"]) <= 1 / ROWS
+    assert before["total"]["maxAbsolute"] < 1e-6 < after["total"]["maxAbsolute"] < off
+    kept = slipway.folder / "models" / "net" / "1"
+    assert (kept / "model.onnx").stat().st_size == after["bytes"]
+    assert json.loads((kept / "conversion.json").read_text())["quantized"] == quantized
 
 
 def test_a_network_that_doesn_t_tell_its_inputs_is_refused(slipway, module):

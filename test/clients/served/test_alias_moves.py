@@ -13,10 +13,12 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import tritonclient.grpc as triton
 from mlflow.models import infer_signature
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tritonclient.utils import InferenceServerException
 
 # Hosts of models don't have this module: its classes go along with the models.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -235,3 +237,22 @@ def test_every_protocol_calls_it_by_name(champion):
     assert status == 200 and reply["outputs"][0]["data"] == [pytest.approx(10)]
     status, reply = champion.call("POST", "/v2/models/linear/versions/1/infer", {"inputs": inputs})
     assert status == 200 and reply["model_version"] == "1"
+    given = []
+    for name, value in zip(COLUMNS, ROW):
+        given.append(triton.InferInput(name, [1, 1], "FP64"))
+        given[-1].set_data_from_numpy(np.array([[value]]))
+    with triton.InferenceServerClient(champion.grpc) as client:
+        for pinned in ("", "1"):
+            result = client.infer("linear", given, model_version=pinned)
+            response = result.get_response()
+            assert (response.model_name, response.model_version) == ("linear", "1")
+            assert result.as_numpy(response.outputs[0].name).ravel().tolist() == [pytest.approx(10)]
+        assert client.is_model_ready("linear")
+        with pytest.raises(InferenceServerException) as unknown:
+            client.infer("linear", given, model_version="9")
+        assert unknown.value.status() == "StatusCode.NOT_FOUND"
+        # The endpoint moves for callers of this protocol as for all others.
+        mlflow.MlflowClient().set_registered_model_alias("linear", "champion", 2)
+        result = client.infer("linear", given)
+        assert result.get_response().model_version == "2"
+        assert result.as_numpy(result.get_response().outputs[0].name).ravel().tolist() == [pytest.approx(20)]

@@ -23,4 +23,5 @@ export const endpointHandlers: Handlers<'endpoints'> = {
   'endpoints.rollback': async ({ name, version }, { registry, actor }) =>
     endpointView(await registry.endpoints.rollback(name, version, actor)),
   'endpoints.history': async ({ name }, { registry }) => ({ items: await registry.endpoints.historyOf(name) }),
+  'endpoints.refusals': async ({ name }, { registry }) => ({ items: await registry.endpoints.refusalsOf(name) }),
 }

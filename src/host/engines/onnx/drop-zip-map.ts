@@ -97,13 +97,15 @@ const findZipMaps = (graph: Uint8Array): Map<string, ZipMapNode> => {
   return found
 }
 
+/** Of a name that comes twice the last counts, as for every other reader of the file. */
 const nameOf = (valueInfo: Uint8Array): string => {
   const reader = new ProtobufReader(valueInfo)
+  let name = ''
   while (reader.next()) {
-    if (reader.field === 1) return reader.string()
-    reader.skip()
+    if (reader.field === 1) name = reader.string()
+    else reader.skip()
   }
-  return ''
+  return name
 }
 
 const readZipMap = (node: Uint8Array): ZipMapNode | undefined => {
@@ -111,15 +113,17 @@ const readZipMap = (node: Uint8Array): ZipMapNode | undefined => {
   let input = ''
   let output = ''
   let type = ''
+  let domain = ''
   const classes: string[] = []
   while (reader.next()) {
     if (reader.field === 1) input = reader.string()
     else if (reader.field === 2) output = reader.string()
     else if (reader.field === 4) type = reader.string()
     else if (reader.field === 5) readClasses(reader.message(), classes)
+    else if (reader.field === 7) domain = reader.string()
     else reader.skip()
   }
-  return type === 'ZipMap' ? { input, output, classes } : undefined
+  return type === 'ZipMap' && domain === 'ai.onnx.ml' ? { input, output, classes } : undefined
 }
 
 /** An attribute of ZipMap: classlabels_int64s (ints, field 8) or classlabels_strings (strings, field 9). */

@@ -1,0 +1,37 @@
+import { runCommandLine } from '../../src/cli/main.ts'
+import type { TestApp } from '../../src/testing/index.ts'
+
+export interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+export interface RunSlipwayOptions {
+  /** The data folder of the server, unless given. */
+  readonly directory?: string
+  /** Beside the address of the server. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** What a command finds on its standard input. */
+  readonly input?: string
+}
+
+/** Runs the command line in this process, as a shell that is no terminal would, with a test's server as its own. */
+export const runSlipway = async (
+  app: TestApp,
+  args: readonly string[],
+  { directory = app.dataDir, environment = {}, input = '' }: RunSlipwayOptions = {},
+): Promise<Ran> => {
+  let out = ''
+  let err = ''
+  const code = await runCommandLine({
+    args,
+    environment: { SLIPWAY_SERVER: app.addresses.http, ...environment },
+    directory,
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    input: () => Promise.resolve(new TextEncoder().encode(input)),
+    terminal: false,
+  })
+  return { code, out, err }
+}
