@@ -21,6 +21,15 @@ describe('the documentation', () => {
     }
   })
 
+  it('runs and reads only examples that are there', () => {
+    const named = pages.flatMap((page) => {
+      const text = readFileSync(join(root, page), 'utf8')
+      return [...text.matchAll(/(?<=[\s`])examples\/[\w./-]*\w/g)].map(([path]) => ({ page, path }))
+    })
+    expect(named.length).toBeGreaterThan(5)
+    for (const { page, path } of named) expect(existsSync(join(root, path)), `${page} names ${path}`).toBe(true)
+  })
+
   it('links only to what exists', () => {
     for (const page of pages) {
       const text = readFileSync(join(root, page), 'utf8')

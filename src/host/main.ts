@@ -49,8 +49,7 @@ let collecting: Timer | undefined
  * Gives the memory of large runs back once there were none for a second. Why: an idle process never comes to collect its
  * garbage, and tensors lie outside the heap that it would look at.
  */
-const collectLater = (bytes: number): void => {
-  if (bytes < largeBytes) return
+const collectLater = (): void => {
   collecting?.cancel()
   collecting = systemClock.setTimer(() => globalThis.gc?.(), collectAfterMs)
 }
@@ -70,7 +69,9 @@ const run = async (frame: Frame): Promise<void> => {
     link.write(piece)
   }
   link.uncork()
-  collectLater(outputs.reduce((sum, { data }) => sum + data.length, frame.payload.length))
+  const bytes = outputs.reduce((sum, { data }) => sum + data.length, frame.payload.length)
+  // Why as a write: until what is before it has left, the tensors are no garbage.
+  if (bytes >= largeBytes) link.write('', collectLater)
 }
 
 const answer = (frame: Frame): void => {
