@@ -66,7 +66,7 @@ describe('a server whose output can not be written', () => {
   it('since nobody reads it serves, keeps little of it, and stops', async () => {
     const server = await start({ output: 'pipe' })
     const { stderr } = server.output
-    await logMuch(server, 8000)
+    await logMuch(server, 4000)
     await serves(server)
     expect(await server.stop()).toBe(0)
     const log = stderr === null ? '' : await text(stderr)
@@ -77,7 +77,7 @@ describe('a server whose output can not be written', () => {
   it('and then can again tells how much of it is missing', async () => {
     const server = await start({ output: 'pipe' })
     const { stderr } = server.output
-    await logMuch(server, 8000)
+    await logMuch(server, 4000)
     if (stderr === null) throw new Error('there is no pipe')
     const log = text(stderr)
     await logMuch(server, 20)
