@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -106,5 +107,20 @@ describe('a server whose output can not be written', () => {
     } finally {
       await server.kill()
     }
+  })
+})
+
+describe('a command whose results can not be written', () => {
+  const version = (redirected: string): { status: number | null; stderr: string } => {
+    const command = [process.execPath, 'bin/slipway.mjs', '--version']
+    const { status, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', `"$@" ${redirected}`, 'bash', ...command])
+    return { status, stderr: stderr.toString() }
+  }
+
+  it('fails with the reason, but not when its reader has seen enough', () => {
+    const full = version('>/dev/full')
+    expect(full.stderr).toMatch(/^slipway: standard output can't be written: ENOSPC/)
+    expect(full.status).toBe(1)
+    expect(version('| true')).toEqual({ status: 0, stderr: '' })
   })
 })
