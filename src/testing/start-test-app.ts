@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { loadConfig } from '../app/config/load-config.ts'
 import { start } from '../app/start.ts'
-import type { Addresses } from '../app/start.ts'
+import type { Addresses, App } from '../app/start.ts'
 import type { Logger } from '../lib/index.ts'
 
 export interface TestAppOptions {
@@ -57,14 +57,16 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
     '--shutdown-idle-ms': '0',
   }
   const flags = [...Object.entries(own).flatMap((flag) => (given.includes(flag[0]) ? [] : flag)), ...given]
-  const { config } = loadConfig({ args: flags, environment: {}, directory: root })
-  const app = await start(config, { logger: recordingLogger(log), environment: options.environment ?? {} })
-  await app.loaded
+  const remove = (): void => rmSync(root, { recursive: true, force: true })
+  const app = await startIn(root, flags, { log, environment: options.environment ?? {} }).catch((error: unknown) => {
+    remove()
+    throw error
+  })
   const { http = '', grpc = '', mlflow } = app.addresses
   const addresses = { http, grpc, ...(mlflow !== undefined && { mlflow }) }
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, addresses.http), init)
   let stopped: Promise<void> | undefined
-  const stop = (): Promise<void> => (stopped ??= app.stop().then(() => rmSync(root, { recursive: true, force: true })))
+  const stop = (): Promise<void> => (stopped ??= app.stop().then(remove))
   return {
     addresses,
     repository,
@@ -81,6 +83,17 @@ export const startTestApp = async (options: TestAppOptions = {}): Promise<TestAp
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+const startIn = async (
+  root: string,
+  flags: readonly string[],
+  { log, environment }: { readonly log: LogLine[]; readonly environment: NonNullable<TestAppOptions['environment']> },
+): Promise<App> => {
+  const { config } = loadConfig({ args: flags, environment: {}, directory: root })
+  const app = await start(config, { logger: recordingLogger(log), environment })
+  await app.loaded
+  return app
 }
 
 const recordingLogger = (lines: LogLine[]): Logger => {

@@ -163,7 +163,7 @@ describe('moves among all that else may happen to an endpoint', () => {
   })
 
   it('end with the reason when the server is stopped within one', async () => {
-    const app = await startTestApp({ flags: ['--shutdown-timeout-ms=300'] })
+    const app = await startTestApp({ flags: ['--shutdown-timeout-ms=3000'] })
     await registerVersion(app, 'm', filesOf(1))
     await expectOk(await moveAlias(app, 'm', 'champion', 1))
     await expectOk(await putEndpoint(app, 'fraud', { reference: 'models:/m@champion' }))

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -66,7 +67,7 @@ describe('a server whose output can not be written', () => {
   it('since nobody reads it serves, keeps little of it, and stops', async () => {
     const server = await start({ output: 'pipe' })
     const { stderr } = server.output
-    await logMuch(server, 8000)
+    await logMuch(server, 4000)
     await serves(server)
     expect(await server.stop()).toBe(0)
     const log = stderr === null ? '' : await text(stderr)
@@ -77,7 +78,7 @@ describe('a server whose output can not be written', () => {
   it('and then can again tells how much of it is missing', async () => {
     const server = await start({ output: 'pipe' })
     const { stderr } = server.output
-    await logMuch(server, 8000)
+    await logMuch(server, 4000)
     if (stderr === null) throw new Error('there is no pipe')
     const log = text(stderr)
     await logMuch(server, 20)
@@ -106,5 +107,20 @@ describe('a server whose output can not be written', () => {
     } finally {
       await server.kill()
     }
+  })
+})
+
+describe('a command whose results can not be written', () => {
+  const version = (redirected: string): { status: number | null; stderr: string } => {
+    const command = [process.execPath, 'bin/slipway.mjs', '--version']
+    const { status, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', `"$@" ${redirected}`, 'bash', ...command])
+    return { status, stderr: stderr.toString() }
+  }
+
+  it('fails with the reason, but not when its reader has seen enough', () => {
+    const full = version('>/dev/full')
+    expect(full.stderr).toMatch(/^slipway: standard output can't be written: ENOSPC/)
+    expect(full.status).toBe(1)
+    expect(version('| true')).toEqual({ status: 0, stderr: '' })
   })
 })

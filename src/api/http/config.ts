@@ -48,7 +48,7 @@ export const httpOptions = {
   requestTimeoutMs: { type: 'duration', default: 60_000, min: 1, doc: 'Longest time for a whole request to arrive.' },
   stallTimeoutMs: {
     type: 'duration',
-    default: 60_000,
+    default: 120_000,
     min: 1,
     doc: 'How long a client may take nothing of its answer, or send nothing of its upload, before its connection is cut.',
   },
