@@ -28,10 +28,15 @@ describe('more work than a model can do', () => {
       },
       flags: ['--serving.queue.depth-max', '4'],
     })
-    const flood = Array.from({ length: 20 }, () => infer(app, 'slow'))
-    const startedAt = performance.now()
+    let served = 0
+    const flood = Array.from({ length: 20 }, async () => {
+      const answer = await infer(app, 'slow')
+      if (answer.status === 200) served += 1
+      return answer
+    })
     expect((await infer(app, 'quick')).status).toBe(200)
-    expect(performance.now() - startedAt).toBeLessThan(250)
+    // Of the five that the slow one takes on.
+    expect(served).toBeLessThanOrEqual(1)
     const answers = await Promise.all(flood)
     const refused = answers.filter((answer) => answer.status === 429)
     expect(refused.length).toBeGreaterThanOrEqual(14)

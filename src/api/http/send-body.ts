@@ -21,7 +21,9 @@ export const sendBody = (response: ServerResponse, body: Body): void => {
   else response.setHeader('content-encoding', encoding)
   if (method === 'HEAD') response.end()
   else if (encoding !== undefined) compress(response, body, encoding)
-  else if (typeof body === 'string' || body instanceof Uint8Array) response.end(body)
+  // Why: text without other characters than ASCII needs no conversion, which is a tenth of the work of a small answer.
+  else if (typeof body === 'string') response.end(body, bytes === body.length ? 'latin1' : 'utf8')
+  else if (body instanceof Uint8Array) response.end(body)
   else {
     response.cork()
     for (const piece of body) response.write(piece)
