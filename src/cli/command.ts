@@ -32,6 +32,8 @@ export interface Command {
   readonly words?: readonly (readonly [string, string])[]
   readonly flags: readonly Flag[]
   readonly examples: readonly string[]
+  /** Ends by itself when a signal asks it to; others are ended at once, with nothing left behind. */
+  readonly drains?: true
   /** The exit code: 0 done, 1 refused, 2 wrong usage. */
   run(context: CommandContext): Promise<number>
 }

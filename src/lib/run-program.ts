@@ -28,6 +28,22 @@ const graceMs = 500
 /** A killed program that is not gone by then waits for a device. */
 const killGraceMs = 5000
 
+/** Leaders of the groups of programs that run now. */
+const running = new Set<number>()
+
+/** Kills every program that runs, with all that it started, before a signal ends the process. */
+export const endPrograms = (): void => {
+  for (const leader of running) endGroup(leader)
+}
+
+const endGroup = (leader: number): void => {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
 /** Runs a program to its end, or to the end of its time; with it end the programs that it started. Never throws. */
 export const runProgram = (command: readonly string[], options: RunOptions): Promise<RunResult> =>
   new Promise((resolve) => {
@@ -40,12 +56,9 @@ export const runProgram = (command: readonly string[], options: RunOptions): Pro
       // Why: a group of its own, so that compilers and the like end with it.
       detached: true,
     })
+    if (child.pid !== undefined) running.add(child.pid)
     const killGroup = (): void => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        // It has ended meanwhile.
-      }
+      if (child.pid !== undefined) endGroup(child.pid)
     }
     const kill = (ending: Ending): void => {
       killed ??= ending
@@ -78,6 +91,7 @@ export const runProgram = (command: readonly string[], options: RunOptions): Pro
     child.on('exit', (code, signal) => {
       unlisten()
       killGroup()
+      if (child.pid !== undefined) running.delete(child.pid)
       const ending = endingOf(code, signal)
       child.on('close', () => end(ending))
       systemClock.setTimer(() => end(ending), graceMs)

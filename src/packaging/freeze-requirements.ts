@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { installerEnvironment, readRequirements, runProgram } from '../lib/index.ts'
+import { installerEnvironment, readRequirements, runProgram, withProcessFolder } from '../lib/index.ts'
 import { PackagingError } from './packaging-error.ts'
 
 export interface FreezeOptions {
@@ -41,8 +40,7 @@ export const freezeRequirements = async (
   if (requirements !== undefined || lines.length > 0) await writeFile(file, textOf(lines))
   if (lines.length === 0) return
   // Why: beside the model, where no file of its own can take the place of one of these or of a module.
-  const work = await mkdtemp(join(tmpdir(), 'slipway-freeze-'))
-  try {
+  await withProcessFolder('freeze', async (work) => {
     const list = join(work, fileName)
     const report = join(work, 'report.json')
     const pip = (args: readonly string[]): Promise<void> => runPip([...args, '-r', list], work, options)
@@ -53,9 +51,7 @@ export const freezeRequirements = async (
     if (!options.withWheels) return
     await writeFile(list, textOf(frozen.map(({ path, pinned }) => path ?? pinned)))
     await pip(['download', '--only-binary=:all:', '--no-deps', '--dest', wheels])
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
+  })
 }
 
 const textOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('')

@@ -1,21 +1,19 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isProcessAlive } from '../lib/index.ts'
+import { isProcessAlive, withTemporary } from '../lib/index.ts'
 
 /**
- * Gives a new folder beside a place to make in it what is then moved there; it goes when that is done, and what was
+ * Gives a new folder beside a place to make in it what is then moved there; it goes when that is done or a signal ends the process, and what was
  * being made when its maker was killed goes with the next.
  */
 export const inPartFolder = async <T>(output: string, make: (part: string) => Promise<T>): Promise<T> => {
   await mkdir(dirname(output), { recursive: true })
   await removeLeftParts(output)
   const part = join(dirname(output), `.${basename(output)}.${process.pid}.part`)
-  try {
+  return withTemporary(part, async () => {
     await mkdir(part)
-    return await make(part)
-  } finally {
-    await rm(part, { recursive: true, force: true })
-  }
+    return make(part)
+  })
 }
 
 const removeLeftParts = async (output: string): Promise<void> => {

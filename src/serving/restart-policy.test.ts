@@ -8,11 +8,11 @@ const options = { crashesMax: 3, crashWindowMs: 60_000, backoffFirstMs: 100, bac
 const longest = { next: (): number => 1 }
 
 /** The steps of crashes at the given times. */
-const crashesAt = (times: readonly number[]): RestartStep[] => {
+const crashesAt = (times: readonly number[], given = options): RestartStep[] => {
   const steps: RestartStep[] = []
   let earlier: readonly number[] = []
   for (const time of times) {
-    const step = afterCrash(earlier, time, options, longest)
+    const step = afterCrash(earlier, time, given, longest)
     steps.push(step)
     earlier = step.recent
   }
@@ -29,10 +29,15 @@ describe('after a crash', () => {
     expect(crashesAt([0, 60_000])[1]?.recent).toEqual([60_000])
   })
 
-  it('the pause grows with the crashes and is shaken', () => {
-    const pauses = crashesAt([0, 1000]).map((step) => (step.kind === 'restart' ? step.afterMs : undefined))
-    expect(pauses).toEqual([100, 200])
-    expect(afterCrash([], 0, options, { next: () => 0.25 })).toMatchObject({ afterMs: 25 })
+  it('the host comes back at once from the first, then after a pause that grows with the crashes and is shaken', () => {
+    const often = { ...options, crashesMax: 10 }
+    const pauses = crashesAt([0, 1000, 2000, 3000], often).map((step) =>
+      step.kind === 'restart' ? step.afterMs : undefined,
+    )
+    expect(pauses).toEqual([0, 100, 200, 400])
+    expect(afterCrash([0], 1000, options, { next: () => 0.25 })).toMatchObject({ afterMs: 25 })
+    // One of more than the window ago is forgotten.
+    expect(afterCrash([0], 61_000, options, longest)).toMatchObject({ afterMs: 0 })
   })
 
   it('the pause stays within its bound, however many crashes are allowed', () => {

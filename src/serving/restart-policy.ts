@@ -12,8 +12,8 @@ export type RestartStep =
   | { readonly kind: 'quarantine'; readonly recent: readonly number[] }
 
 /**
- * What follows a crash at `nowMs`, given the times of earlier ones: a restart after a growing, jittered pause, or
- * quarantine once `crashesMax` of them lie within `crashWindowMs`.
+ * What follows a crash at `nowMs`, given the times of earlier ones: a restart, after a growing, jittered pause unless it
+ * is the only one of late, or quarantine once `crashesMax` of them lie within `crashWindowMs`.
  */
 export const afterCrash = (
   earlier: readonly number[],
@@ -23,6 +23,8 @@ export const afterCrash = (
 ): RestartStep => {
   const recent = [...earlier, nowMs].filter((at) => nowMs - at < options.crashWindowMs)
   if (recent.length >= options.crashesMax) return { kind: 'quarantine', recent }
+  // Why at once: one request that took its host down must not cost the others more than a start.
+  if (recent.length === 1) return { kind: 'restart', afterMs: 0, recent }
   const pause = { firstMs: options.backoffFirstMs, maxMs: options.backoffMaxMs }
-  return { kind: 'restart', afterMs: backoffMs(recent.length - 1, pause, random), recent }
+  return { kind: 'restart', afterMs: backoffMs(recent.length - 2, pause, random), recent }
 }

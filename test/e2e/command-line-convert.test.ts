@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -101,6 +110,40 @@ describe('slipway convert', () => {
     expect({ code, out }).toEqual({ code: 1, out: '' })
     expect(err).toMatch(reason)
     expect(existsSync(join(folder, 'none'))).toBe(false)
+  })
+
+  it('finds what was converted the same way before, unless it is told not to', async () => {
+    const cache = join(folder, 'cache')
+    const runs = join(folder, 'runs')
+    const python = program(
+      'counting',
+      `case "$*" in *slipway_convert*) echo run >> '${runs}'; cp '${folder}/made.onnx' model.onnx; cp '${folder}/made.json' result.json ;;
+*) echo ${'a'.repeat(64)} ;; esac`,
+    )
+    const convert = async (...more: string[]): Promise<{ fromCache: boolean; version: number; err: string }> => {
+      const given = [join(folder, 'net.joblib'), '--python', python, '--output', join(folder, 'cached'), ...more]
+      const { code, out, err } = await slipway('convert', ...given, '--data-dir', cache, '--json')
+      expect(code, err).toBe(0)
+      return { ...(JSON.parse(out) as { fromCache: boolean; version: number }), err }
+    }
+    const count = (): number => readFileSync(runs, 'utf8').split('\n').length - 1
+    writeFileSync(join(folder, 'net.joblib'), 'first')
+    expect(await convert()).toMatchObject({ fromCache: false, version: 1 })
+    expect(await convert()).toMatchObject({ fromCache: true, version: 2 })
+    expect(count()).toBe(1)
+    const at = (version: number): Buffer => readFileSync(join(folder, 'cached', 'net', String(version), 'model.onnx'))
+    expect(at(2)).toEqual(at(1))
+    expect(await convert('--rows', '17')).toMatchObject({ fromCache: false })
+    expect(await convert('--no-cache')).toMatchObject({ fromCache: false })
+    writeFileSync(join(folder, 'net.joblib'), 'second')
+    expect(await convert()).toMatchObject({ fromCache: false })
+    expect(count()).toBe(4)
+    const given = [join(folder, 'net.joblib'), '--python', python, '--output', join(folder, 'cached')]
+    expect((await slipway('convert', ...given, '--data-dir', cache)).err).toContain('from cache')
+    // Without a place of its own for it, nothing is kept.
+    await slipway('convert', ...given)
+    await slipway('convert', ...given)
+    expect(count()).toBe(6)
   })
 
   it.each([

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
 import { join } from 'node:path'
-import { installerEnvironment, runProgram, Semaphore } from '../../lib/index.ts'
+import { installerEnvironment, runProgram, Semaphore, withTemporaryFolder } from '../../lib/index.ts'
 import type { Clock, Logger, RunResult } from '../../lib/index.ts'
 import { evict, markUsed } from './environment-use.ts'
 import type { Interpreter } from './interpreter.ts'
@@ -91,20 +91,14 @@ export class EnvironmentCache {
       const installing = `installing ${packages} ${packages === 1 ? 'package' : 'packages'}: ${order.plan.names.join(', ').slice(0, 200)}`
       logger.info('python.installing', { model: order.model, packages, names: order.plan.names.join(', ') })
       progress(installing)
-      const made = await mkdtemp(join(root, `.${digest}.`))
-      const home = await mkdtemp(join(root, `.${digest}.home.`))
-      try {
-        await this.#install(
-          order,
-          { directory: made, home },
-          { progress: (text) => progress(`${installing}; ${text}`), signal },
+      const told = { progress: (text: string) => progress(`${installing}; ${text}`), signal }
+      await withTemporaryFolder(join(root, `.${digest}.`), async (made) => {
+        await withTemporaryFolder(join(root, `.${digest}.home.`), (home) =>
+          this.#install(order, { directory: made, home }, told),
         )
         await rm(directory, { recursive: true, force: true })
         await rename(made, directory)
-      } finally {
-        await rm(made, { recursive: true, force: true })
-        await rm(home, { recursive: true, force: true })
-      }
+      })
       logger.info('python.installed', { model: order.model, packages, elapsedMs: Math.round(clock.now() - startedAt) })
       await markUsed(directory)
       await this.#keepWithinBound()

@@ -1,18 +1,20 @@
 import { readFileSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageVersion } from '../../app/package-info.ts'
 import { SlipwayClient } from '../../client/index.ts'
+import { withProcessFolder } from '../../lib/index.ts'
 import { isReference } from '../../packaging/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { Refusal } from '../command.ts'
+import { cacheFolder } from '../convert/cache-folder.ts'
+import type { Conversion, ConversionOrigin } from '../convert/conversion-cache.ts'
 import type { ConvertArgs } from '../convert/convert-args.ts'
 import { convertFlags, readConvertArgs } from '../convert/convert-args.ts'
 import type { Converted } from '../convert/convert-job.ts'
-import { runConverter } from '../convert/converter-process.ts'
+import { convertOrFind } from '../convert/convert-or-find.ts'
 import { converterPython } from '../convert/converter-python.ts'
 import { fileEndings } from '../convert/flavors.ts'
 import type { Kept } from '../convert/keep-result.ts'
@@ -49,12 +51,7 @@ export const convert: Command = {
     const args = clientArgs(context, flags)
     const given = onePositional(args, 'the model to convert')
     const wanted = readConvertArgs(args)
-    const work = await mkdtemp(join(tmpdir(), 'slipway-convert-'))
-    try {
-      return await convertInto(context, args, { given, wanted, work })
-    } finally {
-      await rm(work, { recursive: true, force: true })
-    }
+    return withProcessFolder('convert', (work) => convertInto(context, args, { given, wanted, work }))
   },
 }
 
@@ -71,26 +68,31 @@ const convertInto = async (context: CommandContext, args: ClientArgs, order: Ord
     if (!args.json) context.err(`${text}\n`)
   }
   const source = await sourceOf(args, order)
+  const { environment } = context
+  const places = { dataDir: args.text('data-dir'), environment }
   const python = await converterPython(source, {
-    given: args.text('python') ?? context.environment['SLIPWAY_PYTHON'],
-    dataDir: args.text('data-dir'),
-    environment: context.environment,
+    ...places,
+    given: args.text('python') ?? environment['SLIPWAY_PYTHON'],
     work: join(work, 'environment'),
     say,
   })
-  const folder = join(work, 'child')
-  await mkdir(folder)
   say(`Converting ${given} (${source.flavor})…`)
-  const { converted, model } = await runConverter(await jobOf(source, order), {
+  const sourceFiles = await digestsOf(source.path)
+  const { converted, model, fromCache } = await convertOrFind(await jobOf(source, order), {
+    cache: args.isSet('no-cache') ? undefined : cacheFolder(places),
     python,
-    folder,
-    environment: context.environment,
+    environment,
+    sourceFiles,
+    work,
     timeoutMs: wanted.timeoutMs,
   })
+  if (fromCache) say('from cache: the same was converted before; --no-cache converts it anew')
   const name = wanted.name ?? source.name
-  const report = await reportOf(source, order, { converted, model })
+  const report = await reportOf(source, order, { converted, model, sourceFiles })
   const kept = await keepResult(wanted.output, { name, model, report })
-  context.out(args.json ? `${JSON.stringify({ ...report, name, ...kept })}\n` : reportText(converted, kept.path))
+  context.out(
+    args.json ? `${JSON.stringify({ ...report, name, ...kept, fromCache })}\n` : reportText(converted, kept.path),
+  )
   await publish(context, args, { name, kept, converted, given, say })
   return 0
 }
@@ -130,7 +132,7 @@ const sampleOf = async ({ wanted, work }: Order): Promise<string | null> => {
   return path
 }
 
-const jobOf = async (source: ModelSource, order: Order): Promise<Parameters<typeof runConverter>[0]> => {
+const jobOf = async (source: ModelSource, order: Order): Promise<Parameters<typeof convertOrFind>[0]> => {
   const { wanted } = order
   return {
     source: source.path,
@@ -155,11 +157,11 @@ const jobOf = async (source: ModelSource, order: Order): Promise<Parameters<type
 const reportOf = async (
   source: ModelSource,
   { given, wanted }: Order,
-  { converted, model }: { readonly converted: Converted; readonly model: string },
+  { converted, model, sourceFiles }: Conversion & Pick<ConversionOrigin, 'sourceFiles'>,
 ): Promise<Readonly<Record<string, unknown>>> => ({
   source: given,
   flavor: source.flavor,
-  sourceFiles: await digestsOf(source.path),
+  sourceFiles,
   modelSha256: await digestOf(model),
   slipway: packageVersion,
   tolerance: wanted.tolerance,

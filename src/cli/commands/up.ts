@@ -26,6 +26,7 @@ export const up: Command = {
     'slipway up --model-repository ./models --model-control poll',
     'slipway up --port 0 --grpc-port 0 --ready-file addresses.json',
   ],
+  drains: true,
   async run(context) {
     const { config } = loadConfig(context)
     const logger = openLogger({ level: config.log.level, write: (line) => context.err(line) })

@@ -7,7 +7,7 @@ import { Refusal } from '../command.ts'
 import type { ConvertJob, Converted } from './convert-job.ts'
 
 /** Where the Python program is, beside this file in a checkout and in the package. */
-const program = fileURLToPath(new URL('./python', import.meta.url))
+export const converterProgram = fileURLToPath(new URL('./python', import.meta.url))
 
 export interface ConverterOptions {
   readonly python: string
@@ -31,7 +31,7 @@ const childEnvironment = ({ folder, environment }: ConverterOptions): Record<str
     ...Object.fromEntries(passed),
     HOME: folder,
     TMPDIR: folder,
-    PYTHONPATH: program,
+    PYTHONPATH: converterProgram,
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONNOUSERSITE: '1',
     PYTHONIOENCODING: 'utf-8',
@@ -52,16 +52,11 @@ export const runConverter = async (
   const at = (name: string): string => join(options.folder, name)
   const whole: ConvertJob = { ...job, output: at('model.onnx'), result: at('result.json') }
   writeFileSync(at('job.json'), JSON.stringify(whole))
-  const calledOff = new AbortController()
-  const onSignal = (): void => calledOff.abort()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
   const ended = await runProgram([options.python, '-m', 'slipway_convert', at('job.json')], {
     directory: options.folder,
     environment: childEnvironment(options),
     timeoutMs: options.timeoutMs,
-    signal: calledOff.signal,
   })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)
   if (ended.outcome === 'not_started') {
     const reason = `the Python interpreter '${options.python}' can't be run: ${ended.status}`
     throw new Refusal(`${reason}; name another with --python`, 'no_python')

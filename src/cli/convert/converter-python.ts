@@ -5,6 +5,7 @@ import { makeEnvironment } from '../../app/make-environment.ts'
 import { AppError } from '../../protocol/index.ts'
 import { Refusal } from '../command.ts'
 import { partsSaid } from '../parts-said.ts'
+import { cacheFolder } from './cache-folder.ts'
 import { converterRequirements } from './flavors.ts'
 import type { ModelSource } from './model-source.ts'
 
@@ -26,7 +27,7 @@ export const converterPython = async (source: ModelSource, options: PythonOption
     return await makeEnvironment({
       model: source.name,
       folder: options.work,
-      root: environmentsRoot(options),
+      root: join(cacheFolder(options) ?? resolve('.cache', 'slipway'), 'python-environments'),
       environment: options.environment,
       progress: partsSaid(options.say),
     })
@@ -49,11 +50,4 @@ const planIn = async (work: string, source: ModelSource): Promise<void> => {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
       await cp(path, join(work, folder), { recursive: true })
   }
-}
-
-/** Environments outlive a command: they are the user's, or in the data folder that was named. */
-const environmentsRoot = ({ dataDir, environment }: PythonOptions): string => {
-  if (dataDir !== undefined) return resolve(dataDir, 'python-environments')
-  const cache = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? '.', '.cache')
-  return resolve(cache, 'slipway', 'python-environments')
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { withTemporaryFolder } from '../../lib/index.ts'
 import { Refusal } from '../command.ts'
 
 /** A converted model in a model repository. */
@@ -33,8 +34,7 @@ export const keepResult = async (
   } catch (error) {
     throw new Refusal(`'${home}' can't be made: ${(error as Error).message}; choose another with --output`)
   }
-  const fresh = await mkdtemp(join(home, '.new-'))
-  try {
+  return withTemporaryFolder(join(home, '.new-'), async (fresh) => {
     await copyFile(model, join(fresh, 'model.onnx'))
     await writeFile(join(fresh, 'conversion.json'), `${JSON.stringify(report, undefined, 2)}\n`)
     for (let version = (await newestVersion(home)) + 1; ; version++) {
@@ -43,9 +43,7 @@ export const keepResult = async (
       const taken = await rename(fresh, folder).then(() => false, isTaken)
       if (!taken) return { folder, version, path: join(folder, 'model.onnx') }
     }
-  } finally {
-    await rm(fresh, { recursive: true, force: true })
-  }
+  })
 }
 
 const newestVersion = async (home: string): Promise<number> => {

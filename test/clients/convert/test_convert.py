@@ -151,7 +151,9 @@ def test_a_folder_deploys_as_it_is_and_the_next_conversion_is_its_next_version(s
     frame, _, values = numbers
     model = GradientBoostingRegressor(n_estimators=10).fit(frame.fillna(0).to_numpy(), values)
     joblib.dump(model, slipway.folder / "model.joblib")
-    assert [slipway.converted("model.joblib", "--name", name)["version"] for _ in range(2)] == [1, 2]
+    reports = [slipway.converted("model.joblib", "--name", name) for _ in range(2)]
+    assert [(report["version"], report["fromCache"]) for report in reports] == [(1, False), (2, True)]
+    assert reports[0]["modelSha256"] == reports[1]["modelSha256"]
     report = json.loads((slipway.folder / "models" / name / "2" / "conversion.json").read_text())
     assert report["estimator"] == "GradientBoostingRegressor" and len(report["modelSha256"]) == 64
     assert report["packages"]["skl2onnx"] and report["opsets"]
