@@ -10,7 +10,12 @@ const session = await InferenceSession.create(order.file, {
   logSeverityLevel: 3,
   extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
 })
-const feeds = { [order.name]: new Tensor('float32', order.values, order.shape) }
+const feeds = Object.fromEntries(
+  order.inputs.map(({ name, shape, values }) => [
+    name,
+    values instanceof Float32Array ? new Tensor('float32', values, shape) : new Tensor('float64', values, shape),
+  ]),
+)
 const times: number[] = []
 for (let run = 0; run < order.runs; run++) {
   const startedAt = performance.now()

@@ -1,10 +1,16 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { BenchInput } from './infer-request.ts'
 import { median } from './summary.ts'
 
-export interface EngineOrder extends Omit<BenchInput, 'model'> {
+export interface EngineInput {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+}
+
+export interface EngineOrder {
+  readonly inputs: readonly EngineInput[]
   readonly file: string
   readonly runs: number
 }

@@ -12,9 +12,14 @@ export const python: Bench = suite({
   targets: {
     'mlflow.ratio': { is: '>=', bound: 3 },
     'mlflow.above': { is: '<=', bound: 1 },
-    'mlflow.table': { is: '<=', bound: 2 },
+    'mlflow.table.binary': { is: '<=', bound: 2 },
+    'mlflow.table.json': { is: '<=', bound: 2 },
+    'mlflow.table.split': { is: '<=', bound: 2 },
+    'mlflow.table.csv': { is: '<=', bound: 2 },
     'converted.ratio.1': { is: '>=', bound: 5 },
     'converted.ratio.64': { is: '>=', bound: 5 },
+    'converted.engine.ratio.1': { is: '>=', bound: 5 },
+    'converted.engine.ratio.64': { is: '>=', bound: 5 },
     'move.warm': { is: '<=', bound: 1000 },
   },
 })

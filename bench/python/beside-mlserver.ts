@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BenchInput } from '../infer-request.ts'
-import { sampleValues } from '../infer-request.ts'
 import { runTool } from '../load/run-tool.ts'
 import type { Load, Speed } from '../load/speed.ts'
 import { runWrk } from '../load/wrk.ts'
@@ -13,33 +12,24 @@ import { startSlipway } from '../start-slipway.ts'
 import { median, numberText, ratio, roundsText } from '../summary.ts'
 import type { Figure } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { tableFormNames, tableForms } from './table-forms.ts'
+import type { TableFormName } from './table-forms.ts'
 
 export const model: BenchInput['model'] = 'table'
 export const program = fileURLToPath(new URL('model.py', import.meta.url))
-const columns = ['f0', 'f1', 'f2', 'f3']
 const tableRows = 10_000
 
-/** Columns of doubles, as the binary tensor extension or as JSON. */
-export const request = (server: ServedModel, rows: number, form: 'json' | 'binary'): WrkRequest => {
-  const values = Float64Array.from(sampleValues(rows))
-  const shape = [rows, 1]
-  const url = `${server.http}/v2/models/${model}/infer`
-  if (form === 'json') {
-    const inputs = columns.map((name) => ({ name, shape, datatype: 'FP64', data: [...values] }))
-    return { url, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify({ inputs })) }
-  }
-  const parameters = { binary_data_size: values.byteLength }
-  const inputs = columns.map((name) => ({ name, shape, datatype: 'FP64', parameters }))
-  const head = Buffer.from(JSON.stringify({ inputs, parameters: { binary_data_output: true } }))
-  return {
-    url,
-    headers: {
-      'content-type': 'application/octet-stream',
-      'inference-header-content-length': String(head.byteLength),
-    },
-    body: Buffer.concat([head, ...columns.map(() => Buffer.from(values.buffer))]),
-  }
+/** How long the model's own predict takes, in ms, as its program prints it. */
+export interface OwnTimes {
+  readonly one: number
+  /** 64 rows. */
+  readonly batch: number
+  /** 10,000 rows. */
+  readonly table: number
 }
+
+/** Columns of doubles as JSON. */
+export const request = (server: ServedModel, rows: number): WrkRequest => tableForms.json.request(server, model, rows)
 
 export const measured = async (server: ServedModel, what: WrkRequest, load: Load): Promise<Speed> => {
   const speed = await runWrk(what, load)
@@ -52,8 +42,8 @@ const fastestWorkers = async (folder: string, { log }: ScenarioContext): Promise
   const found: { readonly workers: 0 | 1; readonly perSecond: number }[] = []
   for (const workers of [0, 1] as const) {
     await using server = await startMlserverMlflow(model, folder, workers)
-    await measured(server, request(server, 1, 'json'), { clients: 32, seconds: 1 })
-    const { perSecond } = await measured(server, request(server, 1, 'json'), { clients: 32, seconds: 2 })
+    await measured(server, request(server, 1), { clients: 32, seconds: 1 })
+    const { perSecond } = await measured(server, request(server, 1), { clients: 32, seconds: 2 })
     log(`MLServer with ${workers} workers: ${numberText(perSecond)}/s`)
     found.push({ workers, perSecond })
   }
@@ -64,7 +54,7 @@ const run = async (context: ScenarioContext): Promise<Figure[]> => {
   await using folder = await temporaryFolder()
   const python = await mlflowPython()
   const saved = join(folder.path, model, '1')
-  const own = JSON.parse(await runTool(python, ['-W', 'ignore', program, saved])) as { one: number; table: number }
+  const own = JSON.parse(await runTool(python, ['-W', 'ignore', program, saved])) as OwnTimes
   const workers = await fastestWorkers(saved, context)
   await using slipway = await startSlipway({
     repository: folder.path,
@@ -76,18 +66,21 @@ const run = async (context: ScenarioContext): Promise<Figure[]> => {
   const ours: number[] = []
   const theirs: number[] = []
   const one: number[] = []
-  const table: number[] = []
+  const tables = new Map<TableFormName, number[]>(tableFormNames.map((form) => [form, []]))
   for (let round = 1; round <= (context.quick ? 1 : 5); round++) {
     for (const [server, rounds] of [
       [slipway, ours],
       [mlserver, theirs],
     ] as const) {
-      const { perSecond } = await measured(server, request(server, 1, 'json'), { clients: 32, seconds })
+      const { perSecond } = await measured(server, request(server, 1), { clients: 32, seconds })
       rounds.push(perSecond)
       context.log(`round ${round} ${server.name}: ${numberText(perSecond)}/s`)
     }
-    one.push((await measured(slipway, request(slipway, 1, 'json'), { clients: 1, seconds })).p50Ms)
-    table.push((await measured(slipway, request(slipway, tableRows, 'binary'), { clients: 1, seconds })).p50Ms)
+    one.push((await measured(slipway, request(slipway, 1), { clients: 1, seconds })).p50Ms)
+    for (const [form, rounds] of tables) {
+      const asked = tableForms[form].request(slipway, model, tableRows)
+      rounds.push((await measured(slipway, asked, { clients: 1, seconds: Math.ceil(seconds / 2) })).p50Ms)
+    }
   }
   const versions = Object.entries(await mlserverMlflowVersions()).map(([name, version]) => `${name} ${version}`)
   return [
@@ -119,13 +112,13 @@ const run = async (context: ScenarioContext): Promise<Figure[]> => {
       value: median(one) - own.one,
       note: `${numberText(own.one)} ms of its own; ${roundsText(one)}`,
     },
-    {
-      id: 'mlflow.table',
-      text: `a table of ${tableRows} rows : the model's own predict`,
+    ...[...tables].map(([form, rounds]) => ({
+      id: `mlflow.table.${form}`,
+      text: `a table of ${tableRows} rows ${tableForms[form].text} : the model's own predict`,
       unit: 'times',
-      value: ratio(median(table), own.table),
-      note: `${numberText(own.table)} ms of its own; ${roundsText(table)}`,
-    },
+      value: ratio(median(rounds), own.table),
+      note: `${numberText(own.table)} ms of its own; ${roundsText(rounds)}`,
+    })),
   ]
 }
 

@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runTool } from '../load/run-tool.ts'
 import type { WrkRequest } from '../load/wrk.ts'
+import { engineTimeMs } from '../engine-time.ts'
+import type { EngineInput } from '../engine-time.ts'
 import { sampleValues } from '../infer-request.ts'
 import { mlflowPython } from '../peers/mlserver-mlflow.ts'
 import type { Scenario, ScenarioContext } from '../scenario.ts'
@@ -11,6 +13,7 @@ import { median, numberText, ratio, roundsText } from '../summary.ts'
 import type { Figure } from '../summary.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { measured, model, program, request } from './beside-mlserver.ts'
+import type { OwnTimes } from './beside-mlserver.ts'
 
 const slipwayProgram = fileURLToPath(new URL('../../bin/slipway.mjs', import.meta.url))
 const converted = 'converted'
@@ -20,15 +23,24 @@ interface Metadata {
 }
 
 /** Rows for whatever inputs the converted model has. */
-const rowsFor = async (server: ServedModel, rows: number): Promise<WrkRequest> => {
+const inputsFor = async (server: ServedModel, rows: number): Promise<readonly EngineInput[]> => {
   const response = await fetch(`${server.http}/v2/models/${converted}`)
   const { inputs } = (await response.json()) as Metadata
+  return inputs.map(({ name, datatype, shape }) => {
+    const sizes = shape.map((size, index) => (index === 0 ? rows : Math.max(1, size)))
+    const values = sampleValues(sizes.reduce((product, size) => product * size, 1))
+    return { name, shape: sizes, values: datatype === 'FP64' ? Float64Array.from(values) : values }
+  })
+}
+
+const requestOf = (server: ServedModel, inputs: readonly EngineInput[]): WrkRequest => {
   const body = {
-    inputs: inputs.map(({ name, datatype, shape }) => {
-      const sizes = shape.map((size, index) => (index === 0 ? rows : Math.max(1, size)))
-      const count = sizes.reduce((product, size) => product * size, 1)
-      return { name, datatype, shape: sizes, data: [...sampleValues(count)] }
-    }),
+    inputs: inputs.map(({ name, shape, values }) => ({
+      name,
+      shape,
+      datatype: values instanceof Float64Array ? 'FP64' : 'FP32',
+      data: [...values],
+    })),
   }
   return {
     url: `${server.http}/v2/models/${converted}/infer`,
@@ -41,14 +53,14 @@ const compare = async (server: ServedModel, rows: number, context: ScenarioConte
   const load = { clients: 32, seconds: context.quick ? 1 : 5 }
   const original: number[] = []
   const onnx: number[] = []
-  const asked = await rowsFor(server, rows)
+  const asked = requestOf(server, await inputsFor(server, rows))
   for (let round = 1; round <= (context.quick ? 1 : 5); round++) {
-    original.push((await measured(server, request(server, rows, 'json'), load)).perSecond)
+    original.push((await measured(server, request(server, rows), load)).perSecond)
     onnx.push((await measured(server, asked, load)).perSecond)
     const [python, converted] = [original.at(-1) ?? 0, onnx.at(-1) ?? 0].map(numberText)
     context.log(`round ${round}, rows ${rows}: Python ${python}/s, ONNX ${converted}/s`)
   }
-  const what = rows === 1 ? 'one row a request' : `${rows} rows a request`
+  const what = `${rowsText(rows)} a request`
   const figure = (id: string, text: string, rounds: readonly number[]): Figure => ({
     id: `converted.${id}.${rows}`,
     text: `${text}, ${what}, 32 clients`,
@@ -61,10 +73,39 @@ const compare = async (server: ServedModel, rows: number, context: ScenarioConte
     figure('onnx', 'converted to ONNX', onnx),
     {
       id: `converted.ratio.${rows}`,
-      text: `ONNX : Python, ${what}`,
+      text: `ONNX : Python, ${what}, through the server`,
       unit: 'times',
       value: ratio(median(onnx), median(original)),
-      note: 'converted by slipway convert, which proved them equal',
+      note: 'converted by slipway convert, which proved them equal; the doors cost both the same',
+    },
+  ]
+}
+
+const rowsText = (rows: number): string => (rows === 1 ? 'one row' : `${rows} rows`)
+
+/** The engines alone, each in a process of its own without a server: what the doors above can't be faster than. */
+const compareEngines = async (
+  folder: string,
+  rows: number,
+  { inputs, pythonMs }: { readonly inputs: readonly EngineInput[]; readonly pythonMs: number },
+): Promise<Figure[]> => {
+  const file = join(folder, converted, '1', 'model.onnx')
+  const onnxMs = await engineTimeMs({ inputs, file, runs: 2000 })
+  const figure = (id: string, text: string, ms: number): Figure => ({
+    id: `converted.engine.${id}.${rows}`,
+    text: `${text}, ${rowsText(rows)} a run, in a loop without a server`,
+    unit: 'runs/s',
+    value: 1000 / ms,
+    note: `${numberText(ms)} ms a run`,
+  })
+  return [
+    figure('python', "the Python model's own predict", pythonMs),
+    figure('onnx', 'converted to ONNX', onnxMs),
+    {
+      id: `converted.engine.ratio.${rows}`,
+      text: `ONNX : Python, ${rowsText(rows)} a run, the engines alone`,
+      unit: 'times',
+      value: ratio(pythonMs, onnxMs),
     },
   ]
 }
@@ -73,7 +114,7 @@ const run = async (context: ScenarioContext): Promise<Figure[]> => {
   await using folder = await temporaryFolder()
   const python = await mlflowPython()
   const saved = join(folder.path, model, '1')
-  await runTool(python, ['-W', 'ignore', program, saved])
+  const own = JSON.parse(await runTool(python, ['-W', 'ignore', program, saved])) as OwnTimes
   const flags = ['--output', folder.path, '--name', converted, '--python', python]
   await runTool(process.execPath, [slipwayProgram, 'convert', saved, ...flags])
   await using slipway = await startSlipway({
@@ -83,6 +124,13 @@ const run = async (context: ScenarioContext): Promise<Figure[]> => {
   })
   const figures: Figure[] = []
   for (const rows of [1, 64]) figures.push(...(await compare(slipway, rows, context)))
+  for (const [rows, pythonMs] of [
+    [1, own.one],
+    [64, own.batch],
+  ] as const) {
+    const inputs = await inputsFor(slipway, rows)
+    figures.push(...(await compareEngines(folder.path, rows, { inputs, pythonMs })))
+  }
   return figures
 }
 

@@ -30,4 +30,4 @@ def own_ms(rows, count):
     return float(np.median(timeit.repeat(lambda: model.predict(table), number=1, repeat=count))) * 1000
 
 
-print(json.dumps({"one": own_ms(1, 500), "table": own_ms(10_000, 100)}))
+print(json.dumps({"one": own_ms(1, 500), "batch": own_ms(64, 300), "table": own_ms(10_000, 100)}))

@@ -40,11 +40,11 @@ const addSlowModel = async (repository: string): Promise<number> => {
   await using trial = await temporaryFolder()
   const trialRounds = 4
   const file = await addVersion(trial.path, 'slow', 1, fixedCostModel({ size, rounds: trialRounds }))
-  const trialMs = await engineTimeMs({ ...input, file, runs: 10 })
+  const trialMs = await engineTimeMs({ inputs: [input], file, runs: 10 })
   const rounds = Math.max(1, Math.round((slowMs / trialMs) * trialRounds))
   const slow = await addVersion(repository, 'slow', 1, fixedCostModel({ size, rounds }))
   await writeConfig(repository, 'slow', 'max_batch_size: 64\n')
-  return engineTimeMs({ ...input, file: slow, runs: 10 })
+  return engineTimeMs({ inputs: [input], file: slow, runs: 10 })
 }
 
 const whileSaturated = async (server: ServedModel, seconds: number): Promise<number> => {

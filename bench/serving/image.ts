@@ -24,7 +24,7 @@ export const image: Scenario = {
       const speed = await runWrk(request, { clients: 1, seconds: context.quick ? 1 : 3 })
       if (speed.failed > 0) throw new Error(`${speed.failed} of ${speed.count} requests failed`)
       served.push(speed.p50Ms)
-      bare.push(await engineTimeMs({ ...input, file, runs: 300 }))
+      bare.push(await engineTimeMs({ inputs: [input], file, runs: 300 }))
       context.log(`round ${round}: ${speed.p50Ms} ms served`)
     }
     const [whole, engine] = [median(served), median(bare)]

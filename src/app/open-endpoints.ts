@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { CandidateChecks, Endpoints, EndpointSnapshot, VersionFolders } from '../delivery/index.ts'
 import { scoringTarget } from '../dialects/scoring/index.ts'
 import type { ScoringTables } from '../dialects/scoring/index.ts'
@@ -40,7 +40,7 @@ export const openEndpoints = (config: Config, parts: EndpointParts): Endpoints =
   const endpoints = new Endpoints({
     models: serving.models,
     folders: new VersionFolders({
-      root: join(app.dataDir, 'served'),
+      root: resolve(app.dataDir, 'served'),
       blobs,
       shared: config.http.reusePort,
       listFiles: (folder, page) => registry.endpoints.endpointFiles(folder, page),

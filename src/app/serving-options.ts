@@ -73,6 +73,10 @@ export const servingOptionsOf = (
     memoryBudgetBytes: serving['memory.budgetBytes'],
     hostMemoryBytesMax: serving['host.memoryBytesMax'],
     hostMemoryBytesRecycle: serving['host.memoryBytesRecycle'],
+    hostMemoryKept: {
+      bytesReserve: serving['host.memoryBytesReserve'],
+      settleMs: serving['host.memorySettleMs'],
+    },
     hostEnvironment: hostEnvironment(environment),
     niceness: serving['host.niceness'],
     graphCache: { folder: resolve(config.app.dataDir, 'graphs'), bytesMax: serving['onnx.graphCacheBytesMax'] },

@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers'
-import { didYouMean } from '../lib/index.ts'
+import { didYouMean, systemClock } from '../lib/index.ts'
 import type { CommandContext } from './command.ts'
 import { Refusal, UsageError } from './command.ts'
 import type { ListedCommand } from './command-list.ts'
@@ -7,6 +7,7 @@ import { commandList } from './command-list.ts'
 import { commandHelp, generalHelp } from './help.ts'
 import { endingCleanly } from './ending-cleanly.ts'
 import { printable } from './printable.ts'
+import { StandardError } from './standard-error.ts'
 
 const wantsHelp = (args: readonly string[]): boolean => args.includes('--help') || args.includes('-h')
 
@@ -94,15 +95,25 @@ const tell = (context: CommandContext, failure: Failure, hint: string, command =
 
 /** The program: runs the process's command line and sets its exit code. */
 export const main = async (): Promise<void> => {
-  // Why: a reader that has seen enough, as in `slipway … | head`, is no failure.
-  process.stdout.on('error', () => process.exit(0))
-  process.exitCode = await runCommandLine({
-    args: process.argv.slice(2),
+  const args = process.argv.slice(2)
+  const standardError = new StandardError(process.stderr, systemClock)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Why: a server is not there for its output.
+    if (args[0] === 'up') return
+    // A reader that has seen enough, as in `slipway … | head`, is no failure.
+    if (error.code === 'EPIPE') process.exit(0)
+    standardError.write(`slipway: standard output can't be written: ${error.message}\n`)
+    process.exit(1)
+  })
+  const code = await runCommandLine({
+    args,
     environment: process.env,
     directory: process.cwd(),
     out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
+    err: (text) => standardError.write(text),
     input: async () => new Uint8Array(await buffer(process.stdin)),
     terminal: process.stdout.isTTY,
   })
+  process.exitCode = code
+  if (!(await standardError.end())) process.exit(code)
 }

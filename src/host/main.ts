@@ -1,5 +1,7 @@
 import { Socket } from 'node:net'
 import { writeFileSync } from 'node:fs'
+import { systemClock } from '../lib/index.ts'
+import type { Timer } from '../lib/index.ts'
 import type { HostFailure, LoadedModel, LoadOrder, LoadReport } from './engine.ts'
 import { EngineError } from './engine.ts'
 import { openEngine } from './engines/open-engine.ts'
@@ -38,6 +40,21 @@ const load = async (frame: Frame): Promise<void> => {
   link.write(jsonFrame(frameKinds.loaded, frame.id, report))
 }
 
+/** Bytes of a run, in and out, whose garbage is worth collecting. */
+const largeBytes = 16 * 1024 ** 2
+const collectAfterMs = 1000
+let collecting: Timer | undefined
+
+/**
+ * Gives the memory of large runs back once there were none for a second. Why: an idle process never comes to collect its
+ * garbage, and tensors lie outside the heap that it would look at.
+ */
+const collectLater = (bytes: number): void => {
+  if (bytes < largeBytes) return
+  collecting?.cancel()
+  collecting = systemClock.setTimer(() => globalThis.gc?.(), collectAfterMs)
+}
+
 const run = async (frame: Frame): Promise<void> => {
   if (model === undefined) throw new EngineError('model', 'no model is loaded')
   const { wanted, tensors } = readTensorPayload(frame.payload)
@@ -53,6 +70,7 @@ const run = async (frame: Frame): Promise<void> => {
     link.write(piece)
   }
   link.uncork()
+  collectLater(outputs.reduce((sum, { data }) => sum + data.length, frame.payload.length))
 }
 
 const answer = (frame: Frame): void => {

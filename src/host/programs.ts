@@ -12,7 +12,11 @@ export interface HostProgram {
 /** The host of every engine that runs in Node. */
 export const nodeHost: HostProgram = {
   command: process.execPath,
-  args: ['--disable-warning=ExperimentalWarning', fileURLToPath(siblingModule(import.meta.url, './main'))],
+  args: [
+    '--disable-warning=ExperimentalWarning',
+    '--expose-gc',
+    fileURLToPath(siblingModule(import.meta.url, './main')),
+  ],
 }
 
 /**

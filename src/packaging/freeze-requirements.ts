@@ -1,8 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { installerEnvironment, readRequirements, runProgram, withTemporaryFolder } from '../lib/index.ts'
+import { installerEnvironment, readRequirements, runProgram, withProcessFolder } from '../lib/index.ts'
 import { PackagingError } from './packaging-error.ts'
 
 export interface FreezeOptions {
@@ -41,7 +40,7 @@ export const freezeRequirements = async (
   if (requirements !== undefined || lines.length > 0) await writeFile(file, textOf(lines))
   if (lines.length === 0) return
   // Why: beside the model, where no file of its own can take the place of one of these or of a module.
-  await withTemporaryFolder(join(tmpdir(), 'slipway-freeze-'), async (work) => {
+  await withProcessFolder('freeze', async (work) => {
     const list = join(work, fileName)
     const report = join(work, 'report.json')
     const pip = (args: readonly string[]): Promise<void> => runPip([...args, '-r', list], work, options)

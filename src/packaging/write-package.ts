@@ -1,7 +1,6 @@
 import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { isProcessAlive, withTemporary } from '../lib/index.ts'
 import { decodeJsonTensor, TensorError } from '../tensor/index.ts'
 import type { FreezeOrder } from './freeze-requirements.ts'
 import { gatherFolder, gatherModel, gatherSteps } from './gather-files.ts'
@@ -11,6 +10,7 @@ import { manifestName, manifestText, packageDigest, pathsBelow, readManifest, sh
 import type { ModelSpec, WarmupInputSpec } from './model-spec.ts'
 import { PackagingError } from './packaging-error.ts'
 import { isReference } from './parse-spec.ts'
+import { inPartFolder } from './part-folder.ts'
 import { tritonConfig, warmupFile } from './triton-config.ts'
 
 export interface PackageOrder {
@@ -41,25 +41,12 @@ export const wheelsFolder = '.wheels'
 export const writePackage = async (order: PackageOrder): Promise<WrittenPackage> => {
   const output = resolve(order.output)
   await requireReplaceable(output)
-  await mkdir(dirname(output), { recursive: true })
-  await removeLeftParts(output)
-  return withTemporary(join(dirname(output), `.${basename(output)}.${process.pid}.part`), async (made) => {
+  return inPartFolder(output, async (made) => {
     const written = await fill(order, made)
     await rm(output, { recursive: true, force: true })
     await rename(made, output)
     return written
   })
-}
-
-/** Removes what was being made when its maker was killed. */
-const removeLeftParts = async (output: string): Promise<void> => {
-  const start = `.${basename(output)}.`
-  for (const name of await readdir(dirname(output))) {
-    const [, pid] = /^(\d{1,10})\.part$/.exec(name.startsWith(start) ? name.slice(start.length) : '') ?? []
-    if (pid === undefined) continue
-    if (Number(pid) === process.pid || !isProcessAlive({ pid: Number(pid), started: '' }))
-      await rm(join(dirname(output), name), { recursive: true, force: true })
-  }
 }
 
 /** Only a package or an empty folder is replaced. */

@@ -98,6 +98,18 @@ export const servingOptions = {
     min: 64 * 1024 ** 2,
     doc: 'Memory at which a host is replaced by a fresh one, without a gap.',
   },
+  'host.memoryBytesReserve': {
+    type: 'bytes',
+    default: 128 * 1024 ** 2,
+    min: 1024 ** 2,
+    doc: 'Memory that the host of an ONNX model may keep of large runs, or half of what it takes after its load; one that keeps more is replaced by a fresh one, without a gap.',
+  },
+  'host.memorySettleMs': {
+    type: 'duration',
+    default: 10_000,
+    min: 100,
+    doc: 'How long after its last large run a host may keep more than that; doubles each time that it grows again, up to an hour.',
+  },
   'host.niceness': {
     type: 'integer',
     default: 0,

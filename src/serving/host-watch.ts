@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock, Logger } from '../lib/index.ts'
 import { memoryBytesMaxOf } from './load-facts.ts'
+import { KeptMemory } from './kept-memory.ts'
+import type { KeptMemoryOptions } from './kept-memory.ts'
 import type { Resident } from './memory-budget.ts'
 import type { ModelInstance } from './model-instance.ts'
 import type { ModelManager } from './model-manager.ts'
@@ -20,6 +22,7 @@ export interface HostWatchOptions {
   readonly logger: Logger
   readonly bytesMax: number
   readonly bytesRecycle: number
+  readonly kept: KeptMemoryOptions
 }
 
 export interface HostWatch {
@@ -44,6 +47,19 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
   const recycling = new WeakSet<ModelInstance>()
   let stopped = false
 
+  const kept = new WeakMap<ModelInstance, KeptMemory>()
+
+  /** Whether a host has taken so much, or keeps so much without need, that a fresh one should take its place. */
+  const isWorn = (version: ServedVersion, instance: ModelInstance, bytes: number): boolean => {
+    if (bytes > Math.max(options.bytesRecycle, grown * instance.memoryBytes)) return true
+    // Why: what other engines hold may be what a model knows; and code around a model has hosts of its own.
+    if (version.facts.engine !== 'onnx' || instance.pids.length !== 1) return false
+    let memory = kept.get(instance)
+    if (memory === undefined) kept.set(instance, (memory = new KeptMemory(options.kept)))
+    const now = options.clock.now()
+    return memory.isDue({ bytes, bytesAfterLoad: instance.memoryBytes, quietMs: now - instance.neededMs }, now)
+  }
+
   const look = async (version: ServedVersion, instance: ModelInstance): Promise<void> => {
     const bytes = await sumOfResidents(instance.pids)
     if (bytes === undefined) return
@@ -51,7 +67,7 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
     const bytesMax = Math.min(options.bytesMax, memoryBytesMaxOf(version.facts.config))
     if (bytes > bytesMax) {
       instance.kill(beyond(bytes, bytesMax))
-    } else if (bytes > Math.max(options.bytesRecycle, grown * instance.memoryBytes) && !recycling.has(instance)) {
+    } else if (!recycling.has(instance) && isWorn(version, instance, bytes)) {
       recycling.add(instance)
       options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
       void instance

@@ -25,6 +25,9 @@ const closeTimeoutMs = 2000
 const isOutOfMemory = (error: unknown): boolean =>
   error instanceof Error && /failed to allocate memory|bad_alloc/i.test(error.message)
 
+/** Bytes in and out of a run that may leave a host large. */
+const largeBytes = 16 * 1024 ** 2
+
 export type InstanceState = 'starting' | 'ready' | 'restarting' | 'quarantined' | 'closed'
 
 /** One supervised host of a version: loads the model, runs one batch at a time, and comes back after a crash. */
@@ -43,6 +46,9 @@ export class ModelInstance {
   /** As the host reported after its load. */
   memoryBytes = 0
   onFree: () => void = () => {}
+  /** When its host last ran what may have needed the memory that it has: something large, or anything if nothing was. */
+  neededMs = 0
+  #wasLarge = false
 
   constructor(options: InstanceOptions) {
     this.#options = options
@@ -84,7 +90,9 @@ export class ModelInstance {
     const { clock, runTimeoutMs } = this.#options
     const watchdog = clock.setTimer(() => host.kill(`a run took longer than ${runTimeoutMs} ms`), runTimeoutMs)
     try {
-      return await host.run(tensors, wanted)
+      const answer = await host.run(tensors, wanted)
+      this.#noteRun(tensors, answer)
+      return answer
     } catch (error) {
       if (isOutOfMemory(error)) this.#renew()
       throw error
@@ -94,6 +102,15 @@ export class ModelInstance {
       if (this.#pending === 0) this.#idle?.()
       if (this.free) this.onFree()
     }
+  }
+
+  #noteRun(inputs: readonly ScatteredTensor[], { tensors }: TensorPayload): void {
+    let bytes = 0
+    for (const { pieces } of inputs) for (const piece of pieces) bytes += piece.length
+    for (const { data } of tensors) bytes += data.length
+    const isLarge = bytes >= largeBytes
+    if (isLarge || !this.#wasLarge) this.neededMs = this.#options.clock.now()
+    this.#wasLarge ||= isLarge
   }
 
   /** Kills the host; the crash policy decides about the next one. */
@@ -197,6 +214,8 @@ export class ModelInstance {
 
   #adopt(host: HostLink): void {
     this.#host = host
+    this.#wasLarge = false
+    this.neededMs = this.#options.clock.now()
     this.state = 'ready'
     void host.exited.then((reason) => {
       if (this.#host === host) this.#crashed(reason)

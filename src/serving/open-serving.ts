@@ -4,11 +4,11 @@ import { availableParallelism, constants, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, Logger, Random } from '../lib/index.ts'
+import { makeProcessFolder, Turns } from '../lib/index.ts'
 import type { GraphFigures } from './graph-cache/graph-cache.ts'
-import { Turns } from '../lib/index.ts'
 import { GraphCache } from './graph-cache/graph-cache.ts'
-import { makeHostFolder } from './host-folder.ts'
 import { HostProcess } from './host-process.ts'
+import type { KeptMemoryOptions } from './kept-memory.ts'
 import { watchHosts } from './host-watch.ts'
 import type { HostWatch, RunningHost } from './host-watch.ts'
 import { LoadTurns } from './load-turns.ts'
@@ -35,6 +35,7 @@ export interface ServingOptions {
   readonly hostMemoryBytesMax: number
   /** A host above this is replaced by a fresh one, without a gap. */
   readonly hostMemoryBytesRecycle: number
+  readonly hostMemoryKept: KeptMemoryOptions
   readonly hostEnvironment: Readonly<Record<string, string>>
   readonly niceness: number
   /** Where optimised graphs are kept, and how many bytes of them; 0 for none. */
@@ -115,6 +116,7 @@ export class Serving {
       logger: deps.logger,
       bytesMax: options.hostMemoryBytesMax,
       bytesRecycle: options.hostMemoryBytesRecycle,
+      kept: options.hostMemoryKept,
     })
   }
 
@@ -210,7 +212,7 @@ const pythonThreads = (instances: number): Record<string, string> => {
 
 /** Opens the model server's core; nothing is loaded before `start`. */
 export const openServing = async (options: ServingOptions, deps: ServingDeps): Promise<Serving> => {
-  const serving = new Serving(options, deps, await makeHostFolder())
+  const serving = new Serving(options, deps, await makeProcessFolder('hosts'))
   await serving.open()
   return serving
 }

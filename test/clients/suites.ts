@@ -49,6 +49,7 @@ const convertTests = (file: string): string[] => [
   'test/clients/convert',
   `test/clients/convert/${file}.py`,
 ]
+const imageTests = [...pytest, '--rootdir', 'test/clients/images', 'test/clients/images']
 const train = (library: string): string => `test/clients/mlflow/train_${library}.py`
 
 /** The SDKs of Triton and KServe define the same protobuf messages and can't share a process. */
@@ -80,6 +81,7 @@ export const suites: readonly Suite[] = [
     args: servedTests('test_libraries'),
     heavy: true,
   },
+  { name: 'images', venv: newestMlflow, args: imageTests },
   { name: 'conversions', venv: ['convert', 'convert/requirements.txt'], args: convertTests('test_convert') },
   {
     name: 'conversions of networks',

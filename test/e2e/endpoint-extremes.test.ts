@@ -1,18 +1,17 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addModel, inferBody, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 import { hosts } from './hosts.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
-import { smallDisk } from './small-disk.ts'
+import { mayHaveSmallDisk, smallDisk } from './small-disk.ts'
+import { spawnServer } from './spawn-server.ts'
 
 /** Generous, since the machine may be busy with other work. */
 const soon = { timeout: 20_000 }
-
-const disk = smallDisk(8)
 
 type Files = Readonly<Record<string, string | Uint8Array>>
 
@@ -178,18 +177,24 @@ describe('a version made to do harm', () => {
 })
 
 describe('files of a version', () => {
-  const incumbent = async (app: TestApp): Promise<string> =>
+  type Door = Pick<TestApp, 'fetch' | 'post'>
+
+  const incumbent = async (app: Door): Promise<string> =>
     String((await expectOk(await app.post('/v2/models/fraud/infer', inferBody([10]))))['model_version'])
 
-  const startFraud = async (flags: readonly string[] = []): Promise<TestApp> => {
-    const app = await startTestApp({ flags })
+  const makeFraud = async (app: Door): Promise<void> => {
     await registerVersion(app, 'fraud', { 'model.mjs': addModel(1) })
     await expectOk(await moveAlias(app, 'fraud', 'champion', 1))
     await expectOk(await putEndpoint(app, 'fraud', { reference: 'models:/fraud@champion' }))
+  }
+
+  const startFraud = async (): Promise<TestApp> => {
+    const app = await startTestApp()
+    await makeFraud(app)
     return app
   }
 
-  const refusal = async (app: TestApp, version: number): Promise<[number, string]> => {
+  const refusal = async (app: Door, version: number): Promise<[number, string]> => {
     const refused = await moveAlias(app, 'fraud', 'champion', version)
     return [refused.status, ((await refused.json()) as { message: string }).message]
   }
@@ -221,24 +226,28 @@ describe('files of a version', () => {
     expect(await incumbent(app)).toBe('1')
   })
 
-  it.runIf(disk !== undefined)(
-    'that don’t fit on the disk are refused with that, and leave nothing there',
-    async () => {
-      const dataDir = disk ?? ''
-      const app = await startFraud(['--data-dir', dataDir])
-      try {
-        const weights = Buffer.alloc(5 * 1024 ** 2, 7)
-        const version = await registerVersion(app, 'fraud', { 'model.mjs': addModel(2), 'weights.bin': weights })
-        expect(await refusal(app, version)).toEqual([409, expect.stringMatching(/no space left to write the files of/)])
-        expect(await incumbent(app)).toBe('1')
-        expect(readdirSync(join(dataDir, 'served'))).toHaveLength(2)
-        execFileSync('mount', ['-o', 'remount,size=32m', dataDir])
-        await expectOk(await moveAlias(app, 'fraud', 'champion', version))
-        expect(await incumbent(app)).toBe(String(version))
-      } finally {
-        await app.stop()
-        execFileSync('umount', [dataDir])
-      }
-    },
-  )
+  it.runIf(mayHaveSmallDisk)('that don’t fit on the disk are refused with that, and leave nothing there', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'slipway-disk-'))
+    mkdirSync(join(root, 'data'))
+    const disk = smallDisk(join(root, 'data'), 8)
+    const server = await spawnServer(join(root, 'data'), { within: disk.within })
+    try {
+      await makeFraud(server)
+      const weights = Buffer.alloc(5 * 1024 ** 2, 7)
+      const version = await registerVersion(server, 'fraud', { 'model.mjs': addModel(2), 'weights.bin': weights })
+      expect(await refusal(server, version)).toEqual([
+        409,
+        expect.stringMatching(/no space left to write the files of/),
+      ])
+      expect(await incumbent(server)).toBe('1')
+      expect(readdirSync(join(disk.seenOf(server), 'served'))).toHaveLength(2)
+      disk.resize(server, 32)
+      await expectOk(await moveAlias(server, 'fraud', 'champion', version))
+      expect(await incumbent(server)).toBe(String(version))
+      expect(await server.stop()).toBe(0)
+    } finally {
+      await server.kill()
+      rmSync(root, { recursive: true, force: true })
+    }
+  })
 })

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { buildOnnx } from '../../src/testing/onnx-builder.ts'
+import { identityModel } from '../../src/testing/onnx-models.ts'
 import { addModel, inferBody, jsModel } from '../../src/testing/js-models.ts'
 import type { TestApp } from '../../src/testing/start-test-app.ts'
 import { startTestApp } from '../../src/testing/start-test-app.ts'
@@ -46,6 +49,17 @@ describe('an endpoint', () => {
     expect(await answer(app)).toEqual(['2', 12])
     // The earlier one stays in memory, and can still be called by its number.
     expect(await answer(app, 'fraud', '1')).toEqual(['1', 11])
+  })
+
+  it('serves from a data folder that is named from where the server was started', async () => {
+    // Why here: of a folder further up, the way from where hosts work may happen to be the same.
+    const folder = mkdtempSync('slipway-data-')
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    await using app = await startTestApp({ flags: ['--data-dir', folder] })
+    await registerVersion(app, 'fraud', { 'model.onnx': buildOnnx(identityModel('FP32', [-1, 1])) })
+    await expectOk(await moveAlias(app, 'fraud', 'champion', 1))
+    await expectOk(await putEndpoint(app, 'fraud', { reference: 'models:/fraud@champion' }))
+    expect(await answer(app)).toEqual(['1', 10])
   })
 
   it('answers every request of a move, each from one of the two versions, and none from the old one afterwards', async () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync, mkdirSync, existsSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -176,5 +176,6 @@ describe('stopping', () => {
     expect((await Promise.all(inside)).map((response) => response.status)).toEqual([200, 200, 200, 200, 200])
     expect(await exited).toBe(0)
     await expect(fetch(`${http}/livez`)).rejects.toThrow()
+    rmSync(root, { recursive: true, force: true })
   })
 })

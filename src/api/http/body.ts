@@ -49,6 +49,9 @@ const gather = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Pro
     let bytes = 0
     const refuse = (error: Error): void => {
       request.removeAllListeners('data')
+      timer.cancel()
+      // Why: the connection may last a while yet, and with it whoever listens.
+      chunks.length = 0
       // Why: what still arrives is dropped, so that the reply can be read before the connection closes.
       request.resume()
       reject(error)

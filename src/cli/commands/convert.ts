@@ -1,10 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageVersion } from '../../app/package-info.ts'
 import { SlipwayClient } from '../../client/index.ts'
-import { withTemporaryFolder } from '../../lib/index.ts'
+import { withProcessFolder } from '../../lib/index.ts'
 import { isReference } from '../../packaging/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
@@ -52,9 +51,7 @@ export const convert: Command = {
     const args = clientArgs(context, flags)
     const given = onePositional(args, 'the model to convert')
     const wanted = readConvertArgs(args)
-    return withTemporaryFolder(join(tmpdir(), 'slipway-convert-'), (work) =>
-      convertInto(context, args, { given, wanted, work }),
-    )
+    return withProcessFolder('convert', (work) => convertInto(context, args, { given, wanted, work }))
   },
 }
 

@@ -9,13 +9,19 @@ export interface InferJson {
   /** Length of the JSON at the start of the body; tensor bytes follow. */
   readonly jsonBytes: number
   readonly depthMax: number
+  /** Above this the exact reader is used at once: the platform's own has no limit on depth or memory. */
+  readonly quickBytesMax?: number
 }
 
-/** Above this the exact reader is used at once: the platform's own has no limit on depth or memory. */
-const quickBytesMax = 64 * 1024
+const quickBytesDefault = 64 * 1024
 
 /** Decodes the body of an inference request. */
-export const decodeInferJson = ({ body, jsonBytes, depthMax }: InferJson): RestInferRequest => {
+export const decodeInferJson = ({
+  body,
+  jsonBytes,
+  depthMax,
+  quickBytesMax = quickBytesDefault,
+}: InferJson): RestInferRequest => {
   const json = jsonBytes === body.length ? body : body.subarray(0, jsonBytes)
   const binary = body.subarray(jsonBytes)
   if (jsonBytes <= quickBytesMax) {

@@ -1,3 +1,3 @@
 export { answerWork } from './answer-work.ts'
 export type { WorkThreadOptions } from './work-thread.ts'
-export { WorkThreads } from './work-threads.ts'
+export { heapMegabytesDefault, WorkThreads } from './work-threads.ts'

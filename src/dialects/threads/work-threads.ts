@@ -4,7 +4,7 @@ import { WorkThread } from './work-thread.ts'
 /** Bounds on what waits for a thread that reads and writes bodies: seconds of its work. */
 const waitingDefaults = { waitingMax: 128, waitingBytesMax: 256 * 1024 ** 2 } as const
 /** Memory of a thread; the values of a body of the size limit need no more. */
-const heapMegabytesDefault = 4096
+export const heapMegabytesDefault = 4096
 /** The thread is done with a piece of this size within tens of milliseconds; the largest keep it for seconds. */
 const shortBytesMax = 1024 ** 2
 

@@ -1,12 +1,12 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { readdir, rename, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { withTemporaryFolder } from '../../lib/index.ts'
 import { gatherFolder } from '../gather-files.ts'
 import type { ModelSpec } from '../model-spec.ts'
 import { PackagingError } from '../packaging-error.ts'
+import { inPartFolder } from '../part-folder.ts'
 import type { WrittenPackage } from '../write-package.ts'
 import { fileEntries } from './file-entries.ts'
 import { imageArchitecture, imageConfig } from './image-config.ts'
@@ -42,9 +42,8 @@ export const writeImage = async (order: ImageOrder): Promise<string> => {
   if (process.platform !== 'linux')
     throw new PackagingError(['images are made on Linux: they get Node and its libraries from the machine'])
   const output = resolve(order.output)
-  await mkdir(dirname(output), { recursive: true })
   if (!output.endsWith('.tar') && (await isTaken(output))) throw takenError(output)
-  return withTemporaryFolder(join(dirname(output), `.${basename(output)}-`), async (made) => {
+  return inPartFolder(output, async (made) => {
     const layout = join(made, 'layout')
     const digest = await writeLayout(order, layout, join(made, 'work'))
     if (output.endsWith('.tar')) {

@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import type { SourceFile } from './source-file.ts'
 import { digestOf, lookAt } from './source-file.ts'
 
+const root = mkdtempSync(join(tmpdir(), 'slipway-source-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const folder = (): string => mkdtempSync(join(root, 'model-'))
+
 const setUp = async (bytes: number): Promise<{ path: string; content: Buffer; source: SourceFile }> => {
-  const path = join(mkdtempSync(join(tmpdir(), 'slipway-source-')), 'model.onnx')
+  const path = join(folder(), 'model.onnx')
   const content = Buffer.alloc(bytes, 'slipway')
   writeFileSync(path, content)
   const source = await lookAt(path)

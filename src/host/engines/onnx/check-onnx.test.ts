@@ -1,8 +1,8 @@
-import { linkSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InferenceSession } from 'onnxruntime-node'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { ProtobufWriter } from '../../../lib/index.ts'
 import type { OnnxInitializer, OnnxModel, OnnxNode } from '../../../testing/onnx-builder.ts'
 import { buildOnnx } from '../../../testing/onnx-builder.ts'
@@ -10,7 +10,10 @@ import { identityModel, mlpModel } from '../../../testing/onnx-models.ts'
 import type { OnnxLimits } from './check-onnx.ts'
 import { checkOnnx } from './check-onnx.ts'
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'slipway-onnx-'))
+const root = mkdtempSync(join(tmpdir(), 'slipway-onnx-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const folder = (): string => mkdtempSync(join(root, 'model-'))
 
 const write = (model: OnnxModel | Uint8Array, directory = folder(), name = 'model.onnx'): string => {
   const path = join(directory, name)

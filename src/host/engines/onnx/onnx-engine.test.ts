@@ -1,7 +1,7 @@
-import { linkSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import {
   datatypeBytes,
   decodeStrings,
@@ -17,7 +17,10 @@ import type { LoadedModel } from '../../engine.ts'
 import { cudaSupport } from './cuda-support.ts'
 import { onnxEngine, onnxEngineWith } from './onnx-engine.ts'
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'slipway-onnx-'))
+const root = mkdtempSync(join(tmpdir(), 'slipway-onnx-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const folder = (): string => mkdtempSync(join(root, 'model-'))
 
 const write = (model: OnnxModel | Uint8Array, directory = folder()): string => {
   const path = join(directory, 'model.onnx')

@@ -1,7 +1,7 @@
-import { closeSync, mkdtempSync, openSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { ProtobufWriter } from '../../../lib/index.ts'
 import type { OnnxModel } from '../../../testing/onnx-builder.ts'
 import { buildOnnx } from '../../../testing/onnx-builder.ts'
@@ -9,9 +9,14 @@ import { dynamicShapesModel, identityModel, mlpModel, slowModel, zipMapModel } f
 import type { OnnxFacts } from './onnx-file.ts'
 import { readOnnxFacts } from './onnx-file.ts'
 
+const root = mkdtempSync(join(tmpdir(), 'slipway-onnx-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const folder = (): string => mkdtempSync(join(root, 'model-'))
+
 const factsOf = (model: OnnxModel | Uint8Array): OnnxFacts => {
   const bytes = model instanceof Uint8Array ? model : buildOnnx(model)
-  const path = join(mkdtempSync(join(tmpdir(), 'slipway-onnx-')), 'model.onnx')
+  const path = join(folder(), 'model.onnx')
   writeFileSync(path, bytes)
   const fd = openSync(path, 'r')
   try {

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { tensorFromTypedArray } from '../../../tensor/index.ts'
 import type { Tensor } from '../../../tensor/index.ts'
 import type { OnnxModel } from '../../../testing/onnx-builder.ts'
@@ -12,7 +12,10 @@ import type { GraphPlace, LoadedModel } from '../../engine.ts'
 import { graphContext } from './graph-context.ts'
 import { onnxEngine } from './onnx-engine.ts'
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'slipway-graph-'))
+const root = mkdtempSync(join(tmpdir(), 'slipway-graph-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const folder = (): string => mkdtempSync(join(root, 'model-'))
 
 const write = (model: OnnxModel | Uint8Array, directory = folder()): string => {
   const path = join(directory, 'model.onnx')

@@ -2,7 +2,8 @@ import { readlinkSync } from 'node:fs'
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isProcessAlive, startOfProcess } from '../lib/index.ts'
+import { withTemporary } from './temporaries.ts'
+import { isProcessAlive, startOfProcess } from './process-life.ts'
 
 /** Where numbers of processes mean what they do here: another container that shares the folder has its own. */
 const processSpace = (): string => {
@@ -13,16 +14,21 @@ const processSpace = (): string => {
   }
 }
 
-const prefix = (): string => `slipway-hosts-${processSpace()}-`
-
-/** Makes the folder that a server's hosts run in, and removes those of servers that were killed. */
-export const makeHostFolder = async (): Promise<string> => {
-  await sweep(tmpdir())
-  return mkdtemp(join(tmpdir(), `${prefix()}${process.pid}-${startOfProcess(process.pid)}-`))
+/**
+ * Makes a temporary folder of this process, for one kind of work, and removes those of that kind whose processes were
+ * killed before they could.
+ */
+export const makeProcessFolder = async (kind: string): Promise<string> => {
+  const start = `slipway-${kind}-${processSpace()}-`
+  await sweep(tmpdir(), start)
+  return mkdtemp(join(tmpdir(), `${start}${process.pid}-${startOfProcess(process.pid)}-`))
 }
 
-const sweep = async (folder: string): Promise<void> => {
-  const start = prefix()
+/** Does work with a folder of this process, that goes when the work is done or `removeTemporaries` is called. */
+export const withProcessFolder = async <T>(kind: string, work: (folder: string) => Promise<T>): Promise<T> =>
+  withTemporary(await makeProcessFolder(kind), work)
+
+const sweep = async (folder: string, start: string): Promise<void> => {
   for (const name of await readdir(folder).catch(() => [])) {
     const [, pid, started] = /^(\d+)-(\d*)-/.exec(name.startsWith(start) ? name.slice(start.length) : '') ?? []
     if (pid === undefined || started === undefined || isProcessAlive({ pid: Number(pid), started })) continue
