@@ -122,7 +122,7 @@ it('slipway package that is ended while it makes an image leaves the package, wh
   place.program('ldd', 'node')
   const command = start(place, ['package', '--output', 'made', '--oci', 'image'])
   const programs = await place.reached()
-  expect(place.left().work.some((name) => name.startsWith('.image-'))).toBe(true)
+  expect(place.left().work.some((name) => name.startsWith('.image.'))).toBe(true)
   command.kill('SIGINT')
   expect(await command.ended).toBe('SIGINT')
   for (const pid of programs) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
