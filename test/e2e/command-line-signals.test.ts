@@ -11,12 +11,19 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, afterEach, expect, it } from 'vitest'
 import { buildOnnx, eventually, simpleModel } from '../../src/testing/index.ts'
 import { isRunning } from './hosts.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-signals-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+/** Processes of a test that failed before it ended them. */
+const started = new Set<number>()
+afterEach(() => {
+  for (const pid of started) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+  started.clear()
+})
 
 let places = 0
 
@@ -47,7 +54,10 @@ const openPlace = () => {
     reached: (): Promise<number[]> =>
       eventually('the program is reached', () => {
         const text = existsSync(at('reached')) ? readFileSync(at('reached'), 'utf8') : ''
-        return text.endsWith('.\n') ? text.slice(0, -2).split(' ').map(Number) : undefined
+        if (!text.endsWith('.\n')) return undefined
+        const pids = text.slice(0, -2).split(' ').map(Number)
+        for (const pid of pids) started.add(pid)
+        return pids
       }),
     left: () => ({ work: readdirSync(at('work')).toSorted(), tmp: readdirSync(at('tmp')) }),
   }
@@ -67,6 +77,7 @@ const start = (place: Place, args: readonly string[]) => {
       PATH: [place.at('bin'), process.env['PATH']].join(delimiter),
     },
   })
+  if (child.pid !== undefined) started.add(child.pid)
   const ended = new Promise<string>((resolve) => {
     child.on('exit', (code, signal) => resolve(signal ?? `code ${code}`))
   })
@@ -121,10 +132,9 @@ it('slipway package that is ended while it makes an image leaves the package, wh
   place.write('model.onnx', buildOnnx(simpleModel()))
   place.program('ldd', 'node')
   const command = start(place, ['package', '--output', 'made', '--oci', 'image'])
-  const programs = await place.reached()
-  expect(place.left().work.some((name) => name.startsWith('.image-'))).toBe(true)
+  await place.reached()
+  expect(place.left().work.some((name) => name.startsWith('.image.'))).toBe(true)
   command.kill('SIGINT')
   expect(await command.ended).toBe('SIGINT')
-  for (const pid of programs) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
   expect(place.left()).toEqual({ work: ['made', 'model.onnx', 'model.yaml'], tmp: [] })
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runProgram, withTemporaryFolder } from '../../lib/index.ts'
+import { runProgram, systemClock, withTemporaryFolder } from '../../lib/index.ts'
 import type { ConvertJob, Converted } from './convert-job.ts'
 import { converterProgram } from './converter-process.ts'
 import { digestOf, digestsOf } from './keep-result.ts'
@@ -80,7 +80,7 @@ export class ConversionCache {
     try {
       const { sha256, converted } = JSON.parse(await readFile(join(folder, factsName), 'utf8')) as KeptFacts
       if ((await digestOf(model)) !== sha256) throw new Error('its bytes have changed')
-      const now = new Date()
+      const now = systemClock.wallMs() / 1000
       await utimes(folder, now, now)
       return { model, converted }
     } catch {
