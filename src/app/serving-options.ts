@@ -86,6 +86,7 @@ export const servingOptionsOf = (
       queueDepthMax: serving['queue.depthMax'],
       loadTimeoutMs: serving['host.loadTimeoutMs'],
       runTimeoutMs: serving['host.runTimeoutMs'],
+      abandonedRunTimeoutMs: serving['host.abandonedRunTimeoutMs'],
       drainTimeoutMs: serving['host.drainTimeoutMs'],
       instances: serving.instances,
       restart: {

@@ -80,6 +80,12 @@ export const servingOptions = {
     min: 1,
     doc: 'Longest run of a batch; the host of a model that takes longer is killed.',
   },
+  'host.abandonedRunTimeoutMs': {
+    type: 'duration',
+    default: 10_000,
+    min: 1,
+    doc: 'Longest run of a batch that nobody waits for any more; the host of a model that takes longer is killed.',
+  },
   'host.drainTimeoutMs': {
     type: 'duration',
     default: 10_000,

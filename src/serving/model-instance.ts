@@ -12,6 +12,8 @@ export interface InstanceOptions {
   readonly loadTimeoutMs: number
   /** A run that takes longer has hung: its host is killed. */
   readonly runTimeoutMs: number
+  /** The same for a run that nobody waits for any more. */
+  readonly abandonedRunTimeoutMs: number
   readonly graphs: GraphCache
   openHost(): HostLink
   /** Called when the host died by itself or was killed; decides what happens next. */
@@ -27,6 +29,9 @@ const isOutOfMemory = (error: unknown): boolean =>
 
 /** Bytes in and out of a run that may leave a host large. */
 const largeBytes = 16 * 1024 ** 2
+
+/** How often a run that takes long is looked at again, whether somebody waits for it. */
+const lookMs = 500
 
 export type InstanceState = 'starting' | 'ready' | 'restarting' | 'quarantined' | 'closed'
 
@@ -83,12 +88,16 @@ export class ModelInstance {
     return report
   }
 
-  async run(tensors: readonly ScatteredTensor[], wanted: readonly string[]): Promise<TensorPayload> {
+  /** Runs once; `isAwaited` tells whether anybody still waits for the answer. */
+  async run(
+    tensors: readonly ScatteredTensor[],
+    wanted: readonly string[],
+    isAwaited: () => boolean = () => true,
+  ): Promise<TensorPayload> {
     const host = this.#host
     if (host === undefined) throw new HostGone('it is being restarted')
     this.#pending += 1
-    const { clock, runTimeoutMs } = this.#options
-    const watchdog = clock.setTimer(() => host.kill(`a run took longer than ${runTimeoutMs} ms`), runTimeoutMs)
+    const watchdog = this.#watchRun(host, isAwaited)
     try {
       const answer = await host.run(tensors, wanted)
       this.#noteRun(tensors, answer)
@@ -102,6 +111,21 @@ export class ModelInstance {
       if (this.#pending === 0) this.#idle?.()
       if (this.free) this.onFree()
     }
+  }
+
+  /** Kills the host of a run that takes too long: sooner when nobody waits for it, who could be told so. */
+  #watchRun(host: HostLink, isAwaited: () => boolean): Timer {
+    const { clock, runTimeoutMs, abandonedRunTimeoutMs } = this.#options
+    const startedMs = clock.now()
+    const look = (): void => {
+      const elapsedMs = clock.now() - startedMs
+      if (elapsedMs >= runTimeoutMs) host.kill(`a run took longer than ${runTimeoutMs} ms`)
+      else if (!isAwaited())
+        host.kill(`a run took longer than ${abandonedRunTimeoutMs} ms, and nobody waits for it any more`)
+      else timer = clock.setTimer(look, Math.min(lookMs, runTimeoutMs - elapsedMs))
+    }
+    let timer = clock.setTimer(look, Math.min(abandonedRunTimeoutMs, runTimeoutMs))
+    return { cancel: () => timer.cancel() }
   }
 
   #noteRun(inputs: readonly ScatteredTensor[], { tensors }: TensorPayload): void {

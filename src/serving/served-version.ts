@@ -36,6 +36,7 @@ export interface VersionLimits {
   readonly batchBytesMax: number
   readonly loadTimeoutMs: number
   readonly runTimeoutMs: number
+  readonly abandonedRunTimeoutMs: number
   readonly drainTimeoutMs: number
   readonly instances: number
   readonly restart: RestartOptions
@@ -306,6 +307,7 @@ export class ServedVersion {
       logger,
       loadTimeoutMs: limits.loadTimeoutMs,
       runTimeoutMs: limits.runTimeoutMs,
+      abandonedRunTimeoutMs: limits.abandonedRunTimeoutMs,
       graphs,
       openHost: () => this.#openLink(),
       onCrash: (reason) => this.#crashed(reason),

@@ -169,7 +169,7 @@ export class VersionScheduler {
     const deadline = this.#watchDeadlines(batch)
     try {
       const { tensors, wanted } = batchInputs(tasks)
-      const payload = await instance.run(tensors, wanted)
+      const payload = await instance.run(tensors, wanted, () => batch.some(isAwaited))
       const outputs = batchOutputs(payload.tensors, tasks)
       const doneAt = this.#options.clock.now()
       this.#options.events.batchDone({ ...fits, computeMs: payload.number })
@@ -245,6 +245,8 @@ export class VersionScheduler {
     else for (const next of this.#order.settle(ticket.place, release)) next()
   }
 }
+
+const isAwaited = ({ item }: Waiting<Ticket>): boolean => !item.settled && !item.task.cancellation.cancelled
 
 const inputBytes = (task: InferTask): number => {
   let bytes = 0

@@ -6,6 +6,7 @@ import {
   buildOnnx,
   eventually,
   inferBody,
+  jsModel,
   obedientModel,
   startTestApp,
 } from '../../src/testing/index.ts'
@@ -227,6 +228,35 @@ describe('a version that crashes again and again', () => {
     expect(metrics).toContain('slipway_host_crashes_total{model="bad",version="1"} 3')
     await app.post('/v2/repository/models/bad/load')
     expect((await app.post('/v2/models/bad/infer', inferBody([1]))).status, 'a load brings it back').toBe(200)
+  })
+})
+
+describe('a run that nobody waits for any more', () => {
+  it('is ended soon after its callers were told, unlike one that somebody waits for', async () => {
+    await using app = await startTestApp({
+      models: {
+        'bad/1/model.mjs': obedientModel(),
+        'slow/1/model.mjs': jsModel('await new Promise((done) => setTimeout(done, 1500)); return Array.from(x.data)'),
+      },
+      flags: ['--serving.host.abandoned-run-timeout-ms', '500ms', '--serving.deadline.default-ms', '500ms'],
+    })
+    const slow = app.fetch('/v2/models/slow/infer', {
+      method: 'POST',
+      headers: { 'slipway-timeout-ms': '30000' },
+      body: JSON.stringify(inferBody([1])),
+    })
+    const given = await app.post('/v2/models/bad/infer', inferBody([667]))
+    expect(given.status).toBe(504)
+    await eventually('the model answers again', async () =>
+      (await app.post('/v2/models/bad/infer', inferBody([5]))).status === 200 ? true : undefined,
+    )
+    const crash = app.log.find((line) => line.event === 'host.crashed')
+    expect(crash?.fields).toMatchObject({
+      model: 'bad',
+      reason: expect.stringContaining('nobody waits for it') as unknown,
+    })
+    expect((await slow).status).toBe(200)
+    expect(app.log.filter((line) => line.event === 'host.crashed')).toHaveLength(1)
   })
 })
 

@@ -266,6 +266,7 @@ describe('an instance that loads with a graph', () => {
       logger,
       loadTimeoutMs: 1000,
       runTimeoutMs: 1000,
+      abandonedRunTimeoutMs: 1000,
       graphs,
       openHost: () => hostOf(load),
       onCrash: () => ({ kind: 'quarantine', recent: [] }),
