@@ -105,6 +105,12 @@ export const errorTable = {
     retryAfterMs: 1000,
     category: 'infrastructure',
   },
+  model_unavailable: {
+    status: 'unavailable',
+    text: "model '{model}' is not ready: {reason}",
+    hint: 'It stays so until it is loaded again or changed. The reason is also in the log and in slipway models show NAME.',
+    category: 'infrastructure',
+  },
   load_failed: {
     status: 'invalid_argument',
     text: "failed to load '{model}': {reason}",

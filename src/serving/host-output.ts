@@ -8,9 +8,12 @@ const linesMax = 1000
 /** What colours a terminal (SGR of ECMA-48, which begins with ESC) is no part of what is said. */
 const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 
-/** Puts what a host prints into the log, line by line, and remembers the last line of its standard error. */
+/** Puts what a host prints into the log, line by line, and remembers what it said last on its standard error. */
 export class HostOutput {
+  /** The last line that says something: what a runtime gave as the reason of its end, or else any that is no stack trace. */
   lastLine = ''
+  #isFatal = false
+  #inTrace = false
   #lines = 0
   readonly #logger: Logger
   readonly #owner: LogFields
@@ -38,12 +41,29 @@ export class HostOutput {
 
   #line(stream: 'stdout' | 'stderr', line: string): void {
     const text = line.slice(0, lineCharactersMax).replace(colours, '')
-    if (stream === 'stderr' && telling(text)) this.lastLine = text.trim()
+    if (stream === 'stderr') this.#note(text)
     this.#lines += 1
     if (this.#lines <= linesMax) this.#logger.info('host.output', { ...this.#owner, stream, text })
     if (this.#lines === linesMax) this.#logger.warn('host.output.cut', { ...this.#owner, lines: linesMax })
   }
+
+  #note(text: string): void {
+    if (traceHeading.test(text)) this.#inTrace = true
+    else if (fatal.test(text)) {
+      this.#isFatal = true
+      this.lastLine = text.trim()
+    } else if (!this.#isFatal && telling(text) && !(this.#inTrace && traceFrame.test(text))) {
+      this.#inTrace = false
+      this.lastLine = text.trim()
+    }
+  }
 }
+
+/** What V8, Python and the C++ library begin the reason with for which they end a process; stack traces follow. */
+const fatal = /^(FATAL ERROR: |Fatal Python error: |terminate called|#\s+Fatal |\s+what\(\): )/
+/** Node's headings of its traces, whose frames are numbered. */
+const traceHeading = /^-+ .*stack trace -+$/
+const traceFrame = /^\s*\d+: /
 
 /** The frames of a stack trace and the runtime's banner, Node's and Python's, follow the line that says what went wrong. */
 const telling = (text: string): boolean =>

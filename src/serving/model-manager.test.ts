@@ -190,7 +190,7 @@ describe('changes of every kind at once', () => {
       expect(manager.serving()).toEqual([])
       expect(opened.filter((version) => version.state !== 'ended')).toEqual([])
     })
-    expect([...codes].toSorted()).toEqual(['load_failed', 'model_not_found', 'model_not_ready'])
+    expect([...codes].toSorted()).toEqual(['load_failed', 'model_not_found', 'model_not_ready', 'model_unavailable'])
   })
 
   it('leave nothing in memory after the server closed in the midst of them', { timeout: 60_000 }, async () => {

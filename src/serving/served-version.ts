@@ -115,6 +115,7 @@ export class ServedVersion {
   #idle: (() => void) | undefined
   /** Why no request can be served, once that is so. */
   unavailable: string | undefined
+  #isQuarantined = false
   lastCrash: string | undefined
   lastUsedMs: number
 
@@ -225,7 +226,8 @@ export class ServedVersion {
   /** Runs one request. Its inputs have passed the signature check. */
   async infer(task: InferTask): Promise<InferAnswer> {
     if (this.unavailable !== undefined || this.#scheduler === undefined) {
-      throw fail('model_not_ready', { model: this.model, reason: this.unavailable ?? 'it is loading' })
+      const code = this.#isQuarantined ? 'model_unavailable' : 'model_not_ready'
+      throw fail(code, { model: this.model, reason: this.unavailable ?? 'it is loading' })
     }
     this.#outstanding += 1
     this.lastUsedMs = this.#deps.clock.now()
@@ -383,8 +385,9 @@ export class ServedVersion {
 
   #quarantine(reason: string): void {
     const { crashWindowMs } = this.#deps.limits.restart
+    this.#isQuarantined = true
     this.unavailable = `quarantined after ${this.#crashes.length} crashes within ${crashWindowMs / 1000} s; the last: ${reason}`
-    this.#scheduler?.failWaiting(fail('model_not_ready', { model: this.model, reason: this.unavailable }))
+    this.#scheduler?.failWaiting(fail('model_unavailable', { model: this.model, reason: this.unavailable }))
     this.#deps.events.quarantined(this)
   }
 

@@ -10,5 +10,7 @@ export const whyNot = (entry: ModelEntry, version: string | undefined): AppError
     return fail('version_not_found', { model, version })
   const slot = named ?? [...entry.versions.values()].at(-1)
   const reason = slot?.current?.unavailable ?? (slot?.reason || entry.problem || slot?.state || 'it has no versions')
-  return fail('model_not_ready', { model, reason })
+  // Who calls again soon is told so only where that may help.
+  const isPassing = slot?.current?.unavailable === undefined && (slot?.state === 'loading' || entry.onDemand)
+  return fail(isPassing ? 'model_not_ready' : 'model_unavailable', { model, reason })
 }

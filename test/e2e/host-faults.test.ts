@@ -68,7 +68,7 @@ describe('a model that goes wrong hurts nobody else', () => {
   }
 
   it.each([
-    [666, 'aborts', /SIGABRT/],
+    [666, 'aborts', /SIGABRT(?!; its last words)/],
     [667, 'never returns', /a run took longer than 2000 ms/],
     [668, 'exits', /exited with code 7/],
     [669, 'takes memory without end', /beyond the limit of 400 MiB|heap out of memory|Array buffer allocation failed/],
@@ -219,6 +219,10 @@ describe('a version that crashes again and again', () => {
     const response = await app.post('/v2/models/bad/infer', inferBody([1]))
     expect(response.status).toBe(503)
     expect(await response.text()).toMatch(why)
+    expect([response.headers.get('slipway-error'), response.headers.get('retry-after')]).toEqual([
+      'model_unavailable',
+      null,
+    ])
     const index = (await (await app.post('/v2/repository/index')).json()) as { state: string; reason: string }[]
     expect(index).toMatchObject([{ state: 'UNAVAILABLE', reason: expect.stringMatching(why) as unknown }])
     expect((await app.fetch('/v2/models/bad/ready')).status).toBe(503)

@@ -358,7 +358,7 @@ describe('a path that names no model', () => {
     await using broken = await startTestApp({ models: { 'm/1/model.echo.json': '{' } })
     expect((await broken.fetch('/ping')).status).toBe(503)
     const refused = await broken.post('/invocations', { inputs: [[1]] })
-    expect([refused.status, refused.headers.get('slipway-error')]).toEqual([503, 'model_not_ready'])
+    expect([refused.status, refused.headers.get('slipway-error')]).toEqual([503, 'model_unavailable'])
     await using missing = await startTestApp({
       models: { 'm/1/model.echo.json': matrix },
       flags: ['--default-model', 'other'],
