@@ -88,18 +88,16 @@ export class Observer {
   /** Sets the gauges of the models at every scrape. */
   watch(serving: Serving, connections: () => number): void {
     this.registry.onCollect(() => {
-      let used = 0
+      const bytesByVersion = serving.watch.memory.bytesByVersion()
       for (const version of serving.models.serving()) {
         const labels = { model: version.model, version: String(version.version) }
-        const bytes = version.instances.reduce((sum, instance) => sum + serving.watch.hostBytes(instance), 0)
-        used += bytes
         this.registry.series('slipway_queue_depth', labels).set(version.queueDepth)
         this.registry.series('nv_inference_pending_request_count', labels).set(version.queueDepth)
         this.registry.series('slipway_in_flight', labels).set(version.outstanding)
-        this.registry.series('slipway_host_memory_bytes', labels).set(bytes)
+        this.registry.series('slipway_host_memory_bytes', labels).set(bytesByVersion.get(version) ?? 0)
       }
       this.registry.series('slipway_memory_budget_bytes').set(serving.memoryBudgetBytes)
-      this.registry.series('slipway_memory_used_bytes').set(used)
+      this.registry.series('slipway_memory_used_bytes').set(serving.watch.memory.usedBytes())
       const graphs = serving.graphFigures
       this.registry.series('slipway_graph_cache_hits_total').set(graphs.hits)
       this.registry.series('slipway_graph_cache_misses_total').set(graphs.misses)

@@ -141,7 +141,7 @@ export const servingOptions = {
     type: 'bytes',
     default: 0,
     min: 0,
-    doc: "Memory of all hosts; idle models are unloaded to stay below, and load again on demand. 0 for half of the machine's.",
+    doc: "Memory of all hosts together, apart from what models in use need beyond it; idle versions are unloaded to stay below, and load again on demand. 0 for half of the machine's.",
   },
   'python.pickle': {
     type: 'enum',

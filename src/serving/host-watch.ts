@@ -1,22 +1,17 @@
-import { readFile } from 'node:fs/promises'
 import type { Clock, Logger } from '../lib/index.ts'
+import { HostMemory } from './host-memory.ts'
+import type { RunningHost } from './host-memory.ts'
 import { memoryBytesMaxOf } from './load-facts.ts'
 import { KeptMemory } from './kept-memory.ts'
 import type { KeptMemoryOptions } from './kept-memory.ts'
-import type { Resident } from './memory-budget.ts'
+import type { MemoryKeeper } from './memory-keeper.ts'
 import type { ModelInstance } from './model-instance.ts'
 import type { ModelManager } from './model-manager.ts'
 import type { ServedVersion } from './served-version.ts'
 
-/** A host that runs, whether its version serves already or it is loading. */
-export interface RunningHost {
-  readonly pids: readonly number[]
-  readonly bytesMax: number
-  kill(reason: string): void
-}
-
 export interface HostWatchOptions {
   readonly models: ModelManager
+  readonly memory: MemoryKeeper
   hosts(): Iterable<RunningHost>
   readonly clock: Clock
   readonly logger: Logger
@@ -26,24 +21,21 @@ export interface HostWatchOptions {
 }
 
 export interface HostWatch {
-  /** Memory of each model in memory, at the last look. */
-  residents(): readonly Resident[]
-  hostBytes(instance: ModelInstance): number
+  readonly memory: HostMemory
   stop(): void
 }
 
 /** How often hosts are measured: short enough that one filling memory at a few GB/s is caught in time. */
 const intervalMs = 100
-const pageBytes = 4096
 /** A host is replaced only when it grew by this much since its load: a model that is simply large stays. */
 const grown = 1.25
 
 /**
- * Measures the resident memory of every host, kills one beyond its limit and replaces one that has grown large.
- * Reads /proc, so on systems without it hosts count with what they reported at load.
+ * Measures the resident memory of every host, kills one beyond its limit, replaces one that has grown large, and has
+ * the budget kept.
  */
 export const watchHosts = (options: HostWatchOptions): HostWatch => {
-  const measured = new WeakMap<ModelInstance, number>()
+  const memory = new HostMemory({ hosts: options.hosts, serving: options.models })
   const recycling = new WeakSet<ModelInstance>()
   let stopped = false
 
@@ -60,18 +52,17 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
     return memory.isDue({ bytes, bytesAfterLoad: instance.memoryBytes, quietMs: now - instance.neededMs }, now)
   }
 
-  const look = async (version: ServedVersion, instance: ModelInstance): Promise<void> => {
-    const bytes = await sumOfResidents(instance.pids)
+  const look = (version: ServedVersion, instance: ModelInstance): void => {
+    const bytes = memory.measured(instance.pids)
     if (bytes === undefined) return
-    measured.set(instance, bytes)
+    memory.settle(instance)
     const bytesMax = Math.min(options.bytesMax, memoryBytesMaxOf(version.facts.config))
     if (bytes > bytesMax) {
       instance.kill(beyond(bytes, bytesMax))
     } else if (!recycling.has(instance) && isWorn(version, instance, bytes)) {
       recycling.add(instance)
       options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
-      void instance
-        .recycle()
+      void recycle(version, instance)
         .catch((error: unknown) => {
           options.logger.error('host.recycle_failed', { model: version.model, reason: String(error) })
         })
@@ -79,71 +70,51 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
     }
   }
 
-  /** A load takes memory before there is a version to count it to. */
-  const lookAtLoading = async (host: RunningHost): Promise<void> => {
-    const bytes = await sumOfResidents(host.pids)
+  /**
+   * Its host and the fresh one are in memory at once. Why also without room: the one that has grown takes more than
+   * both would for long.
+   */
+  const recycle = async (version: ServedVersion, instance: ModelInstance): Promise<void> => {
+    const release = await options.memory.makeRoom(version, instance.memoryBytes)
+    try {
+      await instance.recycle()
+    } finally {
+      release?.()
+    }
+  }
+
+  /** A load takes memory before there is an instance to count it to. */
+  const lookAtLoading = (host: RunningHost): void => {
+    const bytes = memory.measured(host.pids)
     const bytesMax = Math.min(options.bytesMax, host.bytesMax)
     if (bytes !== undefined && bytes > bytesMax) host.kill(beyond(bytes, bytesMax))
   }
 
   const round = async (): Promise<void> => {
+    await memory.measure()
+    if (stopped) return
     const serving = new Set<number>()
     for (const version of options.models.serving()) {
       for (const instance of version.instances) {
         for (const pid of instance.pids) serving.add(pid)
-        await look(version, instance)
+        look(version, instance)
       }
     }
-    for (const host of options.hosts()) if (!host.pids.some((pid) => serving.has(pid))) await lookAtLoading(host)
-    if (!stopped) options.clock.setTimer(() => void round(), intervalMs)
+    for (const host of options.hosts()) if (!host.pids.some((pid) => serving.has(pid))) lookAtLoading(host)
+    options.memory.enforce()
+    options.clock.setTimer(() => void round(), intervalMs)
   }
   options.clock.setTimer(() => void round(), intervalMs)
 
-  const hostBytes = (instance: ModelInstance): number => measured.get(instance) ?? instance.memoryBytes
   return {
-    hostBytes,
-    residents: () =>
-      residentsOf(options.models.serving(), hostBytes).map((resident) =>
-        options.models.isChanging(resident.model) ? { ...resident, busy: true } : resident,
-      ),
+    memory,
     stop() {
       stopped = true
     },
   }
 }
 
-const residentsOf = (versions: readonly ServedVersion[], bytesOf: (instance: ModelInstance) => number): Resident[] => {
-  const byModel = new Map<string, Resident>()
-  for (const version of versions) {
-    const before = byModel.get(version.model)
-    const bytes = version.instances.reduce((sum, instance) => sum + bytesOf(instance), before?.bytes ?? 0)
-    byModel.set(version.model, {
-      model: version.model,
-      bytes,
-      lastUsedMs: Math.max(version.lastUsedMs, before?.lastUsedMs ?? 0),
-      busy: version.outstanding > 0 || before?.busy === true,
-    })
-  }
-  return [...byModel.values()]
-}
-
 const beyond = (bytes: number, bytesMax: number): string =>
   `its memory of ${mebibytes(bytes)} MiB is beyond the limit of ${mebibytes(bytesMax)} MiB`
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024)
-
-const sumOfResidents = async (pids: readonly number[]): Promise<number | undefined> => {
-  const each = await Promise.all(pids.map(residentBytes))
-  const known = each.filter((bytes) => bytes !== undefined)
-  return known.length === 0 ? undefined : known.reduce((sum, bytes) => sum + bytes, 0)
-}
-
-/** Second field of /proc/PID/statm (proc(5)): resident pages. */
-const residentBytes = async (pid: number): Promise<number | undefined> => {
-  try {
-    const pages = Number((await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')[1])
-    return Number.isFinite(pages) ? pages * pageBytes : undefined
-  } catch {
-    return undefined
-  }
-}

@@ -13,7 +13,18 @@ export interface VersionSlot {
   current: ServedVersion | undefined
   /** Files and configuration that `current` was loaded from. */
   loadedFrom: string
+  /** Not in memory only for want of room: the next request loads it. To be changed by `mark`, as is the next. */
+  onDemand: boolean
+  /** Its last load failed for another reason than want of room. */
+  failed: boolean
+  /** What it took when it was last in memory, and what it was loaded from then. */
+  lastMemory: { readonly from: string; readonly loadedBytes: number; readonly bytes: number } | undefined
+  /** Requests that wait until it is in memory again. */
+  readonly waits: LoadWaits
 }
+
+/** Of why a version isn't in memory, what decides who answers. */
+type Absence = Partial<Pick<VersionSlot, 'onDemand' | 'failed'>>
 
 /** How long a request waits for the load of its model. */
 export interface Patience {
@@ -89,7 +100,10 @@ export interface EntryBefore {
   readonly override: ModelConfig | undefined
   readonly problem: string | undefined
   readonly policyVersions: readonly number[]
-  readonly slots: ReadonlyMap<number, { readonly reason: string; readonly serving: boolean }>
+  readonly slots: ReadonlyMap<
+    number,
+    { readonly reason: string; readonly serving: boolean; readonly onDemand: boolean; readonly failed: boolean }
+  >
 }
 
 /** One model: its versions, whether it is wanted, and the order of changes to it. */
@@ -100,32 +114,40 @@ export class ModelEntry {
   problem: string | undefined
   /** Configuration that a load request gave instead of the file's. */
   override: ModelConfig | undefined
-  /** Unloaded only to make room: the next request loads it again. */
-  onDemand = false
   /** Versions the policy asks for, ascending. */
   policyVersions: readonly number[] = []
-  /** Measured memory of the model when it was last loaded, bytes. */
-  lastBytes: number | undefined
-  /** Requests that wait until the model is in memory again. */
-  readonly waits: LoadWaits
-  /** How many of them there may be; undefined until its configuration has been read. */
+  /** How many requests may wait for the load of a version; undefined until its configuration has been read. */
   queueDepthMax: number | undefined
   /** The server no longer knows the model; a change that waited for its turn goes to a new entry. */
   isForgotten = false
   #turn: Promise<unknown> = Promise.resolve()
-  #newest: ServedVersion | undefined
+  #chosen: VersionSlot | undefined
   #preferred: number | undefined
   #changes = 0
 
   constructor(name: string) {
     this.name = name
-    this.waits = new LoadWaits(name)
   }
 
-  /** The version that answers when none is named: the preferred one, else the highest that serves. */
+  /**
+   * The version that answers when none is named, if it is in memory: the preferred one, else the highest, of those that
+   * serve or are only to be loaded on demand.
+   */
   get newest(): ServedVersion | undefined {
-    if (this.#newest?.unavailable === undefined) return this.#newest
-    return highest(this.serving().filter((version) => version.unavailable === undefined)) ?? this.#newest
+    const served = this.#chosen?.current
+    if (served?.unavailable === undefined) return served
+    const other = this.#choice()
+    return other === undefined ? served : other.current
+  }
+
+  /** The version that is to answer when none is named, in memory or not; undefined when none can. */
+  get answering(): VersionSlot | undefined {
+    return this.#choice()
+  }
+
+  /** Whether a version is to be loaded by the next request for it. */
+  get onDemand(): boolean {
+    return [...this.versions.values()].some((slot) => slot.onDemand)
   }
 
   /** The version that a caller names, by its digits as they are written in folder names. */
@@ -136,7 +158,17 @@ export class ModelEntry {
   slot(version: number): VersionSlot {
     let slot = this.versions.get(version)
     if (slot === undefined) {
-      slot = { version, state: 'unavailable', reason: '', current: undefined, loadedFrom: '' }
+      slot = {
+        version,
+        state: 'unavailable',
+        reason: '',
+        current: undefined,
+        loadedFrom: '',
+        onDemand: false,
+        failed: false,
+        lastMemory: undefined,
+        waits: new LoadWaits(this.name),
+      }
       this.versions.set(version, slot)
     }
     return slot
@@ -150,7 +182,8 @@ export class ModelEntry {
   remember(): EntryBefore {
     const { override, problem, policyVersions } = this
     const slots = [...this.versions.values()].map(
-      ({ version, reason, current }) => [version, { reason, serving: current !== undefined }] as const,
+      ({ version, reason, current, onDemand, failed }) =>
+        [version, { reason, serving: current !== undefined, onDemand, failed }] as const,
     )
     return { override, problem, policyVersions, slots: new Map(slots) }
   }
@@ -167,9 +200,12 @@ export class ModelEntry {
       if (was === undefined && slot.current === undefined) gone.push(slot)
       if (was === undefined) continue
       // A version that was unloaded meanwhile keeps the reason of that.
-      if (was.serving === (slot.current !== undefined)) slot.reason = was.reason
+      if (was.serving !== (slot.current !== undefined)) continue
+      slot.reason = was.reason
+      this.mark(slot, was)
     }
     for (const slot of gone) this.versions.delete(slot.version)
+    this.#choose()
     return gone
   }
 
@@ -183,15 +219,35 @@ export class ModelEntry {
     this.#choose()
   }
 
+  /** Notes why a version is not in memory; requests see the change at once. */
+  mark(slot: VersionSlot, { onDemand = slot.onDemand, failed = slot.failed }: Absence): void {
+    slot.onDemand = onDemand
+    slot.failed = failed
+    this.#choose()
+  }
+
   /** Has a version answer when none is named; undefined for the highest. Requests see the change at once. */
   prefer(version: number | undefined): void {
     this.#preferred = version
     this.#choose()
   }
 
+  // Why kept: to choose at each request would take time and memory on the hot path.
   #choose(): void {
-    const preferred = this.#preferred === undefined ? undefined : this.versions.get(this.#preferred)?.current
-    this.#newest = preferred ?? highest(this.serving())
+    this.#chosen = this.#choice()
+  }
+
+  #choice(): VersionSlot | undefined {
+    const slots = [...this.versions.values()]
+    return (
+      this.#first(slots.filter((slot) => isServing(slot) || (slot.onDemand && !slot.failed))) ??
+      // A load that failed may have done so by chance; those that no other version helps try it again.
+      this.#first(slots.filter((slot) => slot.onDemand || slot.current !== undefined))
+    )
+  }
+
+  #first(slots: readonly VersionSlot[]): VersionSlot | undefined {
+    return slots.find((slot) => slot.version === this.#preferred) ?? highest(slots)
   }
 
   get isChanging(): boolean {
@@ -215,8 +271,10 @@ export class ModelEntry {
   }
 }
 
-const highest = (versions: readonly ServedVersion[]): ServedVersion | undefined =>
-  versions.reduce<ServedVersion | undefined>(
+const isServing = ({ current }: VersionSlot): boolean => current !== undefined && current.unavailable === undefined
+
+const highest = (slots: readonly VersionSlot[]): VersionSlot | undefined =>
+  slots.reduce<VersionSlot | undefined>(
     (newest, candidate) => (newest === undefined || candidate.version > newest.version ? candidate : newest),
     undefined,
   )

@@ -157,7 +157,8 @@ const operate = async (manager: ModelManager, folders: Map<string, string>, rand
     const served = await manager.require(name, undefined)
     // An unload right behind the load may have ended it by now.
     expect((served as unknown as FakeVersion).state).not.toBe('new')
-  } else await manager[doing](name)
+  } else if (doing === 'evict') await manager.evict({ model: name, version: 1, bytes: 1 })
+  else await manager[doing](name)
 }
 
 describe('changes of every kind at once', () => {

@@ -1,9 +1,10 @@
 import type { Clock } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
+import type { Resident } from './memory-budget.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import { asLists } from './load-facts.ts'
 import { ModelEntry } from './model-entry.ts'
-import type { EntryBefore, Patience } from './model-entry.ts'
+import type { EntryBefore, Patience, VersionSlot } from './model-entry.ts'
 import type { ModelSource } from './model-source.ts'
 import { modelStatus } from './model-status.ts'
 import type { ModelStatus } from './model-status.ts'
@@ -61,19 +62,31 @@ export class ModelManager {
   async require(name: string, version: string | undefined, patience: Patience = patient): Promise<ServedVersion> {
     const entry = this.#entries.get(name)
     if (entry?.known !== true) throw fail('model_not_found', { model: name })
-    if (entry.onDemand) await this.#bringBack(entry, patience)
-    const served = this.get(name, version)
-    if (served !== undefined) return served
+    const isNamed = version !== undefined && version !== ''
+    // Why a bound: what was loaded may make way for another before this request sees it, again and again.
+    for (let loads = 0; loads <= entry.versions.size; loads++) {
+      const served = this.get(name, version)
+      if (served !== undefined) return served
+      const slot = isNamed ? entry.find(version) : entry.answering
+      if (slot?.onDemand !== true) break
+      await this.#bringBack(entry, slot, patience).catch((error: unknown) => {
+        // Of versions that a request doesn't name, the next one answers in place of one that doesn't load.
+        if (isNamed || !slot.failed || entry.answering === slot) throw error
+      })
+    }
     throw whyNot(entry, version)
   }
 
   /** One load for all who wait for it: a load that fails isn't tried again for each of them. */
-  #bringBack(entry: ModelEntry, patience: Patience): Promise<void> {
+  #bringBack(entry: ModelEntry, slot: VersionSlot, patience: Patience): Promise<void> {
     const { clock, queueDepthMax } = this.#options
-    return entry.waits.wait(
+    const only = slot.version
+    return slot.waits.wait(
       () =>
         entry.inTurn(() =>
-          entry.onDemand ? this.#reconciler.want(entry, { unloads: true, awaited: true }) : Promise.resolve(),
+          slot.onDemand && entry.versions.get(only) === slot
+            ? this.#reconciler.want(entry, { unloads: true, awaited: true, only })
+            : Promise.resolve(),
         ),
       patience,
       { clock, depthMax: entry.queueDepthMax ?? queueDepthMax },
@@ -201,7 +214,7 @@ export class ModelManager {
   }
 
   #takeOut(entry: ModelEntry): void {
-    entry.onDemand = false
+    for (const slot of entry.versions.values()) slot.onDemand = false
     for (const slot of entry.versions.values()) void this.#lifecycle.retire(entry, slot, 'unloaded')
   }
 
@@ -292,15 +305,16 @@ export class ModelManager {
     }).catch((error: unknown) => this.#logFailure(name, error))
   }
 
-  /** Unloads to make room; requests bring the model back. */
-  evict(name: string): Promise<void> {
-    const entry = this.#entries.get(name)
-    if (entry === undefined) return Promise.resolve()
-    entry.onDemand = true
-    const reason = 'unloaded to make room; the next request loads it'
-    return Promise.all([...entry.versions.values()].map((slot) => this.#lifecycle.retire(entry, slot, reason))).then(
-      () => undefined,
-    )
+  /** Unloads a version to make room; requests bring it back. Resolves when its hosts have ended. */
+  async evict({ model, version, bytes }: Pick<Resident, 'model' | 'version' | 'bytes'>): Promise<void> {
+    const entry = this.#entries.get(model)
+    const slot = entry?.versions.get(version)
+    if (entry !== undefined && slot?.current !== undefined) await this.#lifecycle.evict(entry, slot, bytes)
+  }
+
+  /** Resolves when what is being unloaded now has ended. */
+  leaving(): Promise<void> {
+    return this.#lifecycle.leaving()
   }
 
   #logFailure(model: string, error: unknown): void {

@@ -7,6 +7,8 @@ export interface VersionStatus {
   readonly state: VersionState
   /** Why the version is in this state; empty when there is nothing to say. */
   readonly reason: string
+  /** Not in memory, but the next request for it loads it. */
+  readonly onDemand: boolean
   readonly facts: VersionFacts | undefined
   readonly instances: number
   readonly queueDepth: number
@@ -18,7 +20,7 @@ export interface ModelStatus {
   readonly name: string
   /** Why the model as a whole can't be loaded. */
   readonly problem: string | undefined
-  /** Not in memory, but the next request loads it. */
+  /** A version is not in memory, but the next request for it loads it. */
   readonly onDemand: boolean
   readonly versions: readonly VersionStatus[]
   /** The version that answers when none is named; undefined while none is in memory. */
@@ -38,6 +40,7 @@ export const modelStatus = (entry: ModelEntry): ModelStatus => ({
         version: slot.version,
         state: served?.unavailable === undefined ? slot.state : 'unavailable',
         reason: served?.unavailable ?? slot.reason,
+        onDemand: slot.onDemand,
         facts: served?.facts,
         instances: served?.instances.length ?? 0,
         queueDepth: served?.queueDepth ?? 0,

@@ -10,7 +10,8 @@ import { GraphCache } from './graph-cache/graph-cache.ts'
 import { HostProcess } from './host-process.ts'
 import type { KeptMemoryOptions } from './kept-memory.ts'
 import { watchHosts } from './host-watch.ts'
-import type { HostWatch, RunningHost } from './host-watch.ts'
+import type { RunningHost } from './host-memory.ts'
+import type { HostWatch } from './host-watch.ts'
 import { LoadTurns } from './load-turns.ts'
 import { MemoryKeeper } from './memory-keeper.ts'
 import { ModelManager } from './model-manager.ts'
@@ -76,8 +77,10 @@ export class Serving {
     this.memoryBudgetBytes = options.memoryBudgetBytes > 0 ? options.memoryBudgetBytes : Math.floor(totalmem() / 2)
     const memory = new MemoryKeeper({
       budgetBytes: this.memoryBudgetBytes,
-      residents: () => this.watch.residents(),
-      evict: (model) => this.models.evict(model),
+      logger: deps.logger,
+      use: () => this.watch.memory,
+      evict: (resident) => this.models.evict(resident),
+      leaving: () => this.models.leaving(),
     })
     this.#graphs = new GraphCache({
       ...options.graphCache,
@@ -85,9 +88,10 @@ export class Serving {
       clock: deps.clock,
       logger: deps.logger,
       availableMemory: () => process.availableMemory(),
+      makeRoom: (bytes) => memory.makeRoom(undefined, memory.hostBytes('onnx') + bytes),
       openHost: () =>
         this.#openHost(
-          { program: nodeHost, owner: { for: 'graph cache' }, instances: 1, bytesMax: Infinity },
+          { program: nodeHost, owner: { for: 'graph cache' }, version: undefined, instances: 1, bytesMax: Infinity },
           constants.priority.PRIORITY_LOW,
         ),
     })
@@ -111,6 +115,7 @@ export class Serving {
     })
     this.watch = watchHosts({
       models: this.models,
+      memory,
       hosts: () => this.#hosts,
       clock: deps.clock,
       logger: deps.logger,
@@ -168,6 +173,7 @@ export class Serving {
   #openHost(launch: HostLaunch, niceness = this.#options.niceness): HostProcess {
     const host = this.#startHost(launch, niceness)
     const running: RunningHost = {
+      version: launch.version,
       pids: host.pids,
       bytesMax: launch.bytesMax,
       kill: (reason) => host.kill(reason),

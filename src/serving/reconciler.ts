@@ -26,6 +26,8 @@ export interface LoadManner {
   /** Whether requests wait for it. */
   readonly awaited?: boolean
   readonly staged?: StagedChange | undefined
+  /** The one version that is to be loaded; the others stay as they are. */
+  readonly only?: number
 }
 
 /** A model as it is being loaded: what was found, and the configuration that holds. */
@@ -72,13 +74,15 @@ export class Reconciler {
     const due = found.versions.filter(
       (version) =>
         entry.policyVersions.includes(version.version) &&
+        (manner.only ?? version.version) === version.version &&
         isStale(entry.slot(version.version), version, configOf(version, config)),
     )
     await this.#replace(entry, due, { found, config, manner })
     entry.prefer(found.serve?.preferred)
     this.#retireUnwanted(entry, numbers)
-    // What found no room, or was unloaded meanwhile to make some, comes back with the next request.
-    entry.onDemand = entry.policyVersions.some((version) => entry.slot(version).current === undefined)
+    // What found no room, was unloaded meanwhile to make some, or was new beside the only one, comes with the next request.
+    for (const slot of entry.policyVersions.map((version) => entry.slot(version)))
+      if (slot.current === undefined && !slot.failed) entry.mark(slot, { onDemand: true })
   }
 
   async #replace(entry: ModelEntry, due: readonly FoundVersion[], model: LoadedModel): Promise<void> {
@@ -135,6 +139,7 @@ export class Reconciler {
   #retireUnwanted(entry: ModelEntry, existing: readonly number[]): void {
     for (const slot of entry.versions.values()) {
       if (entry.policyVersions.includes(slot.version)) continue
+      entry.mark(slot, { onDemand: false })
       void this.#options.lifecycle.retire(entry, slot, 'not asked for by the version policy')
       if (!existing.includes(slot.version)) entry.versions.delete(slot.version)
     }

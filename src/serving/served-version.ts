@@ -1,5 +1,5 @@
 import { dirname, join, relative } from 'node:path'
-import type { HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
+import type { EngineName, HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
 import { nodeHost } from '../host/index.ts'
 import type { Clock, Defer, LogFields, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
@@ -62,6 +62,8 @@ export interface VersionDeps {
 export interface HostLaunch {
   readonly program: HostProgram
   readonly owner: LogFields
+  /** Whose memory its is; undefined for a host that writes a graph. */
+  readonly version: ServedVersion | undefined
   /** How many hosts of the version there are to be, which share the machine's cores. */
   readonly instances: number
   /** Memory that the model's configuration allows it. */
@@ -146,6 +148,11 @@ export class ServedVersion {
 
   get instances(): readonly ModelInstance[] {
     return this.#instances
+  }
+
+  /** Of the hosts of one instance, known once it is prepared: the model's, and those of code around it. */
+  get engines(): readonly EngineName[] {
+    return this.#file === undefined ? [] : [this.#file.engine, ...this.#steps.map(({ engine }) => engine)]
   }
 
   /**
@@ -324,7 +331,8 @@ export class ServedVersion {
       this.#deps.openHost({
         program,
         owner: { model: this.model, version: this.version },
-        instances: this.#instanceCount(),
+        version: this,
+        instances: this.instanceCount,
         bytesMax: memoryBytesMaxOf(this.#order.config),
       })
     const model = open(this.#program)
@@ -350,7 +358,7 @@ export class ServedVersion {
   }
 
   /** As configured; the configuration is completed with as many once the first host has loaded. */
-  #instanceCount(): number {
+  get instanceCount(): number {
     const { config } = this.#order
     return config === undefined || config.instanceGroups.length === 0
       ? this.#deps.limits.instances

@@ -1,8 +1,9 @@
 import type { Logger } from '../lib/index.ts'
-import { fail } from '../protocol/index.ts'
+import { AppError, fail } from '../protocol/index.ts'
 import type { FreshVersion } from './fresh-version.ts'
 import { configOf, loadedFrom } from './load-facts.ts'
 import type { LoadTurns } from './load-turns.ts'
+import { bytesToExpect } from './memory-budget.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import type { ModelEntry, VersionSlot } from './model-entry.ts'
@@ -36,6 +37,8 @@ export class VersionLifecycle {
   readonly #options: VersionLifecycleOptions
   /** Being started, serving, or still with requests inside. */
   readonly #living = new Set<ServedVersion>()
+  /** Those that end once their requests have. */
+  readonly #leaving = new Set<Promise<void>>()
   #closing = false
 
   constructor(options: VersionLifecycleOptions) {
@@ -51,6 +54,7 @@ export class VersionLifecycle {
     const { found, model, config, awaited, signal } = order
     const slot = entry.slot(found.version)
     const { loads, memory } = this.#options
+    const from = loadedFrom(found, configOf(found, config))
     if (slot.current === undefined) this.#state(entry, slot, 'loading', '')
     let release: (() => void) | undefined
     const version = this.#options.openVersion({
@@ -70,8 +74,10 @@ export class VersionLifecycle {
       })
       return await loads.run({ model: entry.name, awaited }, async () => {
         if (this.#closing) throw fail('shutting_down', {})
-        release = await memory.reserve(entry, found, order.unloads)
+        const lastBytes = slot.lastMemory?.from === from ? slot.lastMemory.bytes : undefined
+        release = await memory.reserve({ version, lastBytes, unloads: order.unloads })
         if (release === undefined) {
+          entry.mark(slot, { onDemand: true, failed: false })
           this.#state(entry, slot, 'unavailable', 'the memory budget is used; the next request loads it')
           this.#living.delete(version)
           return undefined
@@ -84,6 +90,7 @@ export class VersionLifecycle {
       release?.()
       await this.#drain(version, 'its load failed')
       const reason = error instanceof Error ? error.message : String(error)
+      if (!this.#closing) entry.mark(slot, { failed: !isWantOfRoom(error) })
       if (slot.current === undefined) this.#state(entry, slot, 'unavailable', reason)
       else slot.reason = reason
       throw error
@@ -95,12 +102,15 @@ export class VersionLifecycle {
   /** Has a version answer in place of the one before, which ends once its requests have. */
   serve(entry: ModelEntry, { slot, found, version, release }: FreshVersion, config: ModelConfig | undefined): void {
     const { events, logger } = this.#options
-    entry.lastBytes = version.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
     const old = slot.current
+    slot.loadedFrom = loadedFrom(found, config)
+    const loadedBytes = version.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0)
+    slot.lastMemory = { from: slot.loadedFrom, loadedBytes, bytes: loadedBytes }
+    slot.onDemand = false
+    slot.failed = false
     entry.point(slot, version)
     // The version is counted as resident by now, so its memory is never counted as neither.
     release()
-    slot.loadedFrom = loadedFrom(found, config)
     this.#state(entry, slot, 'ready', '')
     events.versionLoaded(version)
     const { loadMs, graphCached } = version.facts
@@ -126,6 +136,22 @@ export class VersionLifecycle {
     if (!isKnown) this.#options.events.versionGone(entry.name, slot.version)
   }
 
+  /** Takes a version out of service to make room, until a request brings it back; resolves when its hosts have ended. */
+  evict(entry: ModelEntry, slot: VersionSlot, bytes: number): Promise<void> {
+    const { lastMemory } = slot
+    if (lastMemory !== undefined) {
+      const { loadedBytes } = lastMemory
+      slot.lastMemory = { ...lastMemory, bytes: bytesToExpect(loadedBytes, bytes, this.#options.memory.budgetBytes) }
+    }
+    slot.onDemand = true
+    return this.retire(entry, slot, 'unloaded to make room; the next request loads it')
+  }
+
+  /** Resolves when what is being taken out of service now has ended. */
+  async leaving(): Promise<void> {
+    await Promise.all(this.#leaving)
+  }
+
   /** Ends a version that is not to serve after all, at once: nobody but those who look at it has asked it anything. */
   async giveUp({ version, release }: FreshVersion): Promise<void> {
     release()
@@ -134,8 +160,14 @@ export class VersionLifecycle {
   }
 
   async #drain(version: ServedVersion, reason: string): Promise<void> {
-    await version.drain(reason)
-    this.#living.delete(version)
+    const left = version.drain(reason)
+    this.#leaving.add(left)
+    try {
+      await left
+    } finally {
+      this.#leaving.delete(left)
+      this.#living.delete(version)
+    }
   }
 
   #state(entry: ModelEntry, slot: VersionSlot, state: VersionSlot['state'], reason: string): void {
@@ -150,3 +182,5 @@ export class VersionLifecycle {
     await Promise.all([...this.#living].map((version) => version.end('the server is shutting down')))
   }
 }
+
+const isWantOfRoom = (error: unknown): boolean => error instanceof AppError && error.code === 'memory_budget_exceeded'

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, jsModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
+import { memoryOf } from './memory-of.ts'
 
 const answerOf = async (app: TestApp, model: string, version = ''): Promise<unknown> => {
   const path = version === '' ? `/v2/models/${model}/infer` : `/v2/models/${model}/versions/${version}/infer`
@@ -191,6 +192,8 @@ describe('many models in little memory', () => {
     for (let i = 0; i < 6; i++) {
       expect((await load(app, `m${i}`)).status).toBe(200)
       expect(await answerOf(app, `m${i}`)).toBe(10 + i)
+      const { usedBytes, budgetBytes } = await memoryOf(app)
+      expect(usedBytes).toBeLessThanOrEqual(budgetBytes)
     }
     const ready = (await index(app)).filter((row) => row.endsWith(' READY')).length
     expect(ready).toBeGreaterThan(0)
@@ -203,7 +206,7 @@ describe('many models in little memory', () => {
   it('refuses a model that fits in no way, and the others go on', async () => {
     await using app = await startTestApp({
       models: { 'a/1/model.mjs': addModel(1) },
-      flags: ['--serving.memory.budget-bytes', '90MiB'],
+      flags: ['--serving.memory.budget-bytes', '110MiB'],
     })
     app.write('big/1/model.mjs', `${addModel(2)}\n//${'x'.repeat(60 * 1024 * 1024)}`)
     const response = await load(app, 'big')

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, seededRandom, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 import { hosts } from './hosts.ts'
+import { memoryOf } from './memory-of.ts'
 
 /** Takes this long to load. */
 const slowToLoad = (ms: number, amount: number): string =>
@@ -34,7 +35,7 @@ const load = (app: TestApp, model: string, parameters: Readonly<Record<string, u
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const jsConfig = '{"backend":"js"}'
 
-const oneModel = ['--serving.memory.budget-bytes', '90MiB']
+const oneModel = ['--serving.memory.budget-bytes', '110MiB']
 
 /** A server with room for one of its two models: b, slow to load, had to make way for a. */
 const startPair = async (flags: readonly string[] = [], config = ''): Promise<TestApp> => {
@@ -45,6 +46,11 @@ const startPair = async (flags: readonly string[] = [], config = ''): Promise<Te
   for (const model of ['b', 'a']) expect((await load(app, model)).status).toBe(200)
   expect(await answerOf(app, 'a')).toBe(11)
   return app
+}
+
+const expectWithinBudget = async (app: TestApp): Promise<void> => {
+  const { usedBytes, budgetBytes } = await memoryOf(app)
+  expect(usedBytes).toBeLessThanOrEqual(budgetBytes)
 }
 
 const loadsOf = (app: TestApp, model: string): number =>
@@ -64,9 +70,11 @@ describe('a start with less memory than the models need', () => {
       new Set(['UNAVAILABLE the memory budget is used; the next request loads it']),
     )
     expect(app.log.filter((line) => line.level === 'error')).toEqual([])
+    await expectWithinBudget(app)
     for (const row of others) {
       expect((await app.fetch(`/v2/models/${row.name}/ready`)).status).toBe(200)
       expect(await answerOf(app, row.name)).toBe(10 + Number(row.name.slice(1)))
+      await expectWithinBudget(app)
     }
   })
 

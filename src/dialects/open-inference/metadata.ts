@@ -59,10 +59,10 @@ export const modelMetadata = async (
 export const isModelReady = (models: ModelManager, model: string, version: string | undefined): boolean => {
   const status = models.statusOf(model)
   if (status === undefined) throw fail('model_not_found', { model })
-  if (version !== undefined && version !== '' && !status.versions.some((row) => String(row.version) === version)) {
-    throw fail('version_not_found', { model, version })
-  }
-  return status.onDemand || models.get(model, version) !== undefined
+  if (version === undefined || version === '') return status.onDemand || models.get(model, undefined) !== undefined
+  const row = status.versions.find((row) => String(row.version) === version)
+  if (row === undefined) throw fail('version_not_found', { model, version })
+  return row.onDemand || models.get(model, version) !== undefined
 }
 
 export interface IndexRow {

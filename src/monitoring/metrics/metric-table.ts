@@ -72,7 +72,11 @@ export const metricTable = {
     buckets: loadBuckets,
   },
   slipway_memory_budget_bytes: { kind: 'gauge', help: 'Memory that all hosts together may use.', labels: [] },
-  slipway_memory_used_bytes: { kind: 'gauge', help: 'Memory that all hosts together use.', labels: [] },
+  slipway_memory_used_bytes: {
+    kind: 'gauge',
+    help: 'Resident memory of all hosts together, those that load or end included.',
+    labels: [],
+  },
   slipway_graph_cache_hits_total: {
     kind: 'counter',
     help: 'Loads of ONNX files from an optimised graph that was kept.',

@@ -74,6 +74,7 @@ const cacheOf = async (
     clock,
     logger,
     availableMemory: () => availableMemory,
+    makeRoom: async () => () => {},
     openHost: () => hostOf(load),
   })
   await cache.open()

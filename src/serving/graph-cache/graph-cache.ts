@@ -19,6 +19,8 @@ export interface GraphCacheOptions {
   readonly logger: Logger
   /** Bytes that processes may still take here. */
   availableMemory(): number
+  /** Reserves memory for a host that takes this beside its runtime, until the result is called; undefined without room. */
+  makeRoom(bytes: number): Promise<(() => void) | undefined>
   /** A host of the lowest priority, to write a graph in. */
   openHost(): HostLink
 }
@@ -48,8 +50,10 @@ const bytesMin = 1024 ** 2
 const bytesMax = 128 * 1024 ** 2
 /** Free space that a graph may need, in sizes of its source. */
 const diskFactor = 2
-/** Memory that must be free for the writer, which takes up to six sizes of its source. */
-const memoryFactor = 12
+/** What the writer takes, in sizes of its source. */
+const writerFactor = 6
+/** Memory that must be free for it. */
+const memoryFactor = 2 * writerFactor
 const triedMax = 1000
 /** A timer may come a little before its time. */
 const slackMs = 10
@@ -193,11 +197,21 @@ export class GraphCache {
   }
 
   async #write(key: string, source: SourceFile, order: LoadOrder): Promise<void> {
-    const { folder, logger } = this.#options
+    const { folder } = this.#options
     if (this.#options.availableMemory() < memoryFactor * source.bytes) throw new Error('little memory is free')
     const disk = await statfs(folder)
     if (disk.bavail * disk.bsize < diskFactor * source.bytes)
       throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+    const release = await this.#options.makeRoom(writerFactor * source.bytes)
+    if (release === undefined) throw new Error('the memory budget is used')
+    try {
+      await this.#writeInRoom(key, source, order)
+    } finally {
+      release()
+    }
+  }
+
+  async #writeInRoom(key: string, source: SourceFile, order: LoadOrder): Promise<void> {
     const file = await this.#folder.newFile()
     try {
       const report = await this.#writeIn({ ...order, graph: { write: file.path } })
@@ -206,7 +220,7 @@ export class GraphCache {
       const isKept = gains(report) && (await this.#folder.keep(key, source.bytes, file.path))
       if (!isKept) await this.#folder.keepNone(key)
       const { model, version } = order
-      logger.info('graph_cache.written', { model, version, kept: isKept, ...timesOf(report) })
+      this.#options.logger.info('graph_cache.written', { model, version, kept: isKept, ...timesOf(report) })
     } finally {
       await file.discard()
     }

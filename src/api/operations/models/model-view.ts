@@ -53,7 +53,7 @@ const versionView = (model: string, status: VersionStatus, serving: Serving): Ve
     instances: status.instances,
     queueDepth: status.queueDepth,
     inFlight: status.outstanding,
-    memoryBytes: (served?.instances ?? []).reduce((sum, instance) => sum + serving.watch.hostBytes(instance), 0),
+    memoryBytes: (served?.instances ?? []).reduce((sum, instance) => sum + serving.watch.memory.hostBytes(instance), 0),
     lastCrash: status.lastCrash ?? '',
   }
 }
