@@ -4,6 +4,8 @@ import type { BatchReason } from './batcher/batch-queue.ts'
 
 /** One request as the batcher sees it. Inputs are already checked against the signature. */
 export interface InferTask {
+  /** As the client calls the request, to be named in the log; empty for none. */
+  readonly id?: string
   readonly inputs: readonly Tensor[]
   /** Parameters for the model as a JSON object; empty for none. Requests with different ones don't share a run. */
   readonly parameters?: string

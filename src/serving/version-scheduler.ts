@@ -6,7 +6,7 @@ import { ReleaseOrder } from './batcher/release-order.ts'
 import { batchInputs, batchOutputs, batchShape, UndividableBatch } from './batch-tensors.ts'
 import { HostGone, HostRefusal } from './host-process.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
-import type { ModelInstance } from './model-instance.ts'
+import type { ModelInstance, RunCallers } from './model-instance.ts'
 
 export interface SchedulerEvents {
   /** A batch left the host, well or not. */
@@ -169,7 +169,7 @@ export class VersionScheduler {
     const deadline = this.#watchDeadlines(batch)
     try {
       const { tensors, wanted } = batchInputs(tasks)
-      const payload = await instance.run(tensors, wanted, () => batch.some(isAwaited))
+      const payload = await instance.run(tensors, wanted, new BatchCallers(batch))
       const outputs = batchOutputs(payload.tensors, tasks)
       const doneAt = this.#options.clock.now()
       this.#options.events.batchDone({ ...fits, computeMs: payload.number })
@@ -247,6 +247,31 @@ export class VersionScheduler {
 }
 
 const isAwaited = ({ item }: Waiting<Ticket>): boolean => !item.settled && !item.task.cancellation.cancelled
+
+const idLengthMax = 128
+
+class BatchCallers implements RunCallers {
+  readonly #batch: readonly Waiting<Ticket>[]
+
+  constructor(batch: readonly Waiting<Ticket>[]) {
+    this.#batch = batch
+  }
+
+  get count(): number {
+    return this.#batch.length
+  }
+
+  isAwaited(): boolean {
+    return this.#batch.some(isAwaited)
+  }
+
+  ids(max: number): string[] {
+    return this.#batch
+      .map(({ item }) => item.task.id?.slice(0, idLengthMax) ?? '')
+      .filter((id) => id !== '')
+      .slice(0, max)
+  }
+}
 
 const inputBytes = (task: InferTask): number => {
   let bytes = 0
