@@ -29,7 +29,7 @@ export class Observer {
   /** What serving is given before the statistics, which need serving, exist. */
   readonly events: ServingEvents = {
     batchDone: (version, batch) => {
-      this.#statistics?.batchDone(version, batch.rows, batch.computeMs)
+      this.#statistics?.batchDone(version, batch)
       this.#predictions.batchDone(version.model, String(version.version), batch)
     },
     hostCrashed: ({ model, version }) => {
@@ -164,5 +164,7 @@ const answeredTiming = (
   queueMs: reply.timing.queueMs,
   computeMs: reply.timing.computeMs,
   transferMs: reply.timing.transferMs,
+  inputMs: reply.timing.inputMs,
+  outputMs: reply.timing.outputMs,
   rows: reply.timing.batchRows <= 1 ? 1 : Math.min(reply.timing.batchRows, call.inputs[0]?.shape[0] ?? 1),
 })

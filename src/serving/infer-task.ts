@@ -25,6 +25,10 @@ export interface InferTiming {
   readonly queueMs: number
   /** Hand-over to the host and back: framing, socket, scheduling of the process. */
   readonly transferMs: number
+  /** The part of it before the engine's run: joining tensors and sending them. */
+  readonly inputMs: number
+  /** The part after: receiving tensors and dividing them. The way through the socket counts half here, half there. */
+  readonly outputMs: number
   /** The engine's run, shared by the whole batch. */
   readonly computeMs: number
   readonly batchRows: number
