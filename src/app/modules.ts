@@ -20,7 +20,7 @@ import { openPythonEnvironments } from '../adapters/python-env/index.ts'
 import { openPredict } from '../gateway/index.ts'
 import { deferToCheckPhase, whyUnreadable } from '../lib/index.ts'
 import type { Clock, Logger, ModuleTable, Random } from '../lib/index.ts'
-import { openTracing } from '../monitoring/index.ts'
+import { openTracing, PredictionLog } from '../monitoring/index.ts'
 import type { Tracing } from '../monitoring/index.ts'
 import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
@@ -163,6 +163,11 @@ const keepingModules = ({ config, clock, random, logger }: Environment): Pick<Mo
   },
 })
 
+const openObserver = ({ config, clock, logger }: Environment, tracing: Tracing): Observer => {
+  const log = new PredictionLog(logger, clock, { answeredRatio: config.log.predictionRatio })
+  return new Observer(clock, tracing, log)
+}
+
 const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping | Scoring | 'routes' | Doors> => {
   const { config, clock, random, logger, variables, draining } = environment
   return {
@@ -174,7 +179,10 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
         return { value: tracing, stop: () => tracing.close() }
       },
     },
-    observer: { needs: ['tracing'], open: ({ tracing }) => ({ value: new Observer(clock, tracing) }) },
+    observer: {
+      needs: ['tracing'],
+      open: ({ tracing }) => ({ value: openObserver(environment, tracing) }),
+    },
     serving: {
       needs: ['observer'],
       async open({ observer }) {
@@ -202,6 +210,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
             deadlineMaxMs: config.serving['deadline.maxMs'],
           },
           recorder: observer.recorder(statistics),
+          newRequestId: randomUUID,
           draining,
         }),
       }),

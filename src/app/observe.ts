@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import type { InferCall, InferReply, PredictionRecorder } from '../gateway/index.ts'
 import type { Clock } from '../lib/index.ts'
 import type { Statistics } from '../dialects/open-inference/index.ts'
 import { collectProcess, MetricsRegistry, metricTable, PredictionMetrics } from '../monitoring/index.ts'
-import type { ServerMetrics, TracedPrediction, Tracing } from '../monitoring/index.ts'
+import type { PredictionLog, ServerMetrics, TracedPrediction, Tracing } from '../monitoring/index.ts'
 import { errorRow } from '../protocol/index.ts'
 import type { AppError, Route } from '../protocol/index.ts'
 import type { Serving, ServingEvents } from '../serving/index.ts'
@@ -16,7 +17,10 @@ export class Observer {
   readonly #clock: Clock
   readonly #tracing: Tracing
 
-  constructor(clock: Clock, tracing: Tracing) {
+  readonly #log: PredictionLog
+
+  constructor(clock: Clock, tracing: Tracing, log: PredictionLog) {
+    this.#log = log
     this.#clock = clock
     this.#tracing = tracing
     collectProcess(this.registry, clock)
@@ -25,7 +29,7 @@ export class Observer {
   /** What serving is given before the statistics, which need serving, exist. */
   readonly events: ServingEvents = {
     batchDone: (version, batch) => {
-      this.#statistics?.batchDone(version, batch.rows, batch.computeMs)
+      this.#statistics?.batchDone(version, batch)
       this.#predictions.batchDone(version.model, String(version.version), batch)
     },
     hostCrashed: ({ model, version }) => {
@@ -51,6 +55,7 @@ export class Observer {
       answered: (call, reply, elapsedMs) => {
         statistics.answered(call, reply, elapsedMs)
         this.#predictions.answered(targetOf(call, reply.version), answeredTiming(call, reply, elapsedMs))
+        if (this.#log.takesAnswered()) this.#log.answered(logged(call, reply.version, elapsedMs))
         this.#trace(call, reply.version, { elapsedMs, timing: reply.timing, error: undefined })
       },
       failed: (call, version, error, elapsedMs) => {
@@ -59,6 +64,8 @@ export class Observer {
           code: error.code,
           category: errorRow(error.code).category,
         })
+        const { code } = error
+        this.#log.failed(logged(call, version, elapsedMs, error), { code, category: errorRow(code).category, error })
         this.#trace(call, version, { elapsedMs, timing: undefined, error: error.code })
       },
     }
@@ -134,6 +141,18 @@ const failedTarget = (call: InferCall, version: string, error: AppError): Return
       ? targetOf(call, '')
       : targetOf(call, version)
 
+/** A failure that told its caller an id is logged under that one. */
+const logged = (
+  call: InferCall,
+  version: string,
+  elapsedMs: number,
+  error?: AppError,
+): Parameters<PredictionLog['answered']>[0] => {
+  const { model, protocol, traceparent } = call
+  const told = error?.code === 'internal' ? String(error.details['requestId']) : call.id || call.requestId
+  return { requestId: told || randomUUID(), model, version, protocol, traceparent, elapsedMs }
+}
+
 const answeredTiming = (
   call: InferCall,
   reply: InferReply,
@@ -143,5 +162,7 @@ const answeredTiming = (
   queueMs: reply.timing.queueMs,
   computeMs: reply.timing.computeMs,
   transferMs: reply.timing.transferMs,
+  inputMs: reply.timing.inputMs,
+  outputMs: reply.timing.outputMs,
   rows: reply.timing.batchRows <= 1 ? 1 : Math.min(reply.timing.batchRows, call.inputs[0]?.shape[0] ?? 1),
 })

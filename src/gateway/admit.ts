@@ -35,6 +35,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
     })
   }
   return {
+    id: call.id || call.requestId || '',
     inputs: withNulls(call, served.facts.signature),
     parameters: modelParameters(call.parameters, signature.parameters),
     wanted: call.outputs,

@@ -15,6 +15,8 @@ export interface InferCall {
   readonly version: string | undefined
   /** Chosen by the client, echoed. */
   readonly id: string
+  /** What the client calls the request in its header, for the log; `id` goes before. */
+  readonly requestId?: string | undefined
   readonly inputs: readonly Tensor[]
   /** Those that the model declares reach it; the others are none of its business. */
   readonly parameters?: Parameters

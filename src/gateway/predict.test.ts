@@ -30,6 +30,7 @@ const openModel = (serving: number[]) => {
       answered: (call, reply) => told.push(`${reply.version} answered ${call.inputs.length}`),
       failed: (_, number, error) => told.push(`${number} failed ${error.code}`),
     },
+    newRequestId: () => 'made',
     draining: () => false,
   })
   return { predict, told }

@@ -16,6 +16,7 @@ export interface PredictDeps {
   readonly clock: Clock
   readonly limits: AdmitLimits
   readonly recorder: PredictionRecorder
+  newRequestId(): string
   /** Set once shutdown has begun to refuse work. */
   draining(): boolean
 }
@@ -49,11 +50,14 @@ export const openPredict =
       deps.recorder.answered(call, reply, deps.clock.now() - call.receivedAtMs)
       return reply
     } catch (error) {
-      const known = error instanceof AppError ? error : fail('internal', { requestId: call.id || 'unknown' }, error)
+      const known = error instanceof AppError ? error : fail('internal', { requestId: requestIdOf(deps, call) }, error)
       deps.recorder.failed(call, version, known, deps.clock.now() - call.receivedAtMs)
       throw known
     }
   }
+
+/** As the client calls it, or a new one. */
+const requestIdOf = (deps: PredictDeps, { id, requestId }: InferCall): string => id || requestId || deps.newRequestId()
 
 /** Another version may have taken its place meanwhile, or its model may have been unloaded. */
 const isServing = ({ models }: PredictDeps, served: ServedVersion): boolean =>

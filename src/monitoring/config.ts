@@ -5,6 +5,13 @@ export const logOptions = {
     values: ['debug', 'info', 'warn', 'error', 'silent'],
     doc: 'Least severe events that are logged, as JSON lines on standard error.',
   },
+  predictionRatio: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'Share of answered predictions that get a line in the log each; 0 for none, 1 for all.',
+  },
 } as const
 
 export const tracingOptions = {

@@ -4,8 +4,11 @@ import { silentLogger } from '../lib/index.ts'
 import { HostOutput } from './host-output.ts'
 
 /** What is remembered of a program of Node's that has ended. */
-const lastLineOf = async (script: string, ...flags: readonly string[]): Promise<string> => {
-  const child = spawn(process.execPath, [...flags, '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+const lastLineOf = (script: string, ...flags: readonly string[]): Promise<string> =>
+  lastLineOfProgram(process.execPath, [...flags, '-e', script])
+
+const lastLineOfProgram = async (program: string, args: readonly string[]): Promise<string> => {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const output = new HostOutput(child, silentLogger, {})
   await new Promise((resolve) => child.on('close', resolve))
   return output.lastLine
@@ -16,6 +19,11 @@ describe('the last words of a host', () => {
     const grow = 'const held = []; for (;;) held.push({ held: held.length })'
     expect(await lastLineOf(grow, '--max-old-space-size=16')).toMatch(/^FATAL ERROR: .*heap/)
     expect(await lastLineOf("throw new Error('no such customer')")).toBe('Error: no such customer')
+  })
+
+  it('are the heading of what Python tells of its end', async () => {
+    const last = await lastLineOfProgram('python3', ['-X', 'faulthandler', '-c', 'import os; os.abort()'])
+    expect(last).toBe('Fatal Python error: Aborted')
   })
 
   it('are what it said before it aborted, or none', async () => {

@@ -4,6 +4,8 @@ import type { BatchReason } from './batcher/batch-queue.ts'
 
 /** One request as the batcher sees it. Inputs are already checked against the signature. */
 export interface InferTask {
+  /** As the client calls the request, to be named in the log; empty for none. */
+  readonly id?: string
   readonly inputs: readonly Tensor[]
   /** Parameters for the model as a JSON object; empty for none. Requests with different ones don't share a run. */
   readonly parameters?: string
@@ -23,6 +25,10 @@ export interface InferTiming {
   readonly queueMs: number
   /** Hand-over to the host and back: framing, socket, scheduling of the process. */
   readonly transferMs: number
+  /** The part of it before the engine's run: joining tensors and sending them. */
+  readonly inputMs: number
+  /** The part after: receiving tensors and dividing them. The way through the socket counts half here, half there. */
+  readonly outputMs: number
   /** The engine's run, shared by the whole batch. */
   readonly computeMs: number
   readonly batchRows: number

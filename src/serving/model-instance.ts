@@ -17,7 +17,16 @@ export interface InstanceOptions {
   readonly graphs: GraphCache
   openHost(): HostLink
   /** Called when the host died by itself or was killed; decides what happens next. */
-  onCrash(reason: string): RestartStep
+  onCrash(reason: string, inside: RunCallers | undefined): RestartStep
+}
+
+/** Those who asked for a run. */
+export interface RunCallers {
+  readonly count: number
+  /** Whether anybody still waits for the answer. */
+  isAwaited(): boolean
+  /** What the first `max` of them call their requests. */
+  ids(max: number): string[]
 }
 
 /** A host that has nothing to do ends within milliseconds; one that is stuck in a run never does. */
@@ -41,6 +50,7 @@ export class ModelInstance {
   #order: LoadOrder
   #host: HostLink | undefined
   #pending = 0
+  #inside: RunCallers | undefined
   #restartTimer: Timer | undefined
   #idle: (() => void) | undefined
   #renewing = false
@@ -88,21 +98,25 @@ export class ModelInstance {
     return report
   }
 
-  /** Runs once; `isAwaited` tells whether anybody still waits for the answer. */
+  /** Runs once, for `callers`; for the server itself without. */
   async run(
     tensors: readonly ScatteredTensor[],
     wanted: readonly string[],
-    isAwaited: () => boolean = () => true,
+    callers?: RunCallers,
   ): Promise<TensorPayload> {
     const host = this.#host
     if (host === undefined) throw new HostGone('it is being restarted')
     this.#pending += 1
-    const watchdog = this.#watchRun(host, isAwaited)
+    const watchdog = this.#watchRun(host, callers)
+    this.#inside = callers
     try {
       const answer = await host.run(tensors, wanted)
+      this.#inside = undefined
       this.#noteRun(tensors, answer)
       return answer
     } catch (error) {
+      // Why: a host is known to have crashed only after its run has failed.
+      if (!(error instanceof HostGone)) this.#inside = undefined
       if (isOutOfMemory(error)) this.#renew()
       throw error
     } finally {
@@ -114,13 +128,13 @@ export class ModelInstance {
   }
 
   /** Kills the host of a run that takes too long: sooner when nobody waits for it, who could be told so. */
-  #watchRun(host: HostLink, isAwaited: () => boolean): Timer {
+  #watchRun(host: HostLink, callers: RunCallers | undefined): Timer {
     const { clock, runTimeoutMs, abandonedRunTimeoutMs } = this.#options
     const startedMs = clock.now()
     const look = (): void => {
       const elapsedMs = clock.now() - startedMs
       if (elapsedMs >= runTimeoutMs) host.kill(`a run took longer than ${runTimeoutMs} ms`)
-      else if (!isAwaited())
+      else if (callers?.isAwaited() === false)
         host.kill(`a run took longer than ${abandonedRunTimeoutMs} ms, and nobody waits for it any more`)
       else timer = clock.setTimer(look, Math.min(lookMs, runTimeoutMs - elapsedMs))
     }
@@ -249,7 +263,8 @@ export class ModelInstance {
 
   #crashed(reason: string): void {
     this.#host = undefined
-    const step = this.#options.onCrash(reason)
+    const step = this.#options.onCrash(reason, this.#inside)
+    this.#inside = undefined
     if (step.kind === 'quarantine') {
       this.state = 'quarantined'
       return

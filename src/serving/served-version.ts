@@ -16,6 +16,7 @@ import type { ModelConfig } from './model-config/model-config.ts'
 import { findPrograms } from './find-programs.ts'
 import { memoryBytesMaxOf } from './load-facts.ts'
 import { ModelInstance } from './model-instance.ts'
+import type { RunCallers } from './model-instance.ts'
 import type { PythonEnvironments } from './python-environments.ts'
 import type { FoundVersion, ModelFile } from './model-source.ts'
 import type { RestartOptions, RestartStep } from './restart-policy.ts'
@@ -319,7 +320,7 @@ export class ServedVersion {
       abandonedRunTimeoutMs: limits.abandonedRunTimeoutMs,
       graphs,
       openHost: () => this.#openLink(),
-      onCrash: (reason) => this.#crashed(reason),
+      onCrash: (reason, inside) => this.#crashed(reason, inside),
     })
     this.#instances.push(instance)
     return instance
@@ -380,12 +381,19 @@ export class ServedVersion {
     return scheduler
   }
 
-  #crashed(reason: string): RestartStep {
+  #crashed(reason: string, inside: RunCallers | undefined): RestartStep {
     const { clock, events, limits, random, logger } = this.#deps
     const step = afterCrash(this.#crashes, clock.now(), limits.restart, random)
     this.#crashes = step.recent
     this.lastCrash = reason
-    logger.error('host.crashed', { model: this.model, version: this.version, reason, next: step.kind })
+    logger.error('host.crashed', {
+      model: this.model,
+      version: this.version,
+      reason,
+      next: step.kind,
+      requests: inside?.count ?? 0,
+      requestIds: inside?.ids(idsMax) ?? [],
+    })
     events.hostCrashed(this, reason)
     if (step.kind === 'quarantine') this.#quarantine(reason)
     return step
@@ -409,6 +417,9 @@ export class ServedVersion {
     return fail('load_failed', { model: this.model, reason }, error)
   }
 }
+
+/** Requests that were inside a host when it crashed and are named in the log. */
+const idsMax = 10
 
 const instanceCount = (config: ModelConfig): number =>
   config.instanceGroups.reduce((sum, group) => sum + group.count, 0)

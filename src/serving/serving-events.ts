@@ -6,7 +6,14 @@ export type VersionState = 'loading' | 'ready' | 'unloading' | 'unavailable'
 export interface ServingEvents {
   batchDone(
     version: ServedVersion,
-    batch: { readonly rows: number; readonly requests: number; readonly reason: string; readonly computeMs: number },
+    batch: {
+      readonly rows: number
+      readonly requests: number
+      readonly reason: string
+      readonly inputMs: number
+      readonly computeMs: number
+      readonly outputMs: number
+    },
   ): void
   hostCrashed(version: ServedVersion, reason: string): void
   quarantined(version: ServedVersion): void

@@ -6,7 +6,7 @@ import { ReleaseOrder } from './batcher/release-order.ts'
 import { batchInputs, batchOutputs, batchShape, UndividableBatch } from './batch-tensors.ts'
 import { HostGone, HostRefusal } from './host-process.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
-import type { ModelInstance } from './model-instance.ts'
+import type { ModelInstance, RunCallers } from './model-instance.ts'
 
 export interface SchedulerEvents {
   /** A batch left the host, well or not. */
@@ -14,7 +14,9 @@ export interface SchedulerEvents {
     readonly rows: number
     readonly requests: number
     readonly reason: string
+    readonly inputMs: number
     readonly computeMs: number
+    readonly outputMs: number
   }): void
 }
 
@@ -169,17 +171,26 @@ export class VersionScheduler {
     const deadline = this.#watchDeadlines(batch)
     try {
       const { tensors, wanted } = batchInputs(tasks)
-      const payload = await instance.run(tensors, wanted, () => batch.some(isAwaited))
+      const joinedAt = this.#options.clock.now()
+      const payload = await instance.run(tensors, wanted, new BatchCallers(batch))
+      const answeredAt = this.#options.clock.now()
       const outputs = batchOutputs(payload.tensors, tasks)
       const doneAt = this.#options.clock.now()
-      this.#options.events.batchDone({ ...fits, computeMs: payload.number })
+      const computeMs = payload.number
+      // Why: when the engine began isn't known here, on another process's clock.
+      const wayMs = Math.max(0, answeredAt - joinedAt - computeMs) / 2
+      const inputMs = joinedAt - sentAt + wayMs
+      const outputMs = doneAt - answeredAt + wayMs
+      this.#options.events.batchDone({ ...fits, inputMs, computeMs, outputMs })
       batch.forEach((waiting, index) => {
         const answer: InferAnswer = {
           outputs: outputs[index] ?? [],
           timing: {
             queueMs: sentAt - waiting.arrivedMs,
-            transferMs: Math.max(0, doneAt - sentAt - payload.number),
-            computeMs: payload.number,
+            transferMs: inputMs + outputMs,
+            inputMs,
+            outputMs,
+            computeMs,
             batchRows: rows,
             batchRequests: batch.length,
             reason,
@@ -222,7 +233,7 @@ export class VersionScheduler {
    */
   async #failed(instance: ModelInstance, decision: BatchDecision<Ticket>, error: unknown): Promise<void> {
     const { batch, rows, reason } = decision
-    this.#options.events.batchDone({ rows, requests: batch.length, reason, computeMs: 0 })
+    this.#options.events.batchDone({ rows, requests: batch.length, reason, inputMs: 0, computeMs: 0, outputMs: 0 })
     if (error instanceof UndividableBatch) this.#joins = false
     const separable = error instanceof HostRefusal || error instanceof UndividableBatch
     if (batch.length === 1 || !separable) {
@@ -247,6 +258,31 @@ export class VersionScheduler {
 }
 
 const isAwaited = ({ item }: Waiting<Ticket>): boolean => !item.settled && !item.task.cancellation.cancelled
+
+const idLengthMax = 128
+
+class BatchCallers implements RunCallers {
+  readonly #batch: readonly Waiting<Ticket>[]
+
+  constructor(batch: readonly Waiting<Ticket>[]) {
+    this.#batch = batch
+  }
+
+  get count(): number {
+    return this.#batch.length
+  }
+
+  isAwaited(): boolean {
+    return this.#batch.some(isAwaited)
+  }
+
+  ids(max: number): string[] {
+    return this.#batch
+      .map(({ item }) => item.task.id?.slice(0, idLengthMax) ?? '')
+      .filter((id) => id !== '')
+      .slice(0, max)
+  }
+}
 
 const inputBytes = (task: InferTask): number => {
   let bytes = 0

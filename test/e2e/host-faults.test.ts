@@ -265,6 +265,13 @@ describe('a run that nobody waits for any more', () => {
     expect((await slow).status).toBe(200)
     expect(app.log.filter((line) => line.event === 'host.crashed')).toHaveLength(1)
   })
+
+  it('with the defaults, holds its host no longer than its caller waited', { timeout: 40_000 }, async () => {
+    await using app = await startTestApp({ models: { 'bad/1/model.mjs': obedientModel() } })
+    expect((await app.post('/v2/models/bad/infer', inferBody([667]))).status).toBe(504)
+    // Waits in the queue for the next host, well within its own deadline.
+    expect((await app.post('/v2/models/bad/infer', inferBody([5]))).status).toBe(200)
+  })
 })
 
 describe('a host that grows', () => {

@@ -42,6 +42,14 @@ export interface HttpServerDeps {
 /** How often Node looks for connections that are too slow. */
 const timeoutCheckMs = 2000
 
+/** Ids of requests that are sent back as they came. */
+const echoed = /^[\x21-\x7e]{1,128}$/
+
+const echoRequestId = (response: ServerResponse): void => {
+  const id = response.req.headers['x-request-id']
+  if (typeof id === 'string' && echoed.test(id)) response.setHeader('x-request-id', id)
+}
+
 /** The HTTP door: limits, guards, routing, error replies. What routes do is theirs. */
 export class HttpServer {
   readonly #options: HttpOptions
@@ -167,6 +175,7 @@ export class HttpServer {
     const connection = this.#open.get(response.req.socket)
     if (ends) connection?.endAfterAnswer()
     if (ends || (this.#closing && (connection?.inside ?? 0) <= 1)) response.setHeader('connection', 'close')
+    echoRequestId(response)
     response.statusCode = reply.status
     if (reply.stream === undefined) sendBody(response, reply.body ?? '')
     else sendStream(response, reply.stream).catch((error: unknown) => this.#unexpected(error))

@@ -65,6 +65,7 @@ const inferMessage = async (deps: GrpcMethodsDeps, request: GrpcInferRequest, gr
     model: request.model,
     version: request.version,
     id: request.id,
+    requestId: grpc.metadata('x-request-id'),
     inputs: request.inputs,
     parameters: request.parameters,
     outputs: request.outputs.map((output) => output.name),

@@ -46,6 +46,7 @@ export const inferRest =
       model,
       version,
       id: request.id,
+      requestId: exchange.header('x-request-id'),
       inputs: request.inputs,
       parameters: request.parameters,
       outputs: request.outputs.map((output) => output.name),

@@ -10,14 +10,24 @@ export interface StatisticDuration {
 
 interface BatchStatistics {
   count: number
+  inputNs: number
   computeNs: number
+  outputNs: number
+}
+
+interface BatchTimes {
+  readonly rows: number
+  readonly inputMs: number
+  readonly computeMs: number
+  readonly outputMs: number
 }
 
 interface VersionStatistics {
   success: StatisticDuration
   fail: StatisticDuration
   queue: StatisticDuration
-  transfer: StatisticDuration
+  input: StatisticDuration
+  output: StatisticDuration
   compute: StatisticDuration
   rows: number
   executions: number
@@ -65,7 +75,8 @@ export class Statistics {
     const { timing } = reply
     add(entry.success, elapsedMs)
     add(entry.queue, timing.queueMs)
-    add(entry.transfer, timing.transferMs)
+    add(entry.input, timing.inputMs)
+    add(entry.output, timing.outputMs)
     add(entry.compute, timing.computeMs)
     entry.rows += timing.batchRequests === 0 ? 0 : rowsOf(call, timing.batchRows)
     entry.lastInferenceMs = this.#clock.wallMs()
@@ -76,12 +87,14 @@ export class Statistics {
     if (entry !== undefined) add(entry.fail, elapsedMs)
   }
 
-  batchDone(version: ServedVersion, rows: number, computeMs: number): void {
+  batchDone(version: ServedVersion, { rows, inputMs, computeMs, outputMs }: BatchTimes): void {
     const entry = this.#entry(version)
     entry.executions += 1
-    const batch = entry.batches.get(rows) ?? { count: 0, computeNs: 0 }
+    const batch = entry.batches.get(rows) ?? { count: 0, inputNs: 0, computeNs: 0, outputNs: 0 }
     batch.count += 1
+    batch.inputNs += Math.round(inputMs * nsPerMs)
     batch.computeNs += Math.round(computeMs * nsPerMs)
+    batch.outputNs += Math.round(outputMs * nsPerMs)
     if (entry.batches.size < batchSizesMax || entry.batches.has(rows)) entry.batches.set(rows, batch)
   }
 
@@ -106,7 +119,8 @@ export class Statistics {
         success: zero(),
         fail: zero(),
         queue: zero(),
-        transfer: zero(),
+        input: zero(),
+        output: zero(),
         compute: zero(),
         rows: 0,
         executions: 0,
@@ -138,19 +152,18 @@ const row = (served: ServedVersion, entry: VersionStatistics): StatisticsRow => 
     success: entry.success,
     fail: entry.fail,
     queue: entry.queue,
-    // The hand-over to the host and back is measured as one; it counts as input.
-    compute_input: entry.transfer,
+    compute_input: entry.input,
     compute_infer: entry.compute,
-    compute_output: { count: entry.compute.count, ns: 0 },
+    compute_output: entry.output,
     cache_hit: zero(),
     cache_miss: zero(),
   },
   response_stats: {},
   batch_stats: [...entry.batches].map(([batchSize, batch]) => ({
     batch_size: batchSize,
-    compute_input: { count: batch.count, ns: 0 },
+    compute_input: { count: batch.count, ns: batch.inputNs },
     compute_infer: { count: batch.count, ns: batch.computeNs },
-    compute_output: { count: batch.count, ns: 0 },
+    compute_output: { count: batch.count, ns: batch.outputNs },
   })),
   memory_usage: [
     { type: 'CPU', id: 0, byte_size: served.instances.reduce((sum, instance) => sum + instance.memoryBytes, 0) },

@@ -39,6 +39,7 @@ export const score = async (
     model,
     version,
     id: '',
+    requestId: exchange.header('x-request-id'),
     inputs: [],
     outputs: [],
     priority: 0,

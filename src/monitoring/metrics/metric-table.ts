@@ -133,12 +133,12 @@ export const metricTable = {
   },
   nv_inference_compute_input_duration_us: {
     kind: 'counter',
-    help: "Time between server and host in all, both ways, microseconds, under Triton's name.",
+    help: "Time from the queue to the run in all, microseconds, under Triton's name.",
     labels: version,
   },
   nv_inference_compute_output_duration_us: {
     kind: 'counter',
-    help: "Always 0, under Triton's name: the way back is counted as compute input.",
+    help: "Time from the run to the divided answer in all, microseconds, under Triton's name.",
     labels: version,
   },
 } as const

@@ -8,6 +8,8 @@ export interface AnsweredTiming {
   readonly queueMs: number
   readonly computeMs: number
   readonly transferMs: number
+  readonly inputMs: number
+  readonly outputMs: number
   readonly rows: number
 }
 
@@ -24,6 +26,7 @@ interface VersionSeries {
   readonly queueUs: Series
   readonly computeUs: Series
   readonly inputUs: Series
+  readonly outputUs: Series
   /** Answered requests by protocol. */
   readonly answered: Map<string, Series>
   /** Batches by why they were closed. */
@@ -54,7 +57,8 @@ export class PredictionMetrics {
     series.requestUs.add(Math.round(timing.elapsedMs * 1000))
     series.queueUs.add(Math.round(timing.queueMs * 1000))
     series.computeUs.add(Math.round(timing.computeMs * 1000))
-    series.inputUs.add(Math.round(timing.transferMs * 1000))
+    series.inputUs.add(Math.round(timing.inputMs * 1000))
+    series.outputUs.add(Math.round(timing.outputMs * 1000))
   }
 
   /** Failures of names that aren't served count under an empty model: names that clients make up must not become series. */
@@ -115,11 +119,10 @@ export class PredictionMetrics {
         queueUs: registry.series('nv_inference_queue_duration_us', labels),
         computeUs: registry.series('nv_inference_compute_infer_duration_us', labels),
         inputUs: registry.series('nv_inference_compute_input_duration_us', labels),
+        outputUs: registry.series('nv_inference_compute_output_duration_us', labels),
         answered: new Map(),
         batches: new Map(),
       }
-      // Dashboards add Triton's three compute times up, so the one that isn't told apart must exist.
-      registry.series('nv_inference_compute_output_duration_us', labels)
       this.#versions.set(key, series)
     }
     return series
