@@ -174,7 +174,7 @@ describe('models that grow after their load', () => {
 
 describe('many models in the memory of some', () => {
   /** More of them: MEMORY_BUDGET_MODELS=200. */
-  const count = Number(process.env['MEMORY_BUDGET_MODELS'] ?? 20)
+  const count = Number(process.env['MEMORY_BUDGET_MODELS'] ?? 16)
   const rounds = 3
 
   it('all answer, within the budget, and those that are asked most stay', { timeout: 600_000 }, async () => {
