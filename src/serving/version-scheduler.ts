@@ -3,7 +3,7 @@ import { AppError, fail } from '../protocol/index.ts'
 import type { BatchDecision, BatchOptions, Waiting } from './batcher/batch-queue.ts'
 import { BatchQueue } from './batcher/batch-queue.ts'
 import { ReleaseOrder } from './batcher/release-order.ts'
-import { batchInputs, batchOutputs, batchShape, UndividableBatch } from './batch-tensors.ts'
+import { batchAnswers, batchInputs, batchShape, UndividableBatch } from './batch-tensors.ts'
 import { HostGone, HostRefusal } from './host-process.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import type { ModelInstance } from './model-instance.ts'
@@ -170,12 +170,12 @@ export class VersionScheduler {
     try {
       const { tensors, wanted } = batchInputs(tasks)
       const payload = await instance.run(tensors, wanted)
-      const outputs = batchOutputs(payload.tensors, tasks)
+      const answers = batchAnswers(payload, tasks)
       const doneAt = this.#options.clock.now()
       this.#options.events.batchDone({ ...fits, computeMs: payload.number })
       batch.forEach((waiting, index) => {
         const answer: InferAnswer = {
-          outputs: outputs[index] ?? [],
+          ...(answers[index] ?? { outputs: [] }),
           timing: {
             queueMs: sentAt - waiting.arrivedMs,
             transferMs: Math.max(0, doneAt - sentAt - payload.number),

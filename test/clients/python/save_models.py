@@ -16,7 +16,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import answer_models
 import custom_models
+from answer_models import ANSWERS, Answering
 from custom_models import Named, Scaled, Seen, Table, Wrong
 
 random = np.random.default_rng(7)
@@ -149,6 +151,26 @@ def _(path):
     column = Schema([ColSpec(DataType.double, "x")])
     save_custom(Wrong(), path, ModelSignature(column, column))
 
+
+# For the scoring protocol alone: by the kinds of answers, without a signature of them and with MLflow's own of each.
+answers = {}
+SIGNED_ANSWERS = [
+    "table", "table-with-cells", "table-with-missing", "table-with-times", "missing-integers", "objects", "different-objects",
+    "not-a-number-in-objects", "lists", "ragged", "dict", "dict-of-lists", "dict-of-scalars-known", "texts", "bytes", "text", "array-of-one-column",
+]  # fmt: skip
+
+
+def save_answering(model, path, signature):
+    mlflow.pyfunc.save_model(path, python_model=model, signature=signature, code_paths=[answer_models.__file__])
+
+
+def save_signed(kind):
+    signature = infer_signature(pd.DataFrame({"x": [1.0, 2.0]}), ANSWERS[kind](2))
+    return lambda path: save_answering(Answering(kind), path, signature)
+
+
+answers["answers"] = lambda path: save_answering(Answering(), path, ModelSignature(Schema([ColSpec(DataType.string, "kind")])))
+answers |= {f"signed-{kind}": save_signed(kind) for kind in SIGNED_ANSWERS}
 
 if importlib.util.find_spec("xgboost"):
     import xgboost
