@@ -59,6 +59,7 @@ ANSWERS = {
     "larger-integers": lambda rows: [2**63 + 1] + [1] * (rows - 1),
     "numpy-scalars": lambda rows: [np.float32(0.1)] * rows,
     "objects": lambda rows: [{"label": "x", "score": 0.5}] * rows,
+    "objects-with-one-field": lambda rows: [{"score": 0.5}] * rows,
     "objects-in-objects": lambda rows: [{"a": {"b": [1, {"c": None}]}, "n": np.int64(3), "v": np.ones(2)}] * rows,
     "different-objects": lambda rows: [{"a": 1}, {"b": "x"}, {}][:rows],
     "not-a-number-in-objects": lambda rows: [{"score": float("nan")}] * rows,

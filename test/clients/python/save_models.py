@@ -155,8 +155,9 @@ def _(path):
 # For the scoring protocol alone: by the kinds of answers, without a signature of them and with MLflow's own of each.
 answers = {}
 SIGNED_ANSWERS = [
-    "table", "table-with-cells", "table-with-missing", "table-with-times", "missing-integers", "objects", "different-objects",
-    "not-a-number-in-objects", "lists", "ragged", "dict", "dict-of-lists", "dict-of-scalars-known", "texts", "bytes", "text", "array-of-one-column",
+    "table", "table-with-cells", "table-with-missing", "table-with-times", "missing-integers", "objects",
+    "objects-with-one-field", "different-objects", "not-a-number-in-objects", "lists", "ragged", "dict",
+    "dict-of-lists", "dict-of-scalars-known", "texts", "bytes", "text", "array-of-one-column",
 ]  # fmt: skip
 
 
