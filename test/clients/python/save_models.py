@@ -2,6 +2,7 @@
 
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
 import mlflow
@@ -162,7 +163,9 @@ SIGNED_ANSWERS = [
 
 
 def save_answering(model, path, signature):
-    mlflow.pyfunc.save_model(path, python_model=model, signature=signature, code_paths=[answer_models.__file__])
+    # Named, since finding out takes seconds a model.
+    more = {"code_paths": [answer_models.__file__], "pip_requirements": ["mlflow"]}
+    mlflow.pyfunc.save_model(path, python_model=model, signature=signature, **more)
 
 
 def save_signed(kind):
@@ -170,7 +173,17 @@ def save_signed(kind):
     return lambda path: save_answering(Answering(kind), path, signature)
 
 
-answers["answers"] = lambda path: save_answering(Answering(), path, ModelSignature(Schema([ColSpec(DataType.string, "kind")])))
+ASKED = ModelSignature(Schema([ColSpec(DataType.string, "kind")]))
+JOINED = "max_batch_size: 64\ndynamic_batching { max_queue_delay_microseconds: 50000 }\n"
+
+
+def save_joined(path):
+    save_answering(Answering(), path, ASKED)
+    (Path(path).parent / "config.pbtxt").write_text(JOINED)
+
+
+answers["answers"] = lambda path: save_answering(Answering(), path, ASKED)
+answers["joined"] = save_joined
 answers |= {f"signed-{kind}": save_signed(kind) for kind in SIGNED_ANSWERS}
 
 if importlib.util.find_spec("xgboost"):

@@ -77,6 +77,15 @@ def test_joined_requests_have_each_their_own(http, loaded):
     assert answers == [mlflows(model, body) for body in bodies]
 
 
+@pytest.mark.parametrize("kind", ["objects", "table-with-bytes", "bytes", "lists-of-types", "dict-of-scalars"])
+def test_joined_requests_have_each_their_own_json(http, loaded, kind):
+    model = loaded("answers")
+    bodies = [{"dataframe_records": [{"kind": kind}] * (1 + at % 3)} for at in range(24)]
+    with ThreadPoolExecutor(24) as callers:
+        answers = list(callers.map(lambda body: ours(http, "joined", body), bodies))
+    assert answers == [mlflows(model, body) for body in bodies]
+
+
 def test_large_answers_are_written_on_threads(http, loaded):
     for kind in ("table", "table-with-cells", "ragged", "dict"):
         body = {"dataframe_records": [{"kind": kind}] * (300 if kind == "ragged" else 20_000)}

@@ -23,7 +23,7 @@ class Outputs:
     def tensors(self, prediction, rows, wanted):
         tensors = self._tensors(self._named(prediction), rows, wanted)
         # A scoring server asks for all of it.
-        return tensors if wanted else with_layout(tensors, prediction, rows)
+        return tensors if wanted else with_layout(tensors, prediction)
 
     def _tensors(self, values, rows, wanted):
         if not self._declared:
@@ -111,7 +111,7 @@ def _plain(value):
 
 def _is_ragged(values):
     """Whether lists have lists of several lengths in them, or of none, so that no array has their shape."""
-    if not any(isinstance(element, (list, tuple, np.ndarray)) for element in values):
+    if not any(issubclass(kind, (list, tuple, np.ndarray)) for kind in set(map(type, values))):
         return False
     try:
         return np.asarray(values).dtype.kind == "O"

@@ -3,13 +3,13 @@ What MLflow's scoring server would write of a prediction, beside the tensors of 
 hold all of it, or else the JSON itself. See src/serving/predictions.ts.
 """
 
-import json
 from itertools import chain
 
 import numpy as np
 import pandas as pd
 from mlflow.utils.proto_json_utils import NumpyEncoder
 
+from .outputs import as_objects
 from .tensors import datatype_of, tensor_of
 
 # The last tensor of an answer whose layout is "json"; no output of a model is named so.
@@ -18,6 +18,8 @@ JSON_NAME = "\0predictions"
 # Names travel in the head of a frame, each behind its length in 16 bits and counted in as many.
 _NAMES_MAX = 10_000
 _NAME_CHARACTERS_MAX = 10_000
+
+_ENCODER = NumpyEncoder()
 
 _DATATYPES = {float: "FP64", int: "INT64", bool: "BOOL", str: "BYTES"}
 
@@ -28,14 +30,13 @@ class Answer(list):
     layout = ()
 
 
-def with_layout(tensors, prediction, rows):
-    """`rows` is how many an answer has that may be divided by its rows, None when it is one request's."""
+def with_layout(tensors, prediction):
     layout = _layout(prediction, tensors)
     answer = Answer(tensors)
     if layout is not None:
         answer.layout = layout
         return answer
-    written = _json(prediction, rows)
+    written = _json(prediction, tensors)
     if written is not None:
         answer.append(written)
         answer.layout = ("json",)
@@ -51,8 +52,8 @@ def _layout(prediction, tensors):
         return _dict_layout(prediction, tensors)
     if isinstance(prediction, np.ndarray):
         return _array_layout(prediction, tensors)
-    if isinstance(prediction, (list, tuple)):
-        return _list_layout(prediction, tensors)
+    if isinstance(prediction, (list, tuple)) and len(tensors) == 1 and _is_list_of(tensors[0], prediction):
+        return ("array",)
     return None
 
 
@@ -79,7 +80,8 @@ def _dict_layout(arrays, tensors):
     names = _shown(list(arrays))
     if names is None or names != [tensor.name for tensor in tensors]:
         return None
-    return ("dict",) if all(map(_is_array_of, tensors, arrays.values())) else None
+    held = (_is_array_of(tensor, value) or _is_list_of(tensor, value) for tensor, value in zip(tensors, arrays.values()))
+    return ("dict",) if all(held) else None
 
 
 def _array_layout(array, tensors):
@@ -89,30 +91,6 @@ def _array_layout(array, tensors):
         return None
     held = all(_size(tensor) == len(array) and _holds_all(tensor, array[:, at]) for at, tensor in enumerate(tensors))
     return ("rows",) if held else None
-
-
-def _list_layout(values, tensors):
-    """A list of values of one type, or of lists of one length of such."""
-    if len(tensors) != 1:
-        return None
-    shape = (len(values),)
-    kinds = set(map(type, values))
-    if kinds == {list}:
-        widths = set(map(len, values))
-        if len(widths) != 1:
-            return None
-        shape = (len(values), widths.pop())
-        values = list(chain.from_iterable(values))
-        kinds = set(map(type, values))
-    if tensors[0].shape != shape or len(kinds) > 1:
-        return None
-    for kind in kinds:
-        datatype = _DATATYPES.get(kind)
-        if datatype is None and issubclass(kind, np.generic):
-            datatype = datatype_of(np.dtype(kind))
-        if datatype is None or datatype != tensors[0].datatype:
-            return None
-    return ("array",) if str not in kinds or _is_utf8(values) else None
 
 
 def _shown(names):
@@ -127,6 +105,30 @@ def _shown(names):
 
 def _is_array_of(tensor, value):
     return isinstance(value, np.ndarray) and tensor.shape == value.shape and _holds_all(tensor, value)
+
+
+def _is_list_of(tensor, values):
+    """Whether a tensor has a list of values of one type, or of lists of one length of such, as they are."""
+    if not isinstance(values, (list, tuple)):
+        return False
+    shape = (len(values),)
+    kinds = set(map(type, values))
+    if kinds == {list}:
+        widths = set(map(len, values))
+        shape = (len(values), max(widths))
+        if len(widths) != 1:
+            return False
+        values = list(chain.from_iterable(values))
+        kinds = set(map(type, values))
+    if tensor.shape != shape or len(kinds) > 1:
+        return False
+    for kind in kinds:
+        datatype = _DATATYPES.get(kind)
+        if datatype is None and issubclass(kind, np.generic):
+            datatype = datatype_of(np.dtype(kind))
+        if datatype is None or datatype != tensor.datatype:
+            return False
+    return str not in kinds or _is_utf8(values)
 
 
 def _holds_all(tensor, values):
@@ -153,19 +155,19 @@ def _size(tensor):
     return tensor.shape[0] if tensor.shape[1:] in ((), (1,)) and tensor.shape else None
 
 
-def _json(prediction, rows):
-    """The prediction as JSON, a text a row where it may be divided by rows; None for what MLflow's server can't write."""
+def _json(prediction, tensors):
+    """
+    The prediction as JSON, a text a row where the tensors have rows, since these may be of several requests; None for
+    what MLflow's server can't write.
+    """
     try:
         value = _plain(prediction)
-        if rows is not None and isinstance(value, list) and len(value) == rows:
-            texts, shape = [_written(entry) for entry in value], (rows,)
-        else:
-            texts, shape = [_written(value)], ()
+        by_rows = isinstance(value, list) and all(tensor.shape[:1] == (len(value),) for tensor in tensors)
+        texts = [_ENCODER.encode(entry).encode() for entry in (value if by_rows else [value])]
     except (TypeError, ValueError, RecursionError):
         return None
-    array = np.empty(len(texts), dtype=object)
-    array[:] = texts
-    return tensor_of(JSON_NAME, "BYTES", array.reshape(shape))
+    array = as_objects(texts)
+    return tensor_of(JSON_NAME, "BYTES", array if by_rows else array.reshape(()))
 
 
 def _plain(prediction):
@@ -174,7 +176,3 @@ def _plain(prediction):
     if isinstance(prediction, pd.Series):
         prediction = pd.DataFrame(prediction)
     return prediction.to_dict(orient="records") if isinstance(prediction, pd.DataFrame) else prediction
-
-
-def _written(value):
-    return json.dumps(value, cls=NumpyEncoder).encode()

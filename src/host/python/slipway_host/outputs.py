@@ -61,11 +61,8 @@ def as_array(value, name):
 
 
 def as_objects(values):
-    """An array of just these elements, whatever they are."""
-    array = np.empty(len(values), dtype=object)
-    for at, value in enumerate(values):
-        array[at] = value
-    return array
+    """An array of just these elements, also where they are sequences."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def cast(array, datatype, name):
