@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLogger } from '../lib/index.ts'
 import type { ServedVersion } from '../serving/index.ts'
+import { encodeStrings } from '../tensor/index.ts'
 import type { Signature, Tensor } from '../tensor/index.ts'
 import { VirtualClock } from '../testing/index.ts'
 import { CandidateChecks } from './candidate-checks.ts'
@@ -39,7 +40,11 @@ const unending = new AbortController().signal
 const checks = (example?: readonly Tensor[], told: string[] = []): CandidateChecks =>
   new CandidateChecks({
     clock: new VirtualClock(),
-    logger: { ...silentLogger, info: (event, { reason } = {}) => void told.push(`${event}: ${String(reason)}`) },
+    logger: {
+      ...silentLogger,
+      info: (event, { reason } = {}) => void told.push(`${event}: ${String(reason)}`),
+      warn: (event, { reason } = {}) => void told.push(`${event}: ${String(reason)}`),
+    },
     signature: 'enforce',
     timeoutMs: 1000,
     readExample: () => Promise.resolve(example),
@@ -93,6 +98,30 @@ describe('the checks of a candidate', () => {
     expect(await passed()).toEqual(['load', 'signature', 'golden_cases'])
     expect(told).toHaveLength(2)
     expect(told[1]).toContain('with its golden cases alone')
+  })
+
+  it('refuse what is not a number within the JSON of an answer, and tell of what is infinite', async () => {
+    const told: string[] = []
+    const answering = (text: string): ServedVersion =>
+      ({
+        model: 'm',
+        version: 2,
+        facts: { signature },
+        infer: () => {
+          const json: Tensor = { name: 'j', datatype: 'BYTES', shape: [1], data: encodeStrings([text]) }
+          return Promise.resolve({ outputs: [], predictions: { form: 'json', names: [], json } })
+        },
+      }) as unknown as ServedVersion
+    const passed = (text: string) =>
+      checks(example, told).require({ ...candidate, folder, version: answering(text) }, unending)
+    await expect(passed('{"score": NaN}')).rejects.toMatchObject({
+      code: 'candidate_failed',
+      message: /on its input example, its answer is not a number \(NaN\) in \{"score": NaN/,
+    })
+    expect(await passed('{"score": "NaN"}')).toContain('input_example')
+    expect(told).toEqual([])
+    expect(await passed('{"score": Infinity}')).toContain('input_example')
+    expect(told).toEqual(['endpoint.infinite: its answer is infinite in {"score": Infinity'])
   })
 
   it('end when they are called off, while the candidate is still busy with one', async () => {

@@ -4,10 +4,10 @@ import type { Clock, Logger } from '../lib/index.ts'
 import { Cancellation, deferToCheckPhase } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { MoveCheck } from '../registry/index.ts'
-import type { ServedVersion } from '../serving/index.ts'
+import type { InferAnswer, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature } from '../tensor/index.ts'
 import type { Signature, Tensor } from '../tensor/index.ts'
-import { notANumber, outputDifference } from './compare-outputs.ts'
+import { infinite, notANumber, outputDifference } from './compare-outputs.ts'
 import { goldenBytesMax, goldenFile, readGoldenCases } from './golden-cases.ts'
 import { signatureProblems } from './signature-check.ts'
 
@@ -91,15 +91,20 @@ export class CandidateChecks {
     return false
   }
 
-  async #requireExample({ folder, version }: Candidate): Promise<boolean> {
+  async #requireExample({ endpoint, folder, version }: Candidate): Promise<boolean> {
     const inputs = await this.#deps.readExample(folder, version).catch((error: unknown) => {
       throw failed(version, `its input example can't be read: ${reasonOf(error)}`)
     })
     if (inputs === undefined) return false
+    let reason: string | undefined
     for (let run = 0; run < warmUpRuns; run++) {
-      const problem = notANumber(await this.#run(version, inputs, 'its input example'))
+      const answer = await this.#run(version, inputs, 'its input example')
+      const problem = notANumber(answer)
       if (problem !== undefined) throw failed(version, `on its input example, ${problem}`)
+      reason = infinite(answer)
     }
+    if (reason !== undefined)
+      this.#deps.logger.warn('endpoint.infinite', { endpoint, version: version.version, reason })
     return true
   }
 
@@ -116,18 +121,18 @@ export class CandidateChecks {
       const { inputs, outputs } = orFailed(version, () => caseAt(index))
       const what = `golden case ${index}`
       requireFit(version, inputs, what)
-      const difference = outputDifference(await this.#run(version, inputs, what), outputs, tolerance)
+      const difference = outputDifference((await this.#run(version, inputs, what)).outputs, outputs, tolerance)
       if (difference !== undefined) throw failed(version, `in ${what}, ${difference}`)
     }
     return true
   }
 
-  async #run(version: ServedVersion, inputs: readonly Tensor[], what: string): Promise<readonly Tensor[]> {
+  async #run(version: ServedVersion, inputs: readonly Tensor[], what: string): Promise<InferAnswer> {
     const { clock, timeoutMs } = this.#deps
     try {
       const deadlineMs = clock.now() + timeoutMs
       const task = { inputs, wanted: [], priority: 0, queueTimeoutMs: 0, deadlineMs, cancellation: new Cancellation() }
-      return (await version.infer(task)).outputs
+      return await version.infer(task)
     } catch (error) {
       throw failed(version, `it fails on ${what}: ${reasonOf(error)}`)
     }

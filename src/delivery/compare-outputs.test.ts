@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { DataType, JsonValue, Tensor } from '../tensor/index.ts'
 import { decodeJsonTensor } from '../tensor/index.ts'
-import { notANumber, outputDifference } from './compare-outputs.ts'
+import type { Answered } from './compare-outputs.ts'
+import { infinite, notANumber, outputDifference } from './compare-outputs.ts'
 
 const tensor = (datatype: DataType, data: JsonValue[], name = 'y'): Tensor =>
   decodeJsonTensor({ name, datatype, shape: [data.length], data, exact: true })
@@ -73,12 +74,33 @@ describe('answers beside the expected ones', () => {
 })
 
 describe('an answer that is none', () => {
+  const plain = (...outputs: Tensor[]): Answered => ({ outputs })
+  const written = (...texts: string[]): Answered => ({
+    outputs: [tensor('FP64', [Number.NaN])],
+    predictions: { form: 'json', names: [], json: tensor('BYTES', texts) },
+  })
+
   it('is one that is not a number; infinities and other types are', () => {
-    expect(notANumber([tensor('FP64', [1]), tensor('FP32', [1, Number.NaN], 'z')])).toBe(
+    expect(notANumber(plain(tensor('FP64', [1]), tensor('FP32', [1, Number.NaN], 'z')))).toBe(
       "output 'z' is not a number (NaN) at position 1",
     )
-    expect(notANumber([tensor('FP16', [Number.NaN])])).toBeDefined()
-    expect(notANumber([tensor('BF16', [Number.NaN])])).toBeDefined()
-    expect(notANumber([tensor('FP64', [Infinity]), tensor('INT64', [1]), tensor('BYTES', ['NaN'])])).toBeUndefined()
+    expect(notANumber(plain(tensor('FP16', [Number.NaN])))).toBeDefined()
+    expect(notANumber(plain(tensor('BF16', [Number.NaN])))).toBeDefined()
+    expect(notANumber(plain(tensor('FP64', [Infinity]), tensor('INT64', [1]), tensor('BYTES', ['NaN'])))).toBe(
+      undefined,
+    )
+    expect(infinite(plain(tensor('FP64', [1]), tensor('FP32', [1, -Infinity], 'z')))).toBe(
+      "output 'z' is infinite at position 1",
+    )
+    expect(infinite(plain(tensor('FP64', [Number.NaN]), tensor('BYTES', ['Infinity'])))).toBe(undefined)
+  })
+
+  it('is found within JSON too, though not in its texts', () => {
+    expect(notANumber(written('{"a": 1}', '{"score": [1, NaN]}'))).toBe(
+      'its answer is not a number (NaN) in {"score": [1, NaN',
+    )
+    expect(notANumber(written('{"a NaN": "NaN \\" NaN", "b": null}', '["\\\\", "NaN"]', '"NaN"'))).toBe(undefined)
+    expect(notANumber(written('["\\\\", NaN]'))).toBeDefined()
+    expect(infinite(written('{"a": -Infinity, "b": "x"}'))).toBe('its answer is infinite in {"a": -Infinity')
   })
 })

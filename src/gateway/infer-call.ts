@@ -1,6 +1,6 @@
 import type { Cancellation } from '../lib/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import type { InferTiming } from '../serving/index.ts'
+import type { InferTiming, Predictions } from '../serving/index.ts'
 
 /** Values that requests and replies carry beside tensors. */
 export type ParameterValue = string | number | boolean | bigint
@@ -41,5 +41,7 @@ export interface InferReply {
   readonly version: string
   readonly id: string
   readonly outputs: readonly Tensor[]
+  /** How they were laid out, where the model's engine tells. */
+  readonly predictions?: Predictions
   readonly timing: InferTiming
 }

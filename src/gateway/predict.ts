@@ -46,7 +46,7 @@ export const openPredict =
       }
       const task = admit(call, served, deps.limits, deps.clock.now())
       const answer = await served.infer(task)
-      const reply = { model: call.model, version, id: call.id, outputs: answer.outputs, timing: answer.timing }
+      const reply = { model: call.model, version, id: call.id, ...answer }
       deps.recorder.answered(call, reply, deps.clock.now() - call.receivedAtMs)
       return reply
     } catch (error) {

@@ -8,6 +8,7 @@ import { datatypes } from '../tensor/index.ts'
  *
  * Control payloads are JSON. Run and result payloads are tensors: u32 metadata bytes, metadata, padding to 8, then
  * each tensor's bytes padded to 8, so that the receiver can view them as typed arrays without a copy.
+ * Where a run names the outputs that are wanted, a result may say how they were laid out (see serving's predictions.ts).
  * Both ends are the same version of this package, so the layout carries no version.
  */
 export const frameKinds = {

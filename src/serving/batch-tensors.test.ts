@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Cancellation } from '../lib/index.ts'
-import { encodeStrings } from '../tensor/index.ts'
+import { decodeStrings, encodeStrings } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { batchInputs, batchOutputs, batchShape, UndividableBatch } from './batch-tensors.ts'
+import { batchAnswers, batchInputs, batchShape, UndividableBatch } from './batch-tensors.ts'
 import type { InferTask } from './infer-task.ts'
 
 const task = (inputs: readonly Tensor[], wanted: readonly string[] = []): InferTask => ({
@@ -30,6 +30,9 @@ const strings = (name: string, texts: readonly string[]): Tensor => ({
 /** What a model that answers with its inputs would do. */
 const echo = (tasks: readonly InferTask[]): Tensor[] =>
   batchInputs(tasks).tensors.map(({ pieces, ...rest }) => ({ ...rest, data: new Uint8Array(Buffer.concat(pieces)) }))
+
+const outputsOf = (tensors: readonly Tensor[], tasks: readonly InferTask[]): (readonly Tensor[])[] =>
+  batchAnswers({ tensors, wanted: [] }, tasks).map(({ outputs }) => outputs)
 
 const tasks = fc
   .array(
@@ -59,7 +62,7 @@ describe('a batch', () => {
           tensors
             .toSorted((a, b) => a.name.localeCompare(b.name))
             .map((one) => ({ ...one, data: new Uint8Array(one.data) }))
-        expect(batchOutputs(echo(list), list).map(byName)).toEqual(list.map((one) => byName(one.inputs)))
+        expect(outputsOf(echo(list), list).map(byName)).toEqual(list.map((one) => byName(one.inputs)))
       }),
     )
   })
@@ -75,7 +78,7 @@ describe('a batch', () => {
     const scalar = task([bytes('x', [], Uint8Array.of(1))])
     expect(batchInputs([scalar]).tensors[0]?.shape).toEqual([])
     const output = bytes('y', [], Uint8Array.of(2))
-    expect(batchOutputs([output], [scalar])[0]?.[0]).toBe(output)
+    expect(outputsOf([output], [scalar])[0]?.[0]).toBe(output)
     expect(batchInputs([])).toEqual({ tensors: [], wanted: [] })
   })
 
@@ -85,7 +88,7 @@ describe('a batch', () => {
     expect(batchInputs(list).wanted).toEqual([])
     expect(batchInputs([task([x], ['a']), task([x], ['a'])]).wanted).toEqual(['a'])
     const outputs = [bytes('a', [3], Uint8Array.of(1, 2, 3)), bytes('b', [3], Uint8Array.of(4, 5, 6))]
-    const answers = batchOutputs(outputs, list).map((tensors) => tensors.map((one) => [one.name, ...one.data]))
+    const answers = outputsOf(outputs, list).map((tensors) => tensors.map((one) => [one.name, ...one.data]))
     expect(answers).toEqual([
       [
         ['b', 4],
@@ -99,10 +102,26 @@ describe('a batch', () => {
     ])
   })
 
+  it('gives every request its own rows of what was written as JSON, apart from its outputs', () => {
+    const x = bytes('x', [1], Uint8Array.of(1))
+    const tensors = [bytes('y', [2], Uint8Array.of(1, 2)), strings('\0predictions', ['{"a":1}', '[2]'])]
+    const answers = batchAnswers({ tensors, wanted: ['json'] }, [task([x]), task([x])])
+    expect(answers.map(({ outputs }) => outputs.map((one) => [one.name, ...one.data]))).toEqual([
+      [['y', 1]],
+      [['y', 2]],
+    ])
+    expect(answers.map(({ predictions }) => predictions?.json && decodeStrings(predictions.json))).toEqual([
+      ['{"a":1}'],
+      ['[2]'],
+    ])
+    const [named] = batchAnswers({ tensors: [], wanted: ['records', 'a', 'b'] }, [task([x])])
+    expect(named).toEqual({ outputs: [], predictions: { form: 'records', names: ['a', 'b'], json: undefined } })
+  })
+
   it('whose outputs have another number of rows can not be divided', () => {
     const list = [task([bytes('x', [1], Uint8Array.of(1))]), task([bytes('x', [1], Uint8Array.of(2))])]
     for (const shape of [[1], [], [4]])
-      expect(() => batchOutputs([bytes('y', shape, new Uint8Array(shape[0] ?? 1))], list)).toThrow(UndividableBatch)
+      expect(() => outputsOf([bytes('y', shape, new Uint8Array(shape[0] ?? 1))], list)).toThrow(UndividableBatch)
   })
 })
 

@@ -1,7 +1,8 @@
-import type { ScatteredTensor } from '../host/index.ts'
+import type { ScatteredTensor, TensorPayload } from '../host/index.ts'
 import { encodeStrings, splitRows } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import type { InferTask } from './infer-task.ts'
+import type { InferAnswer, InferTask } from './infer-task.ts'
+import { predictionsJson } from './predictions.ts'
 
 /** The host's outputs can't be divided among the requests of the batch. */
 export class UndividableBatch extends Error {
@@ -61,15 +62,19 @@ const commonOutputs = (tasks: readonly InferTask[]): readonly string[] => {
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   a === b || (a.length === b.length && a.every((name, index) => name === b[index]))
 
+/** What a request gets of a run. */
+export type BatchAnswer = Pick<InferAnswer, 'outputs' | 'predictions'>
+
 /** Divides a run's outputs among its requests by their rows, each getting the outputs it asked for in its order. */
-export const batchOutputs = (
-  outputs: readonly Tensor[],
+export const batchAnswers = (
+  { tensors, wanted: layout }: Pick<TensorPayload, 'tensors' | 'wanted'>,
   tasks: readonly InferTask[],
-): readonly (readonly Tensor[])[] => {
-  if (tasks.length === 1 && tasks[0] !== undefined) return [wantedOutputs(outputs, tasks[0])]
+): readonly BatchAnswer[] => {
+  const [only, other] = tasks
+  if (only !== undefined && other === undefined) return [answerOf(tensors, layout, only)]
   const counts = tasks.map((task) => task.inputs[0]?.shape[0] ?? 1)
   const rows = counts.reduce((sum, count) => sum + count, 0)
-  const parts = outputs.map((output) => {
+  const parts = tensors.map((output) => {
     if (output.shape[0] !== rows) {
       throw new UndividableBatch(
         `output '${output.name}' has the shape [${output.shape.join(',')}] for a batch of ${rows} rows, so its rows can't be told apart`,
@@ -78,11 +83,20 @@ export const batchOutputs = (
     return splitRows(output, counts)
   })
   return tasks.map((task, index) =>
-    wantedOutputs(
+    answerOf(
       parts.flatMap((split) => split[index] ?? []),
+      layout,
       task,
     ),
   )
+}
+
+const answerOf = (tensors: readonly Tensor[], layout: readonly string[], task: InferTask): BatchAnswer => {
+  const [form, ...names] = layout
+  if (form === undefined) return { outputs: wantedOutputs(tensors, task) }
+  const json = tensors.find(({ name }) => name === predictionsJson)
+  const outputs = json === undefined ? tensors : tensors.filter((tensor) => tensor !== json)
+  return { outputs: wantedOutputs(outputs, task), predictions: { form, names, json } }
 }
 
 const wantedOutputs = (outputs: readonly Tensor[], task: InferTask): readonly Tensor[] =>

@@ -5,6 +5,7 @@ import { fullSignature } from './full-signature.ts'
 import type { HostLink } from './host-link.ts'
 import { HostGone, HostRefusal } from './host-process.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
+import { predictionsJson } from './predictions.ts'
 import type { Step, StepName } from './steps.ts'
 
 export interface ChainStep {
@@ -114,7 +115,9 @@ const isBatched = (config: ModelConfig, report: LoadReport): boolean => {
 }
 
 const scattered = ({ tensors }: TensorPayload): ScatteredTensor[] =>
-  tensors.map(({ name, datatype, shape, data }) => ({ name, datatype, shape, pieces: [data] }))
+  tensors
+    .filter(({ name }) => name !== predictionsJson)
+    .map(({ name, datatype, shape, data }) => ({ name, datatype, shape, pieces: [data] }))
 
 /** Names the step in what it throws; `fault` is whose fault its refusals are, when not as it says. */
 const within = async <T>(name: StepName | 'model', work: Promise<T>, fault?: 'model'): Promise<T> => {

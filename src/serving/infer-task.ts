@@ -1,6 +1,7 @@
 import type { Cancellation } from '../lib/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { BatchReason } from './batcher/batch-queue.ts'
+import type { Predictions } from './predictions.ts'
 
 /** One request as the batcher sees it. Inputs are already checked against the signature. */
 export interface InferTask {
@@ -39,5 +40,7 @@ export interface InferTiming {
 
 export interface InferAnswer {
   readonly outputs: readonly Tensor[]
+  /** How they were laid out, where the model's engine tells. */
+  readonly predictions?: Predictions
   readonly timing: InferTiming
 }

@@ -3,7 +3,7 @@ import { AppError, fail } from '../protocol/index.ts'
 import type { BatchDecision, BatchOptions, Waiting } from './batcher/batch-queue.ts'
 import { BatchQueue } from './batcher/batch-queue.ts'
 import { ReleaseOrder } from './batcher/release-order.ts'
-import { batchInputs, batchOutputs, batchShape, UndividableBatch } from './batch-tensors.ts'
+import { batchAnswers, batchInputs, batchShape, UndividableBatch } from './batch-tensors.ts'
 import { HostGone, HostRefusal } from './host-process.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import type { ModelInstance, RunCallers } from './model-instance.ts'
@@ -174,7 +174,7 @@ export class VersionScheduler {
       const joinedAt = this.#options.clock.now()
       const payload = await instance.run(tensors, wanted, new BatchCallers(batch))
       const answeredAt = this.#options.clock.now()
-      const outputs = batchOutputs(payload.tensors, tasks)
+      const answers = batchAnswers(payload, tasks)
       const doneAt = this.#options.clock.now()
       const computeMs = payload.number
       // Why: when the engine began isn't known here, on another process's clock.
@@ -184,7 +184,7 @@ export class VersionScheduler {
       this.#options.events.batchDone({ ...fits, inputMs, computeMs, outputMs })
       batch.forEach((waiting, index) => {
         const answer: InferAnswer = {
-          outputs: outputs[index] ?? [],
+          ...(answers[index] ?? { outputs: [] }),
           timing: {
             queueMs: sentAt - waiting.arrivedMs,
             transferMs: inputMs + outputMs,

@@ -22,10 +22,19 @@ export const predict = ({ amount, count, country }) => ({
 /** Gives its one input back: a matrix with a column a feature. */
 const matrix = JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 3] }] })
 
+/** Answers what is no text. */
+const raw = `
+export const signature = {
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }],
+  outputs: [{ name: 'bytes', datatype: 'BYTES', shape: [-1] }],
+}
+export const predict = ({ x }) => ({ bytes: Array.from(x.data, () => Uint8Array.of(0xff, 0)) })
+`
+
 let app: TestApp
 beforeAll(async () => {
   app = await startTestApp({
-    models: { 'columns/1/model.ts': columns, 'matrix/1/model.echo.json': matrix },
+    models: { 'columns/1/model.ts': columns, 'matrix/1/model.echo.json': matrix, 'raw/1/model.ts': raw },
     flags: ['--default-model', 'columns'],
   })
 })
@@ -286,6 +295,15 @@ describe('/invocations', () => {
     })
     rows.push({ amount: 0, count: 0.5, country: 'x' })
     expect(await refusal({ dataframe_records: rows })).toMatch(/row 20000 has 0.5/)
+  })
+
+  it('says that bytes that are no text have no JSON, also of a large answer', async () => {
+    for (const rows of [1, 20_000]) {
+      const body = { instances: Array(rows).fill(1) }
+      expect(await refusal(body, { path: '/api/slipway/v1/models/raw/invocations' })).toMatch(
+        /^500 INTERNAL_ERROR model 'raw' failed: its output 'bytes' is no text: element 0 is not valid UTF-8/,
+      )
+    }
   })
 
   it('answers an empty table with no predictions', async () => {

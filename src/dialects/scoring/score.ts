@@ -54,7 +54,7 @@ export const score = async (
   const reply = await deps.predict(call, (served) =>
     deps.tables.decode({ body, form, target: scoringTarget(served) }, caller),
   )
-  return { reply, predictions: await deps.tables.encode(reply.outputs, caller) }
+  return { reply, predictions: await deps.tables.encode(reply, caller) }
 }
 
 /** What tables are laid out for, by the version that is to score them. */

@@ -1,7 +1,7 @@
-import type { Tensor } from '../../tensor/index.ts'
 import type { ScoringBody } from './decode-body.ts'
+import type { Answered } from './encode-predictions.ts'
 
 /** What the thread that reads and writes large tables is asked to do. */
 export type ScoringWork =
   | { readonly kind: 'decode'; readonly body: ScoringBody }
-  | { readonly kind: 'encode'; readonly outputs: readonly Tensor[] }
+  | { readonly kind: 'encode'; readonly answered: Answered }

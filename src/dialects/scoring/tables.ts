@@ -1,3 +1,4 @@
+import type { InferReply } from '../../gateway/index.ts'
 import { siblingModule } from '../../lib/index.ts'
 import type { Cancellation } from '../../lib/index.ts'
 import { jsonBytesAbout } from '../../tensor/index.ts'
@@ -6,7 +7,8 @@ import { fail } from '../../protocol/index.ts'
 import { WorkThreads } from '../threads/index.ts'
 import type { DecodedScoring, ScoringBody } from './decode-body.ts'
 import { decodeScoringBody } from './decode-body.ts'
-import { encodePredictions } from './encode-predictions.ts'
+import type { Answered, Encoded } from './encode-predictions.ts'
+import { encodePredictions, tensorsWritten } from './encode-predictions.ts'
 import type { ScoringWork } from './scoring-work.ts'
 
 export interface TablesOptions {
@@ -51,24 +53,49 @@ export class ScoringTables {
     })) as DecodedScoring
   }
 
-  /** Fails with `payload_too_large`. */
-  async encode(outputs: readonly Tensor[], caller: TableCaller): Promise<string> {
-    const bytes = outputs.reduce((sum, output) => sum + output.data.length, 0)
+  /** Fails with `payload_too_large`, or `model_failed` when a text isn't one. */
+  async encode({ model, outputs: tensors, predictions }: InferReply, caller: TableCaller): Promise<string> {
+    // Why: JSON beside the tensors has all that they have.
+    const outputs = predictions?.json === undefined ? tensors : []
+    const answered: Answered = predictions === undefined ? { outputs } : { outputs, predictions }
+    const written = tensorsWritten(answered)
+    const bytes = written.reduce((sum, { data }) => sum + data.length, 0)
     const { jsonAnswerBytesMax: limitBytes } = this.#options
     if (bytes > limitBytes)
       throw fail('payload_too_large', { what: `predictions of ${bytes} bytes (send fewer rows at once)`, limitBytes })
-    const textBytes = outputs.reduce((sum, output) => sum + jsonBytesAbout(output), 0)
-    if (textBytes <= this.#options.threadBytesMin) return encodePredictions(outputs)
-    const message = () => {
-      // Why: posting a view would copy the whole buffer behind it, which for a batch is everybody's answer.
-      const copies = outputs.map((output) => ({ ...output, data: new Uint8Array(output.data) }))
-      return { work: { kind: 'encode', outputs: copies } as const, transfer: copies.map(({ data }) => data.buffer) }
-    }
-    const what = 'the memory to write the predictions as JSON'
-    return (await this.#threads.ask({ ...caller, what, bytes, textBytes, message })) as string
+    const textBytes = written.reduce((sum, tensor) => sum + jsonBytesAbout(tensor), 0)
+    const text =
+      textBytes <= this.#options.threadBytesMin
+        ? encodePredictions(answered)
+        : ((await this.#threads.ask({
+            ...caller,
+            what: 'the memory to write the predictions as JSON',
+            bytes,
+            textBytes,
+            message: () => encodeMessage(answered),
+          })) as Encoded)
+    if ('text' in text) return text.text
+    throw fail('model_failed', { model, reason: text.reason })
   }
 
   close(): Promise<void> {
     return this.#threads.close()
   }
+}
+
+const encodeMessage = ({ outputs, predictions }: Answered): { work: ScoringWork; transfer: ArrayBuffer[] } => {
+  const transfer: ArrayBuffer[] = []
+  // Why: posting a view would copy the whole buffer behind it, which for a batch is everybody's answer.
+  const copied = (tensor: Tensor): Tensor => {
+    const data = new Uint8Array(tensor.data)
+    transfer.push(data.buffer)
+    return { ...tensor, data }
+  }
+  const answered: Answered = {
+    outputs: outputs.map(copied),
+    ...(predictions === undefined
+      ? {}
+      : { predictions: { ...predictions, json: predictions.json && copied(predictions.json) } }),
+  }
+  return { work: { kind: 'encode', answered }, transfer }
 }

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import mlflow
 import pytest
 
-from save_models import cases
+from save_models import answers, cases
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,6 +23,8 @@ def saved(tmp_path_factory):
     repository = tmp_path_factory.mktemp("models")
     for name, case in cases.items():
         case.save(str(repository / name / "1"))
+    for name, save in answers.items():
+        save(str(repository / name / "1"))
     return repository
 
 

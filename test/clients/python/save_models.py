@@ -2,6 +2,7 @@
 
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
 import mlflow
@@ -16,7 +17,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import answer_models
 import custom_models
+from answer_models import ANSWERS, Answering
 from custom_models import Named, Scaled, Seen, Table, Wrong
 
 random = np.random.default_rng(7)
@@ -149,6 +152,39 @@ def _(path):
     column = Schema([ColSpec(DataType.double, "x")])
     save_custom(Wrong(), path, ModelSignature(column, column))
 
+
+# For the scoring protocol alone: by the kinds of answers, without a signature of them and with MLflow's own of each.
+answers = {}
+SIGNED_ANSWERS = [
+    "table", "table-with-cells", "table-with-missing", "table-with-times", "missing-integers", "objects",
+    "objects-with-one-field", "different-objects", "not-a-number-in-objects", "lists", "ragged", "dict",
+    "dict-of-lists", "dict-of-scalars-known", "texts", "bytes", "text", "array-of-one-column",
+]  # fmt: skip
+
+
+def save_answering(model, path, signature):
+    # Named, since finding out takes seconds a model.
+    more = {"code_paths": [answer_models.__file__], "pip_requirements": ["mlflow"]}
+    mlflow.pyfunc.save_model(path, python_model=model, signature=signature, **more)
+
+
+def save_signed(kind):
+    signature = infer_signature(pd.DataFrame({"x": [1.0, 2.0]}), ANSWERS[kind](2))
+    return lambda path: save_answering(Answering(kind), path, signature)
+
+
+ASKED = ModelSignature(Schema([ColSpec(DataType.string, "kind")]))
+JOINED = "max_batch_size: 64\ndynamic_batching { max_queue_delay_microseconds: 50000 }\n"
+
+
+def save_joined(path):
+    save_answering(Answering(), path, ASKED)
+    (Path(path).parent / "config.pbtxt").write_text(JOINED)
+
+
+answers["answers"] = lambda path: save_answering(Answering(), path, ASKED)
+answers["joined"] = save_joined
+answers |= {f"signed-{kind}": save_signed(kind) for kind in SIGNED_ANSWERS}
 
 if importlib.util.find_spec("xgboost"):
     import xgboost

@@ -67,6 +67,6 @@ def decode(datatype, shape, data):
     elements, at = [], 0
     while at < len(data):
         (size,) = struct.unpack_from("<I", data, at)
-        elements.append(data[at + 4 : at + 4 + size].decode())
+        elements.append(data[at + 4 : at + 4 + size].decode(errors="surrogateescape"))
         at += 4 + size
     return np.array(elements, dtype=object).reshape(shape)

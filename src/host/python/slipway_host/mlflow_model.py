@@ -18,7 +18,7 @@ from mlflow.types import DataType  # noqa: E402
 
 from .mlflow_inputs import to_arrays, to_frame, to_plain, to_same_frame  # noqa: E402
 from .mlflow_outputs import Outputs  # noqa: E402
-from .mlflow_signature import column_datatype, input_specs, output_specs, shown_name  # noqa: E402
+from .mlflow_signature import column_datatype, input_specs, nested_outputs, output_specs, shown_name  # noqa: E402
 
 # A reserved input that carries a request's parameters as JSON; see src/serving.
 PARAMETERS = "\0parameters"
@@ -45,7 +45,7 @@ class MlflowModel:
         self._row_wise = loader in _ROW_WISE
         self.batched = self._row_wise
         declared = output_specs(meta.get_output_schema())
-        self._outputs = Outputs(declared)
+        self._outputs = Outputs(declared, nested_outputs(meta.get_output_schema()))
         params = meta.get_params_schema()
         self._takes_parameters = params is not None
         self.signature = {

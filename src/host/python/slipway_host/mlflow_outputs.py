@@ -4,19 +4,28 @@ import numpy as np
 import pandas as pd
 
 from .failure import EngineError
+from .mlflow_predictions import with_layout
 from .mlflow_signature import OUTPUT_NAME
-from .outputs import declared_tensor, plain_tensor
+from .outputs import as_objects, declared_tensor, plain_tensor
 
 
 class Outputs:
-    """Divides a prediction into tensors; `declared` are the outputs of the signature, none when there is none."""
+    """
+    Divides a prediction into tensors; `declared` are the outputs of the signature, none when there is none. Of those in
+    `nested` an element may be a list or an object, which is written as JSON.
+    """
 
-    def __init__(self, declared):
+    def __init__(self, declared, nested=frozenset()):
         self._declared = declared
+        self._nested = nested
         self._names = [spec["name"] for spec in declared]
 
     def tensors(self, prediction, rows, wanted):
-        values = self._named(prediction)
+        tensors = self._tensors(self._named(prediction), rows, wanted)
+        # A scoring server asks for all of it.
+        return tensors if wanted else with_layout(tensors, prediction)
+
+    def _tensors(self, values, rows, wanted):
         if not self._declared:
             return [plain_tensor(name, value, rows) for name, value in values.items() if not wanted or name in wanted]
         missing = [name for name in self._names if name not in values]
@@ -32,16 +41,52 @@ class Outputs:
         if isinstance(prediction, pd.DataFrame):
             if self._is_one_tensor(prediction):
                 return {self._names[0]: prediction.to_numpy()}
-            columns = [_series(prediction.iloc[:, at]).reshape(-1, 1) for at in range(prediction.shape[1])]
-            return dict(zip(self._column_names(prediction), columns))
+            names = self._column_names(prediction)
+            return {name: self._column(name, prediction.iloc[:, at]) for at, name in enumerate(names)}
         if isinstance(prediction, dict):
-            return {str(name): _plain(value) for name, value in prediction.items()}
-        value = _plain(prediction)
+            return {str(name): self._entry(str(name), value) for name, value in prediction.items()}
+        records = self._records(prediction)
+        if records is not None:
+            return records
         if len(self._names) == 1:
-            return {self._names[0]: value}
+            return {self._names[0]: self._rows(prediction)}
+        value = _plain(prediction)
         if len(self._names) > 1 and getattr(value, "ndim", 0) == 2 and value.shape[1] == len(self._names):
             return {name: value[:, at : at + 1] for at, name in enumerate(self._names)}
         return {OUTPUT_NAME: value}
+
+    def _column(self, name, series):
+        return (as_objects(series.tolist()) if name in self._nested else _series(series)).reshape(-1, 1)
+
+    def _entry(self, name, value):
+        """A value of a dict: for MLflow a list is one element of a column of lists."""
+        return as_objects([value]) if name in self._nested else _plain(value)
+
+    def _rows(self, prediction):
+        if self._names[0] not in self._nested:
+            return _plain(prediction)
+        if isinstance(prediction, (pd.Series, np.ndarray)):
+            return as_objects(prediction.tolist())
+        return as_objects(list(prediction) if isinstance(prediction, (list, tuple)) else [prediction])
+
+    def _records(self, prediction):
+        """The columns of a list of objects, each with a key for a declared output; None for anything else."""
+        if not self._declared or not isinstance(prediction, list) or not prediction:
+            return None
+        rows = [row.model_dump() if hasattr(row, "model_dump") else row for row in prediction]
+        if not all(isinstance(row, dict) for row in rows):
+            return None
+        known = {key for row in rows for key in row}
+        if known.isdisjoint(self._names):
+            return None
+        columns = {}
+        for spec in self._declared:
+            name = spec["name"]
+            values = [row.get(name) for row in rows]
+            if spec["datatype"].startswith("FP"):
+                values = [np.nan if value is None else value for value in values]
+            columns[name] = (as_objects(values) if spec["datatype"] == "BYTES" else np.array(values)).reshape(-1, 1)
+        return columns
 
     def _is_one_tensor(self, table):
         """Whether the signature declares a tensor of all the columns: MLflow's PyTorch answers a table with one, whatever is declared."""
@@ -59,7 +104,19 @@ def _plain(value):
         return _series(value)
     if hasattr(value, "toarray"):
         return value.toarray()
+    if isinstance(value, (list, tuple)) and _is_ragged(value):
+        return as_objects(list(value))
     return value
+
+
+def _is_ragged(values):
+    """Whether lists have lists of several lengths in them, or of none, so that no array has their shape."""
+    if not any(issubclass(kind, (list, tuple, np.ndarray)) for kind in set(map(type, values))):
+        return False
+    try:
+        return np.asarray(values).dtype.kind == "O"
+    except ValueError:
+        return True
 
 
 def _series(series):

@@ -29,6 +29,15 @@ def output_specs(schema):
     return [] if schema is None else [_output(spec, index) for index, spec in enumerate(schema.inputs)]
 
 
+def nested_outputs(schema):
+    """Names of the outputs whose elements are lists or objects, or of any type."""
+    if schema is None or schema.is_tensor_spec():
+        return frozenset()
+    return frozenset(
+        entry["name"] for spec, entry in zip(schema.inputs, output_specs(schema)) if not isinstance(spec.type, DataType)
+    )
+
+
 def shown_name(spec):
     """The name of a column or tensor, None without one. MLflow keeps the numbers by which pandas counts columns without names."""
     return None if spec.name is None or spec.name == "" else str(spec.name)
@@ -47,7 +56,10 @@ def _input(spec, index):
 def _output(spec, index):
     # A column without a name is a list or a series; a table's columns are named.
     name = shown_name(spec)
-    return {"name": name or f"output-{index + 1}", **_shape(spec, [-1, 1] if name else [-1])}
+    entry = {"name": name or f"output-{index + 1}", **_shape(spec, [-1, 1] if name else [-1])}
+    # Only a float can say that a number is missing.
+    may_lack = not isinstance(spec, TensorSpec) and not spec.required and spec.type in (DataType.integer, DataType.long)
+    return {**entry, "datatype": "FP64"} if may_lack else entry
 
 
 def _shape(spec, column):

@@ -1,5 +1,6 @@
 """What models answer, as tensors: checked against what was declared, so that a wrong answer is told and not sent."""
 
+import base64
 import json
 
 import numpy as np
@@ -48,15 +49,20 @@ def as_array(value, name):
     if isinstance(value, np.ndarray):
         return value
     if isinstance(value, (str, bytes, dict)):
-        return _objects([value])
+        return as_objects([value])
     if isinstance(value, list) and any(isinstance(element, (str, bytes, dict)) for element in value):
-        return _objects(value)
+        return as_objects(value)
     if hasattr(value, "toarray"):
         return value.toarray()
     try:
         return np.asarray(value)
     except ValueError as error:
         raise fail(name, f"is no array: {error}") from error
+
+
+def as_objects(values):
+    """An array of just these elements, also where they are sequences."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def cast(array, datatype, name):
@@ -92,12 +98,6 @@ def _shaped(array, declared, name):
     raise fail(name, f"has the shape {list(array.shape)}; declared is {list(declared)}")
 
 
-def _objects(values):
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
 def _inferred(array):
     flat = array.reshape(-1).tolist()
     narrowed = np.array(flat) if flat else np.empty(0)
@@ -107,11 +107,11 @@ def _inferred(array):
 def _bytes(array, name):
     if array.dtype.kind == "M":
         texts = np.datetime_as_string(array.reshape(-1))
-        return _objects([b"" if text == "NaT" else text.encode() for text in texts.tolist()]).reshape(array.shape)
+        return as_objects([b"" if text == "NaT" else text.encode() for text in texts.tolist()]).reshape(array.shape)
     if array.dtype.kind not in "OSUT":
         raise fail(name, f"is of the type {array.dtype}; declared is BYTES")
     flat = array.reshape(-1).tolist()
-    return _objects([_element(value, name) for value in flat]).reshape(array.shape)
+    return as_objects([_element(value, name) for value in flat]).reshape(array.shape)
 
 
 def _element(value, name):
@@ -120,7 +120,7 @@ def _element(value, name):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
-    if value is None or value != value:
+    if _is_missing(value):
         return b""
     if hasattr(value, "isoformat"):
         return value.isoformat().encode()
@@ -130,9 +130,23 @@ def _element(value, name):
         raise fail(name, f"holds a value that is neither text nor JSON: {error}") from error
 
 
+def _is_missing(value):
+    """None, and what is unlike itself as NaN and NaT are; pandas' NA won't even say that."""
+    if value is None or isinstance(value, (list, dict, np.ndarray)):
+        return value is None
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):
+        return type(value).__name__ == "NAType"
+
+
 def _json_value(value):
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     if hasattr(value, "model_dump"):
         return value.model_dump()
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode()
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -69,7 +69,7 @@ def run(link, call_id, payload, model):
     started_at = time.perf_counter()
     outputs = model.run(tensors, wanted)
     compute_ms = (time.perf_counter() - started_at) * 1000
-    link.write(frames.RESULT, call_id, write_tensors(compute_ms, outputs))
+    link.write(frames.RESULT, call_id, write_tensors(compute_ms, outputs, getattr(outputs, "layout", ())))
 
 
 def end(error):

@@ -125,9 +125,12 @@ def read_tensors(payload):
     return wanted, tensors
 
 
-def write_tensors(number, tensors):
-    """The pieces of a result frame's payload: `number` is the run's duration in ms."""
-    metadata = [_COUNTS.pack(number, 0, len(tensors))]
+def write_tensors(number, tensors, layout=()):
+    """The pieces of a result frame's payload: `number` is the run's duration in ms, `layout` that of predictions."""
+    metadata = [_COUNTS.pack(number, len(layout), len(tensors))]
+    for text in layout:
+        name = text.encode()
+        metadata += (_LENGTH16.pack(len(name)), name)
     pieces = []
     for tensor in tensors:
         name = tensor.name.encode()
