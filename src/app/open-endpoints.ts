@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import { CandidateChecks, Endpoints, EndpointSnapshot, VersionFolders } from '../delivery/index.ts'
 import { scoringTarget } from '../dialects/scoring/index.ts'
 import type { ScoringTables } from '../dialects/scoring/index.ts'
-import { withNulls } from '../gateway/index.ts'
+import { taskInputs } from '../gateway/index.ts'
 import type { Clock, Logger, Random } from '../lib/index.ts'
 import type { BlobStore } from '../ports/index.ts'
 import { readInputExample } from '../serving/index.ts'
@@ -30,7 +30,7 @@ const exampleTensors = async (
   const body = await readInputExample(folder)
   if (body === undefined) return undefined
   const read = await tables.decode({ body, form: 'json', target: scoringTarget(version) }, { owner: version.model })
-  return withNulls({ model: version.model, ...read }, version.facts.signature)
+  return taskInputs({ model: version.model, ...read }, version.facts.signature)
 }
 
 /** Endpoints between the registry, which says what they are, and the models that serve them. */

@@ -3,7 +3,7 @@ import type { InferTask, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
 import { modelParameters } from './model-parameters.ts'
-import { withNulls } from './with-nulls.ts'
+import { taskInputs } from './task-inputs.ts'
 
 export interface AdmitLimits {
   readonly deadlineDefaultMs: number
@@ -36,7 +36,7 @@ export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimit
   }
   return {
     id: call.id || call.requestId || '',
-    inputs: withNulls(call, served.facts.signature),
+    inputs: taskInputs(call, served.facts.signature),
     parameters: modelParameters(call.parameters, signature.parameters),
     wanted: call.outputs,
     priority: call.priority,

@@ -8,6 +8,12 @@ export type ParameterValue = string | number | boolean | bigint
 /** Request parameters as the caller sent them. */
 export type Parameters = ReadonlyMap<string, ParameterValue | readonly ParameterValue[]>
 
+/** A body that the model reads itself, and how it is written; `rows` is the JSON of `/predict`. */
+interface CallDocument {
+  readonly form: 'json' | 'csv' | 'rows'
+  readonly body: Uint8Array
+}
+
 /** One prediction request, whatever protocol brought it. */
 export interface InferCall {
   readonly model: string
@@ -22,6 +28,8 @@ export interface InferCall {
   readonly parameters?: Parameters
   /** Which elements of an input are null, by its name, a byte for each: what a tensor can't say of itself. */
   readonly nulls?: ReadonlyMap<string, Uint8Array>
+  /** In place of inputs, nulls and parameters. */
+  readonly document?: CallDocument
   /** Names of the outputs to answer with; empty for all. */
   readonly outputs: readonly string[]
   readonly priority: number

@@ -22,7 +22,7 @@ export interface PredictDeps {
 }
 
 /** What a request holds, as tensors for the version that is to answer it. */
-export type LayOut = (served: ServedVersion) => Promise<Pick<InferCall, 'inputs' | 'nulls' | 'parameters'>>
+export type LayOut = (served: ServedVersion) => Promise<Pick<InferCall, 'inputs' | 'nulls' | 'parameters' | 'document'>>
 
 /** `layOut` gives the inputs of a call whose body says what it means only with the version at hand. */
 export type Predict = (call: InferCall, layOut?: LayOut) => Promise<InferReply>

@@ -130,11 +130,12 @@ describe('batchShape', () => {
     task(shapes.map((shape, index) => bytes(`x${index}`, shape, new Uint8Array())))
 
   it('lets requests share a run exactly when their rows have the same shapes', () => {
-    const key = (one: InferTask): string => batchShape(one, true).key
+    const key = (one: InferTask): string | undefined => batchShape(one, true).key
     expect(key(shaped([1, 2], [1]))).toBe(key(shaped([5, 2], [5])))
     expect(key(shaped([1, 2]))).not.toBe(key(shaped([1, 3])))
     expect(key(shaped([1, 2, 3]))).not.toBe(key(shaped([1, 23])))
     expect(key(shaped([1, 2]))).not.toBe(key(shaped([1, 2], [1])))
+    expect(key(task([bytes('\0json', [9], new Uint8Array(9))]))).toBeUndefined()
   })
 
   it('counts rows by the first dimension, and one for a model that does not join rows', () => {

@@ -9,9 +9,14 @@ export class UndividableBatch extends Error {
   override name = 'UndividableBatch'
 }
 
-/** Rows of a request, and a key that requests share exactly when they may run together. */
-export const batchShape = (task: InferTask, joinsRows: boolean): { readonly rows: number; readonly key: string } => {
+/** Rows of a request, and a key that requests share exactly when they may run together; without one it runs alone. */
+export const batchShape = (
+  task: InferTask,
+  joinsRows: boolean,
+): { readonly rows: number; readonly key: string | undefined } => {
   const first = task.inputs[0]
+  // A body that the model reads itself: how many rows it has is not known here.
+  if (first?.name.startsWith('\0') === true) return { rows: 1, key: undefined }
   if (!joinsRows || first === undefined) return { rows: 1, key: '' }
   let key = ''
   for (const input of task.inputs) {

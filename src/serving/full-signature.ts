@@ -6,6 +6,7 @@ export const fullSignature = (config: ModelConfig, model: Signature): Signature 
   inputs: specs(config.inputs, model.inputs, config.maxBatchSize > 0),
   outputs: specs(config.outputs, model.outputs, config.maxBatchSize > 0),
   ...(model.open === undefined ? {} : { open: model.open }),
+  ...(model.readsBodies === undefined ? {} : { readsBodies: model.readsBodies }),
   ...(model.parameters === undefined ? {} : { parameters: model.parameters }),
 })
 

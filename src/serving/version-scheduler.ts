@@ -84,7 +84,7 @@ export class VersionScheduler {
     const bytes = inputBytes(task)
     if (bytes > runBytesMax) return Promise.reject(tooLarge(this.#options.model))
     // Why: requests that must not be joined differ in their key, which closes a batch after each.
-    const shapeKey = this.#joins ? shape.key : String(this.#alone++)
+    const shapeKey = (this.#joins ? shape.key : undefined) ?? String(this.#alone++)
     return new Promise((resolve, reject) => {
       const ticket: Ticket = { task, resolve, reject, place: 0, settled: false }
       const arrival = {

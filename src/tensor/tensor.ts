@@ -29,6 +29,8 @@ export interface Signature {
   readonly outputs: readonly TensorSpec[]
   /** The model checks its inputs itself, by rules of its own; what is listed here only describes them, and may be nothing. */
   readonly open?: boolean
+  /** The model itself reads bodies of the scoring protocol that tensors can't carry. */
+  readonly readsBodies?: boolean
   /** Names of the request parameters that the model takes. */
   readonly parameters?: readonly string[]
 }

@@ -9,7 +9,7 @@ const decode = (body: string, inputs: readonly TensorSpec[] = [], form: 'json' |
   decodeScoringBody({
     body: Buffer.from(body),
     form,
-    target: { inputs, features: undefined, open: true },
+    target: { inputs, features: undefined, open: true, readsBodies: false, parametric: false },
     depthMax: 20,
     apart: false,
   })

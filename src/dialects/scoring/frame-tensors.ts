@@ -17,6 +17,10 @@ export interface ScoringTarget {
   readonly features: readonly string[] | undefined
   /** The model checks its inputs itself and knows missing values of every type; it may say nothing of what it takes. */
   readonly open: boolean
+  /** The model reads bodies itself where tensors can't carry all that they say. */
+  readonly readsBodies: boolean
+  /** The model takes parameters. */
+  readonly parametric: boolean
 }
 
 export interface LayoutOptions {
@@ -92,7 +96,7 @@ const columnInputs = (data: ScoringData, layout: Layout): Tensor[] => {
 }
 
 /** Whether the model's columns are only counted, which is how those of a signature without names are shown. */
-const areNameless = ({ inputs, open }: ScoringTarget): boolean =>
+export const areNameless = ({ inputs, open }: ScoringTarget): boolean =>
   open && inputs.length > 0 && inputs.every((spec, index) => spec.name === `input-${index}`)
 
 /** Whether the model's columns are named after their places, as pandas counts those of a table without names. */

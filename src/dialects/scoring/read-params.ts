@@ -3,11 +3,15 @@ import { fail } from '../../protocol/index.ts'
 import type { JsonValue } from '../../tensor/index.ts'
 import { isObject, own } from './frame.ts'
 
-/** The `params` of a body; MLflow ignores them when they are no object, and null is a parameter left out. */
-export const readParams = (json: JsonValue): Parameters => {
+/** The `params` of a body; null is a parameter left out. MLflow ignores what is no object for a model without any. */
+export const readParams = (json: JsonValue, parametric: boolean): Parameters => {
   const given = isObject(json) ? own(json, 'params') : undefined
   const params = new Map<string, ParameterValue | readonly ParameterValue[]>()
-  if (!isObject(given)) return params
+  if (!isObject(given)) {
+    if (!parametric || given === undefined || given === null) return params
+    const got = Array.isArray(given) ? 'list' : typeof given
+    throw fail('invalid_parameter', { reason: `Parameters must be a dictionary. Got type '${got}'.` })
+  }
   for (const [name, value] of Object.entries(given)) {
     if (value === null) continue
     params.set(name, Array.isArray(value) ? value.map((item) => readValue(name, item)) : readValue(name, value))

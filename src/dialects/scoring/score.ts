@@ -62,6 +62,8 @@ export const scoringTarget = ({ facts }: ServedVersion): ScoringTarget => ({
   inputs: facts.signature.inputs,
   features: featureNames(facts.metadata['feature_names']),
   open: facts.signature.open === true,
+  readsBodies: facts.signature.readsBodies === true,
+  parametric: facts.signature.parameters !== undefined,
 })
 
 /** The names of the columns of a model's input, as a JSON list in its metadata. */

@@ -1,4 +1,4 @@
-import type { InferReply } from '../../gateway/index.ts'
+import type { InferCall, InferReply } from '../../gateway/index.ts'
 import { siblingModule } from '../../lib/index.ts'
 import type { Cancellation } from '../../lib/index.ts'
 import { jsonBytesAbout } from '../../tensor/index.ts'
@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/index.ts'
 import { fail } from '../../protocol/index.ts'
 import { WorkThreads } from '../threads/index.ts'
 import type { DecodedScoring, ScoringBody } from './decode-body.ts'
-import { decodeScoringBody } from './decode-body.ts'
+import { decodeScoringBody, isReadByModel } from './decode-body.ts'
 import type { Answered, Encoded } from './encode-predictions.ts'
 import { encodePredictions, tensorsWritten } from './encode-predictions.ts'
 import type { ScoringWork } from './scoring-work.ts'
@@ -26,6 +26,11 @@ export interface TableCaller {
   readonly cancellation?: Cancellation | undefined
 }
 
+type GivenTable = Pick<ScoringBody, 'body' | 'form' | 'target'>
+
+/** The tensors of a body with what goes beside them, or the body for the model to read itself. */
+type ReadTable = Pick<InferCall, 'inputs' | 'nulls' | 'parameters' | 'document'>
+
 /** Reads tables into tensors and writes predictions, the large ones off the main thread. */
 export class ScoringTables {
   readonly #options: TablesOptions
@@ -38,7 +43,14 @@ export class ScoringTables {
   }
 
   /** Throws what is wrong with the body; payload_too_large when its values need more memory than the thread may have. */
-  async decode(given: Pick<ScoringBody, 'body' | 'form' | 'target'>, caller: TableCaller): Promise<DecodedScoring> {
+  async decode(given: GivenTable, caller: TableCaller): Promise<ReadTable> {
+    const { body, form } = given
+    if (isReadByModel(given)) return { inputs: [], document: { body, form } }
+    const { whole, ...decoded } = await this.#decode(given, caller)
+    return whole === undefined ? decoded : { inputs: [], document: { body, form } }
+  }
+
+  async #decode(given: GivenTable, caller: TableCaller): Promise<DecodedScoring> {
     const apart = given.body.length > this.#options.threadBytesMin
     const body: ScoringBody = { ...given, depthMax: this.#options.jsonDepthMax, apart }
     if (!apart) return decodeScoringBody(body)

@@ -14,6 +14,7 @@ import mlflow
 import pytest
 
 from save_models import answers, cases
+from scoring_models import saves
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,7 +24,7 @@ def saved(tmp_path_factory):
     repository = tmp_path_factory.mktemp("models")
     for name, case in cases.items():
         case.save(str(repository / name / "1"))
-    for name, save in answers.items():
+    for name, save in {**answers, **saves}.items():
         save(str(repository / name / "1"))
     return repository
 

@@ -1,8 +1,11 @@
 """Models of MLflow's python_function with code of their own."""
 
+from typing import Optional
+
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
+import pydantic
 
 
 class Table(mlflow.pyfunc.PythonModel):
@@ -44,3 +47,42 @@ class Wrong(mlflow.pyfunc.PythonModel):
         if model_input["x"].iloc[0] < 0:
             raise mlflow.MlflowException("the model itself gave up")
         return ["text"] if model_input["x"].iloc[0] == 1 else model_input["x"]
+
+
+class Shown(mlflow.pyfunc.PythonModel):
+    """Tells what reached it, with types and values."""
+
+    def predict(self, context, model_input, params=None):
+        return [shown(model_input), shown(params)]
+
+
+class Texts(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[str]) -> list[str]:
+        return [shown(value) for value in model_input]
+
+
+class Scores(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[dict[str, float]]) -> list[str]:
+        return [shown(value) for value in model_input]
+
+
+class Message(pydantic.BaseModel):
+    role: str
+    turn: Optional[int] = None
+
+
+class Messages(mlflow.pyfunc.PythonModel):
+    def predict(self, model_input: list[Message]) -> list[str]:
+        return [repr(value) for value in model_input]
+
+
+def shown(value):
+    if isinstance(value, pd.DataFrame):
+        return f"table of {[(name, str(kind)) for name, kind in value.dtypes.items()]}: {[shown(row) for row in value.to_numpy().tolist()]}"
+    if isinstance(value, np.ndarray):
+        return f"array of {value.dtype} {value.shape}: {value.tolist()}"
+    if isinstance(value, dict):
+        return f"dict {{{', '.join(f'{key}: {shown(value[key])}' for key in sorted(value))}}}"
+    if isinstance(value, list):
+        return f"list [{', '.join(map(shown, value))}]"
+    return repr(value)

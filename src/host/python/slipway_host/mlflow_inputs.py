@@ -94,7 +94,9 @@ def _times(texts, name):
     try:
         return pd.Series(pd.to_datetime(texts, format="ISO8601"))
     except (ValueError, TypeError) as error:
-        raise EngineError("input", f"input '{name}' is a column of times, written as ISO 8601: {error}") from error
+        # Behind it are pandas' hints to who calls pandas.
+        reason = str(error).partition(". You might")[0]
+        raise EngineError("input", f"input '{name}' is a column of times, written as ISO 8601: {reason}") from error
 
 
 def _parsed(text, name):

@@ -1,5 +1,6 @@
 """A model that MLflow saved, of any flavor that has python_function."""
 
+import contextlib
 import importlib.metadata
 import inspect
 import json
@@ -16,15 +17,17 @@ import pandas as pd  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.types import DataType  # noqa: E402
 
+from .mlflow_documents import DOCUMENTS, read_document, reads_documents  # noqa: E402
 from .mlflow_inputs import to_arrays, to_frame, to_plain, to_same_frame  # noqa: E402
 from .mlflow_outputs import Outputs  # noqa: E402
+from .mlflow_rows import is_row_wise  # noqa: E402
 from .mlflow_signature import column_datatype, input_specs, nested_outputs, output_specs, shown_name  # noqa: E402
 
 # A reserved input that carries a request's parameters as JSON; see src/serving.
 PARAMETERS = "\0parameters"
 
-# Loaders of libraries whose predictions for a row depend on that row alone, with the package to name the version of.
-_ROW_WISE = {
+# Loaders of MLflow's own libraries, with the package to name the version of.
+_PACKAGES = {
     "mlflow.sklearn": "scikit-learn",
     "mlflow.xgboost": "xgboost",
     "mlflow.lightgbm": "lightgbm",
@@ -42,8 +45,8 @@ class MlflowModel:
         meta = self._model.metadata
         self._schema = meta.get_input_schema()
         loader = meta.flavors[mlflow.pyfunc.FLAVOR_NAME]["loader_module"]
-        self._row_wise = loader in _ROW_WISE
-        self.batched = self._row_wise
+        self._of_library = loader in _PACKAGES
+        self.batched = is_row_wise(loader, self._model)
         declared = output_specs(meta.get_output_schema())
         self._outputs = Outputs(declared, nested_outputs(meta.get_output_schema()))
         params = meta.get_params_schema()
@@ -52,6 +55,7 @@ class MlflowModel:
             "inputs": input_specs(self._schema),
             "outputs": declared,
             "open": True,
+            "readsBodies": reads_documents(meta),
             **({"parameters": [spec.name for spec in params.params]} if params is not None else {}),
         }
         self.metadata = _facts(meta, loader)
@@ -62,6 +66,8 @@ class MlflowModel:
         self._passes_parameters = named is not None and named.kind != inspect.Parameter.VAR_KEYWORD
 
     def run(self, tensors, wanted):
+        if len(tensors) == 1 and tensors[0].name in DOCUMENTS:
+            return self._outputs.tensors(self._predict_document(tensors[0]), None, wanted)
         params = None
         if tensors and tensors[-1].name == PARAMETERS:
             params = json.loads(tensors[-1].strings()[0])
@@ -74,13 +80,13 @@ class MlflowModel:
         if same is not None:
             model = self._model
             return model._predict_fn(same, params=None) if self._passes_parameters else model._predict_fn(same)
-        try:
+        with _mlflows_refusals():
             return self._model.predict(self._data(tensors), params=params)
-        except MlflowException as error:
-            if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
-                # MLflow quotes the whole input before it says what is wrong with it.
-                raise EngineError("input", error.message.rpartition("'. Error: ")[2]) from error
-            raise
+
+    def _predict_document(self, tensor):
+        with _mlflows_refusals():
+            data, params = read_document(DOCUMENTS[tensor.name], tensor.data, self._model.metadata)
+            return self._model.predict(data, params=params)
 
     def _data(self, tensors):
         if self._schema is None:
@@ -96,7 +102,7 @@ class MlflowModel:
         look at the context that MLflow sets around it, so it is always called by MLflow.
         """
         schema = self._schema
-        if schema is None or schema.is_tensor_spec() or not schema.has_input_names() or not self._row_wise:
+        if schema is None or schema.is_tensor_spec() or not schema.has_input_names() or not self._of_library:
             return None
         from_example = getattr(self._model.metadata, "_is_type_hint_from_example", lambda: False)
         if self._takes_parameters or from_example():
@@ -122,6 +128,17 @@ class MlflowModel:
         return to_same_frame(self._schema.input_names(), [arrays[name] for name in same])
 
 
+@contextlib.contextmanager
+def _mlflows_refusals():
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
+            # MLflow quotes the whole input before it says what is wrong with it.
+            raise EngineError("input", error.message.rpartition("'. Error: ")[2]) from error
+        raise
+
+
 def _facts(meta, loader):
     signature = meta.signature
     facts = {
@@ -137,7 +154,7 @@ def _facts(meta, loader):
 
 def _runtime(loader):
     parts = [f"python {platform.python_version()}", f"mlflow {mlflow.__version__}", f"pandas {pd.__version__}"]
-    package = _ROW_WISE.get(loader)
+    package = _PACKAGES.get(loader)
     if package is not None:
         try:
             parts.append(f"{package} {importlib.metadata.version(package)}")

@@ -3,13 +3,17 @@ import type { Signature, Tensor } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
 
 /**
- * The inputs of a call with the marks of their nulls as inputs of their own, for engines that know them; no client can
- * name one so.
+ * The inputs of a call with the marks of their nulls as inputs of their own, for engines that know them, or its body for
+ * a model that reads it; no client can name an input so.
  */
-export const withNulls = (
-  { model, inputs, nulls }: Pick<InferCall, 'model' | 'inputs' | 'nulls'>,
+export const taskInputs = (
+  { model, inputs, nulls, document }: Pick<InferCall, 'model' | 'inputs' | 'nulls' | 'document'>,
   signature: Signature,
 ): readonly Tensor[] => {
+  if (document !== undefined) {
+    const { form, body } = document
+    return [{ name: `\0${form}`, datatype: 'UINT8', shape: [body.length], data: body }]
+  }
   if (nulls === undefined) return inputs
   const marks: Tensor[] = []
   for (const [name, data] of nulls) {
