@@ -1,4 +1,4 @@
-import { openPythonEnvironments } from '../adapters/python-env/index.ts'
+import { addedRequirements, openPythonEnvironments } from '../adapters/python-env/index.ts'
 import { silentLogger, systemClock } from '../lib/index.ts'
 
 export interface EnvironmentOrder {
@@ -36,3 +36,7 @@ export const makeEnvironment = async (order: EnvironmentOrder): Promise<string> 
   const { python } = await pythons.require({ model, folder }, progress, new AbortController().signal)
   return python
 }
+
+/** What an environment of a model's folder holds besides the requirements of its own file, as lines for pip. */
+export const requirementsAdded = (model: string, folder: string, lines: readonly string[]): Promise<string[]> =>
+  addedRequirements({ model, folder }, lines)

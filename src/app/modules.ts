@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ByteBudget } from '../api/budget/index.ts'
 import { grpcHealth, GrpcServer, reflection } from '../api/grpc/index.ts'
 import { HttpServer } from '../api/http/index.ts'
 import type { GrpcMethodsDeps, MessageCodec, OpenInferenceDeps } from '../dialects/open-inference/index.ts'
 import {
   GrpcMessages,
+  isAnyBroken,
   JsonThreads,
   ModelLoads,
   openInferenceMethods,
@@ -73,7 +75,7 @@ export interface Parts {
   /** Whether every door takes requests. */
   ready: () => boolean
   tables: ScoringTables
-  openInference: OpenInferenceDeps & GrpcMethodsDeps
+  openInference: OpenInferenceDeps & GrpcMethodsDeps & { ready(): boolean }
   scoring: ScoringDeps
   blobs: BlobStore
   registry: RegistryThread
@@ -232,6 +234,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
           jsonAnswerBytesMax: config.http.jsonAnswerBytesMax,
           jsonDepthMax: config.http.jsonDepthMax,
           ready,
+          modelsReady: () => ready() && !(config.serving.strictReadiness && isAnyBroken(serving.models)),
         }
         return { value, stop: () => threads.close() }
       },
@@ -322,12 +325,17 @@ const routesModule = ({ config }: Environment): Pick<ModuleTable<Parts>, 'routes
 const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<Parts>, Doors> => {
   const doors = { clock, logger, newRequestId: randomUUID, errorShapes }
   const options = { ...config.http, bytesMax: config.http.bodyBytesMax }
+  // Why at least twice: the largest body must fit beside the part that is kept for small ones.
+  const bodies = new ByteBudget(
+    Math.max(config.http.bufferedBytesMax, 2 * config.http.bodyBytesMax),
+    'bodies of requests (http.bufferedBytesMax)',
+  )
   const closing = { idleMs: config.app.shutdownIdleMs, limitMs: config.app.shutdownTimeoutMs }
   return {
     http: {
       needs: ['routes', 'serving', 'observer'],
       async open({ routes, serving, observer }) {
-        const server = new HttpServer(options, { ...doors, routes })
+        const server = new HttpServer(options, { ...doors, bodies, routes })
         observer.watch(serving, () => server.connections)
         return { value: await server.listen(), drain: () => server.close(closing) }
       },
@@ -337,7 +345,7 @@ const doorModules = ({ config, clock, logger }: Environment): Pick<ModuleTable<P
       async open({ routes }) {
         const port = mlflowPort(config.mlflow.port)
         if (port === undefined) return { value: undefined }
-        const server = new HttpServer({ ...options, port }, { ...doors, routes })
+        const server = new HttpServer({ ...options, port }, { ...doors, bodies, routes })
         try {
           return { value: await server.listen(), drain: () => server.close(closing) }
         } catch (error) {

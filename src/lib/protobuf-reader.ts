@@ -92,15 +92,17 @@ export class ProtobufReader {
     return BigInt.asIntN(64, this.uint64())
   }
 
-  /** An int64 as a double; values beyond 2^53 come out inexact, never small. */
-  int64Number(): number {
+  /** An int64 as a double where that is exact; a bigint beyond 2^53. */
+  int64Exact(): number | bigint {
     this.#expect(wireTypes.varint)
     const first = this.#bytes[this.#at]
     if (first !== undefined && first < 0x80 && this.#at < this.#end) {
       this.#at += 1
       return first
     }
-    return Number(this.int64())
+    const value = this.int64()
+    const double = Number(value)
+    return Number.isSafeInteger(double) ? double : value
   }
 
   float(): number {

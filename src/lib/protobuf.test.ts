@@ -37,7 +37,7 @@ describe('numbers', () => {
         const bytes = new ProtobufWriter(1).int64(1, value).finish()
         expect(first(bytes).int64()).toBe(value)
         expect(first(bytes).uint64()).toBe(BigInt.asUintN(64, value))
-        expect(first(bytes).int64Number()).toBe(Number(value))
+        expect(BigInt(first(bytes).int64Exact())).toBe(value)
         expect(first(bytes).int32()).toBe(Number(BigInt.asIntN(32, value)))
         expect(first(bytes).bool()).toBe(value !== 0n)
       }),
@@ -47,11 +47,11 @@ describe('numbers', () => {
   it.each([0, 1, 127, 128, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, -1, -(2 ** 53 - 1)])(
     '%d comes back as a double',
     (value) => {
-      expect(first(new ProtobufWriter(1).int64(1, value).finish()).int64Number()).toBe(value)
+      expect(first(new ProtobufWriter(1).int64(1, value).finish()).int64Exact()).toBe(value)
       expect(
         first(new ProtobufWriter(1).packedInt64(1, [value, 7]).finish())
           .message()
-          .int64Number(),
+          .int64Exact(),
       ).toBe(value)
     },
   )
@@ -84,8 +84,8 @@ describe('numbers', () => {
 
   it('that are packed are read until there is no more', () => {
     const values = first(new ProtobufWriter().packedInt64(3, [1, -1, 300]).finish()).message()
-    const read: number[] = []
-    while (values.more) read.push(values.int64Number())
+    const read: (number | bigint)[] = []
+    while (values.more) read.push(values.int64Exact())
     expect(read).toEqual([1, -1, 300])
   })
 })
@@ -186,7 +186,7 @@ describe('bytes that are not a message', () => {
     }
     for (const read of [
       (it: ProtobufReader) => it.uint32(),
-      (it: ProtobufReader) => it.int64Number(),
+      (it: ProtobufReader) => it.int64Exact(),
       (it: ProtobufReader) => it.uint64(),
       (it: ProtobufReader) => it.bool(),
     ]) {

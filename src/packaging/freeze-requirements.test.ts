@@ -24,14 +24,20 @@ while [ $# -gt 0 ]; do [ "$1" = --report ] && cp ${root}/report "$2"; shift; don
   return python
 }
 const read = (name: string): string => readFileSync(join(root, name), 'utf8')
+const addsNothing = (): Promise<readonly string[]> => Promise.resolve([])
 const freeze = (
   install: readonly unknown[],
-  more: { readonly withWheels?: boolean; readonly sourceBuilds?: boolean; readonly requirements?: string[] } = {},
+  more: {
+    readonly withWheels?: boolean
+    readonly sourceBuilds?: boolean
+    readonly requirements?: string[]
+    readonly added?: typeof addsNothing
+  } = {},
 ): Promise<void> => {
-  const { withWheels = false, sourceBuilds = false, requirements } = more
+  const { withWheels = false, sourceBuilds = false, requirements, added = addsNothing } = more
   const environment = { PATH: process.env['PATH'], HOME: '/home/somebody', AWS_SECRET: 'secret', PIP_CERT: '/cert' }
   const order = { folder, wheels: join(root, 'wheels'), requirements }
-  return freezeRequirements(order, { python: standIn(install), environment, withWheels, sourceBuilds })
+  return freezeRequirements(order, { python: standIn(install), environment, withWheels, sourceBuilds, added })
 }
 const ofIndex = { is_direct: false, download_info: { url: 'https://index.example/b.whl' } }
 const numpy = { ...ofIndex, metadata: { name: 'numpy', version: '2.1.0' } }
@@ -46,6 +52,13 @@ describe('requirements that are frozen', () => {
     expect(read('env')).not.toMatch(/secret|HOME=\/home\/somebody/)
     expect(read('env')).toContain('PIP_CERT=/cert')
     expect(readdirSync(folder)).toEqual(['requirements.txt'])
+  })
+
+  it('hold what a server adds, wheels included, also where nothing else is required', async () => {
+    await freeze([numpy], { withWheels: true, added: () => Promise.resolve(['numpy']) })
+    expect(readFileSync(join(folder, 'requirements.txt'), 'utf8')).toBe('numpy==2.1.0\n')
+    expect(read('list')).toBe('numpy\nnumpy==2.1.0\n')
+    expect(read('args')).toContain('download')
   })
 
   it('may be built where the user says so', async () => {
@@ -83,9 +96,10 @@ describe('requirements that are frozen', () => {
   it('tell what pip says when it fails', async () => {
     const python = join(root, 'failing')
     writeFileSync(python, '#!/bin/sh\necho "ERROR: no such package" >&2\nexit 1\n', { mode: 0o755 })
-    const options = { python, environment: {}, withWheels: false, sourceBuilds: false }
+    const options = { python, environment: {}, withWheels: false, sourceBuilds: false, added: addsNothing }
     const order = { folder, wheels: '', requirements: ['nothing'] }
     await expect(freezeRequirements(order, options)).rejects.toThrow(/could not freeze.*ERROR: no such package/s)
     await expect(freezeRequirements(order, { ...options, python: '/nowhere/x' })).rejects.toThrow(/can't be run/)
+    await expect(freezeRequirements(order, { ...options, python: '/bin/true' })).rejects.toThrow(/it reports nothing/)
   })
 })

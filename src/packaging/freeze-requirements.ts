@@ -12,6 +12,8 @@ export interface FreezeOptions {
   readonly withWheels: boolean
   /** Packages that come without a wheel are built, which runs their code. */
   readonly sourceBuilds: boolean
+  /** What a server would install in the folder's environment besides these lines of its requirements. */
+  added(folder: string, lines: readonly string[]): Promise<readonly string[]>
 }
 
 export interface FreezeOrder {
@@ -30,14 +32,16 @@ const reportBytesMax = 256 * 1024 ** 2
 /** Resolving may fetch gigabytes. */
 const timeoutMs = 3_600_000
 
-/** Replaces the requirements in a model's folder by the exact versions that pip picks for them now, with all they need. */
+/** Replaces the requirements in a model's folder by the exact versions that pip picks now for them and for what a server adds, with all they need. */
 export const freezeRequirements = async (
   { folder, wheels, requirements }: FreezeOrder,
   options: FreezeOptions,
 ): Promise<void> => {
   const file = join(folder, fileName)
-  const lines = requirements ?? (await linesOf(folder, file))
-  if (requirements !== undefined || lines.length > 0) await writeFile(file, textOf(lines))
+  const given = requirements ?? (await linesOf(folder, file))
+  if (requirements !== undefined || given.length > 0) await writeFile(file, textOf(given))
+  // Why: what is added unfrozen would be the newest version of another day, and no wheel would be beside it.
+  const lines = [...given, ...(await options.added(folder, given))]
   if (lines.length === 0) return
   // Why: beside the model, where no file of its own can take the place of one of these or of a module.
   await withProcessFolder('freeze', async (work) => {
@@ -77,7 +81,9 @@ interface Frozen {
 }
 
 const frozenOf = async (report: string): Promise<Frozen[]> => {
-  if ((await stat(report)).size > reportBytesMax) throw new PackagingError(['pip reports more than can be read'])
+  const facts = await stat(report).catch(() => undefined)
+  if (facts === undefined) throw new PackagingError(['pip could not freeze the requirements: it reports nothing'])
+  if (facts.size > reportBytesMax) throw new PackagingError(['pip reports more than can be read'])
   const { install } = JSON.parse(await readFile(report, 'utf8')) as {
     install: readonly {
       is_direct: boolean

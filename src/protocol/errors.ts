@@ -153,14 +153,14 @@ export const errorTable = {
   queue_timeout: {
     status: 'unavailable',
     text: "model '{model}': Request timeout expired after {waitedMs} ms in the queue",
-    hint: 'The queue policy of the model rejects requests that wait this long.',
+    hint: 'The queue policy of the model (default_timeout_microseconds), or the parameter timeout of the request where the policy has allow_timeout_override, rejects requests that wait this long.',
     retryAfterMs: 250,
     category: 'infrastructure',
   },
   deadline_exceeded: {
     status: 'deadline_exceeded',
     text: "model '{model}': out of time after {elapsedMs} ms ({where})",
-    hint: 'Allow more time (timeout parameter, slipway-timeout-ms header or grpc-timeout), or make the model faster.',
+    hint: 'Allow more time (the header slipway-timeout-ms, the deadline of a gRPC call, else serving.deadline.defaultMs), or make the model faster.',
     category: 'infrastructure',
   },
   cancelled: {
@@ -198,7 +198,7 @@ export const errorTable = {
   server_busy: {
     status: 'overloaded',
     text: 'the server holds as much as it may of {what}',
-    hint: 'Send fewer or smaller requests at once, or raise grpc.bufferedBytesMax.',
+    hint: 'Send fewer or smaller requests at once, or raise the option where the sentence names one.',
     retryAfterMs: 1000,
     category: 'infrastructure',
   },

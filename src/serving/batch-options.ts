@@ -25,7 +25,6 @@ export const batchOptions = (config: ModelConfig, queueDepthMax: number): BatchO
 const queuePolicy = (policy: QueuePolicyConfig | undefined): QueuePolicy => ({
   timeoutAction: policy?.timeoutAction ?? 'reject',
   timeoutMsDefault: (policy?.defaultTimeoutMicroseconds ?? 0) / 1000,
-  // Why: a request may always ask to wait less; a policy that was written down decides for itself.
-  allowTimeoutOverride: policy?.allowTimeoutOverride ?? true,
+  allowTimeoutOverride: policy?.allowTimeoutOverride ?? false,
   depthMax: policy?.maxQueueSize ?? 0,
 })

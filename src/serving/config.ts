@@ -37,6 +37,11 @@ export const servingOptions = {
     values: ['availability', 'resource'],
     doc: 'How a version replaces another. availability: load the new one beside the old. resource: unload the old one first, when memory holds only one.',
   },
+  strictReadiness: {
+    type: 'boolean',
+    default: false,
+    doc: 'Whether GET /v2/health/ready and ServerReady also ask that no model is broken: one that failed to load, or is quarantined, and that nobody unloaded. /readyz and the gRPC health service never ask that.',
+  },
   loadParallelism: {
     type: 'integer',
     default: 0,

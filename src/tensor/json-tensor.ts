@@ -87,11 +87,11 @@ const bytesOf = (array: Float32Array | Float64Array | Uint16Array | BigInt64Arra
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 
 const wrongValue = ({ name, datatype }: Values, index: number, value: JsonValue | undefined): TensorError => {
-  return new TensorError(name, `value ${index} (${shown(value)}) is not a ${datatype}`)
+  return new TensorError(name, `value ${index} (${shownValue(value)}) is not a ${datatype}`)
 }
 
 /** A few characters for an error message: lists and objects may be large, and hold whole numbers JSON.stringify refuses. */
-const shown = (value: JsonValue | undefined): string => {
+export const shownValue = (value: JsonValue | undefined): string => {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40))
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object' && value !== null) return 'an object'
@@ -99,7 +99,7 @@ const shown = (value: JsonValue | undefined): string => {
 }
 
 const tooLarge = ({ name, datatype }: Values, index: number, value: JsonValue | undefined): TensorError =>
-  new TensorError(name, `value ${index} (${shown(value)}) is too large for ${datatype}`)
+  new TensorError(name, `value ${index} (${shownValue(value)}) is too large for ${datatype}`)
 
 /** A sum of what is kept that isn't finite tells that a value may have overflowed, which spares comparing every one. */
 const fillFloats = <T extends Float32Array | Float64Array>(array: T, given: Values, datatype: FloatType): T => {

@@ -56,6 +56,14 @@ describe('a request that contradicts itself or the model', () => {
     ['too many values', input({ data: [1, 2, 3] }), /takes 1 values, got 3/],
     ['a negative dimension', input({ shape: [-1, 1] }), /dimension -1/],
     ['a fractional dimension', input({ shape: [1.5, 1] }), /dimension 1.5/],
+    ['a text for a dimension', input({ shape: ['2', 2] }), /dimension "2"; dimensions are whole numbers from 0 to/],
+    [
+      'a dimension that no number holds',
+      JSON.stringify(input({ shape: [1, 1] })).replace('[1,1]', '[4611686018427387905,8]'),
+      /dimension 4611686018427387905; dimensions/,
+    ],
+    ['a list for a dimension', input({ shape: [[2], 2] }), /dimension a list; dimensions/],
+    ['an id that is no text', { ...input({}), id: true }, /'id' must be a string or a number/],
     ['a huge shape', input({ shape: [2147483647, 2147483647, 2147483647], data: [] }), /too many elements/],
     ['a shape as large as memory', input({ shape: [1e9, 1e6], data: [1] }), /values, got 1/],
     ['a text among numbers', input({ data: ['1'] }), /value 0 \("1"\) is not a FP32/],
@@ -85,6 +93,22 @@ describe('a request that contradicts itself or the model', () => {
     const { status, error } = await infer(body)
     expect(error).toMatch(reason)
     expect([400, 501]).toContain(status)
+  })
+
+  it('an id may be a number, whose digits come back, or null, which is none', async () => {
+    const ids = ['7', '9007199254740993', 'null'].map(async (id) => {
+      const body = `{"id":${id},"parameters":null,${JSON.stringify(input({})).slice(1)}`
+      return ((await (await app.post('/v2/models/add/infer', body)).json()) as { id?: string }).id
+    })
+    expect(await Promise.all(ids)).toEqual(['7', '9007199254740993', undefined])
+  })
+
+  it('a name of a repository is refused as not supported', async () => {
+    for (const path of ['foo/index', 'foo/models/add/load', 'foo/models/add/unload'])
+      expect(await refusal(await app.post(`/v2/repository/${path}`)), path).toMatchObject({
+        status: 501,
+        error: 'naming a model repository is not supported',
+      })
   })
 
   it('infinities that are meant pass', async () => {
@@ -428,6 +452,10 @@ describe('loading', () => {
     expect(await load('add', { config: '{"max_batch_sise": 4}' })).toMatchObject({
       status: 400,
       error: expect.stringMatching(/did you mean 'max_batch_size'/) as unknown,
+    })
+    expect(await load('add', { config: '{"max_batch_size": "many"}' })).toMatchObject({
+      status: 400,
+      error: expect.stringMatching(/failed to load 'add': 'max_batch_size' must be an integer/) as unknown,
     })
     expect(await load('add', { config: '{"default_model_filename": "../../etc/passwd"}' })).toMatchObject({
       status: 400,

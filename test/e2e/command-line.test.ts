@@ -237,7 +237,9 @@ export const predict = () => ({ three: [1, 2, 3] })`
     expect(shown.find((row) => row.path === 'tracing.otlpHeaders')).toMatchObject({ value: '***' })
     expect((await slipway(['config', 'docs'])).out).toContain('# Configuration')
     expect((await slipway(['doctor', '--json'])).out).toContain('ONNX Runtime')
-    expect((await slipway(['doctor'])).out).toMatch(/^✓ CUDA: /m)
+    const checks = (await slipway(['doctor'])).out
+    expect(checks).toMatch(/^✓ CUDA: /m)
+    expect(checks).toMatch(/^✓ ONNX Runtime: loads, and runs models on the CPU$/m)
   })
 
   it('refuses to open the doors to everybody', async () => {

@@ -1,8 +1,11 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { deflateSync, gzipSync } from 'node:zlib'
 import { loadSync } from '@grpc/proto-loader'
 import type { MethodDefinition } from '@grpc/proto-loader'
@@ -134,6 +137,12 @@ const slow = (ms: number): string =>
     `globalThis.runs = (globalThis.runs ?? 0) + 1; await new Promise((done) => setTimeout(done, ${ms})); return Array.from(x.data, () => globalThis.runs)`,
   )
 
+/** Answers once a file is there, however slow the machine is. */
+const gated = (gate: string): string =>
+  jsModel(
+    `const { existsSync } = await import('node:fs'); globalThis.runs = (globalThis.runs ?? 0) + 1; while (!existsSync(${JSON.stringify(gate)})) await new Promise((done) => setTimeout(done, 5)); return Array.from(x.data, () => globalThis.runs)`,
+  )
+
 const closed = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {
     socket.on('error', () => {}).on('close', () => resolve())
@@ -149,12 +158,17 @@ const mebibyte = 1024 * 1024
 
 let app: TestApp
 let session: ClientHttp2Session
+const gate = join(mkdtempSync(join(tmpdir(), 'slipway-gate-')), 'open')
 
 beforeAll(async () => {
+  // A model is run once when it is loaded.
+  writeFileSync(gate, '')
   app = await startTestApp({
     models: {
       'echo/1/model.echo.json': echo,
       'slow/1/model.mjs': slow(150),
+      'gated/1/model.mjs': gated(gate),
+      'gated/config.pbtxt': 'max_batch_size: 1 dynamic_batching { }',
       'slow/config.pbtxt': 'max_batch_size: 1 dynamic_batching { default_queue_policy { max_queue_size: 4 } }',
     },
     flags: [
@@ -170,6 +184,7 @@ beforeAll(async () => {
 afterAll(async () => {
   session.close()
   await app.stop()
+  rmSync(dirname(gate), { recursive: true })
 })
 
 const inFlight = (model: string, count: number): Promise<true> =>
@@ -367,16 +382,20 @@ describe('a model with more work than it can do', () => {
   })
 
   it('does not start what its client has given up', async () => {
-    const runs = async (): Promise<number> => outputsOf(await infer(session, 'slow'))[0] ?? Number.NaN
+    const patient = { 'grpc-timeout': '50S' }
+    const runs = async (): Promise<number> => outputsOf(await infer(session, 'gated', patient))[0] ?? Number.NaN
     const before = await runs()
-    const first = infer(session, 'slow')
-    await inFlight('slow', 1)
-    const stream = open(session, `${inference}/ModelInfer`)
+    rmSync(gate)
+    const first = infer(session, 'gated', patient)
+    await inFlight('gated', 1)
+    const stream = open(session, `${inference}/ModelInfer`, patient)
     const abandoned = outcomeOf(stream)
-    stream.end(frame(inferRequest('slow', [1])))
-    await inFlight('slow', 2)
+    stream.end(frame(inferRequest('gated', [1])))
+    await inFlight('gated', 2)
     stream.close(8)
     await abandoned
+    await inFlight('gated', 1)
+    writeFileSync(gate, '')
     await first
     expect((await runs()) - before).toBe(2)
   })

@@ -226,6 +226,11 @@ describe('a version that crashes again and again', () => {
     const index = (await (await app.post('/v2/repository/index')).json()) as { state: string; reason: string }[]
     expect(index).toMatchObject([{ state: 'UNAVAILABLE', reason: expect.stringMatching(why) as unknown }])
     expect((await app.fetch('/v2/models/bad/ready')).status).toBe(503)
+    for (const path of ['/v2/models/bad', '/v2/models/bad/versions/1']) {
+      expect(await (await app.fetch(path)).json()).toMatchObject({ name: 'bad', versions: [], inputs: [{ name: 'x' }] })
+      expect(await (await app.fetch(`${path}/config`)).json()).toMatchObject({ name: 'bad', backend: 'js' })
+    }
+    expect((await app.fetch('/v2/health/ready')).status, 'one model takes down no server').toBe(200)
     expect(app.log.filter((line) => line.event === 'host.crashed').map((line) => line.fields['next'])).toEqual([
       'restart',
       'restart',

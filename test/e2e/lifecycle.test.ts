@@ -89,6 +89,21 @@ describe('versions', () => {
 })
 
 describe('loading and unloading on request', () => {
+  it('with strict readiness the server is not ready while a model is broken, and its probes are', async () => {
+    await using app = await startTestApp({
+      models: { 'good/1/model.mjs': addModel(1), 'bad/1/model.mjs': 'broken' },
+      flags: ['--serving.strict-readiness'],
+    })
+    const readiness = async (): Promise<number[]> =>
+      Promise.all(['/v2/health/ready', '/readyz'].map(async (path) => (await app.fetch(path)).status))
+    expect(await readiness()).toEqual([503, 200])
+    app.write('bad/1/model.mjs', addModel(2))
+    expect((await app.post('/v2/repository/models/bad/load')).status).toBe(200)
+    expect(await readiness()).toEqual([200, 200])
+    expect((await app.post('/v2/repository/models/bad/unload')).status).toBe(200)
+    expect(await readiness()).toEqual([200, 200])
+  })
+
   it('explicit control loads nothing by itself, and what is named at start', async () => {
     const models = { 'a/1/model.mjs': addModel(1), 'b/1/model.mjs': addModel(2) }
     await using app = await startTestApp({ models, flags: ['--model-control', 'explicit', '--load-model', 'b'] })

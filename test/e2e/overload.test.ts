@@ -95,6 +95,13 @@ dynamic_batching { priority_levels: 2 default_priority_level: 2 default_queue_po
     await holding
   })
 
+  it('waits as long as its model lets it, which a request shortens only with leave', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    expect((await infer(app, 'm', {}, { parameters: { timeout: 1 } })).status).toBe(200)
+    const config = (await (await app.fetch('/v2/models/m/config')).json()) as object
+    expect(JSON.stringify(config)).not.toContain('"allow_timeout_override":true')
+  })
+
   it('of clients that left is not done', async () => {
     await using app = await startTestApp({
       models: {

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -103,6 +104,10 @@ describeOnLinux('an image of a package that needs Python', () => {
     expect(parts()).toEqual([])
   })
 
+  it('names the numpy that a server adds, in the version of today', () => {
+    expect(readFileSync(join(root, 'snake-out/snake/1/requirements.txt'), 'utf8')).toMatch(/^numpy==\d+\.\d+\.\d+\n$/)
+  })
+
   it('is the same when it is made again', async () => {
     rmSync(join(root, 'snake-image'), { recursive: true })
     const { out } = await imaged('snake')
@@ -140,13 +145,14 @@ describeOnLinux('an image of a package that needs Python', () => {
     expect(await imaged('other')).toMatchObject({ code: 1, err: expect.stringMatching(/is there already/) as string })
     rmSync(join(root, 'other-image'), { recursive: true })
     const program = (name: string, text: string): string => {
-      writeFileSync(join(root, name), `#!/bin/sh\necho '${text}'\n`, { mode: 0o755 })
+      const pip = `while [ $# -gt 0 ]; do [ "$1" = --report ] && { echo '{"install":[]}' > "$2"; exit; }; shift; done`
+      writeFileSync(join(root, name), `#!/bin/sh\n${pip}\necho '${text}'\n`, { mode: 0o755 })
       return join(root, name)
     }
     const facts = { program: '/p/python', prefix: '/p', library: '/p/lib/python3.12', version: '3.12.1' }
     const answer = { ...facts, cacheTag: 'cpython-312', implementation: 'cpython', platform: 'linux-riscv64', bits: 64 }
     for (const [python, reason] of [
-      ['/nowhere/python', /\/nowhere\/python can't be asked what an image needs of it: .*ENOENT/],
+      ['/nowhere/python', /\/nowhere\/python can't be run: .*ENOENT/],
       [program('silent', ''), /it answered something else than was asked/],
       [program('foreign', JSON.stringify(answer)), /it is for linux-riscv64 of 64 bits, and the image for linux-/],
       [program('pypy', JSON.stringify({ ...answer, implementation: 'pypy' })), /it is pypy, not CPython/],
@@ -155,7 +161,7 @@ describeOnLinux('an image of a package that needs Python', () => {
     rmSync(join(root, 'wheels'), { recursive: true })
     expect(await imaged('other')).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/its packages could not be installed.*numpy/s) as string,
+      err: expect.stringMatching(/pip could not freeze the requirements.*numpy/s) as string,
     })
     expect([existsSync(join(root, 'other-image')), parts()]).toEqual([false, []])
   }, 120_000)

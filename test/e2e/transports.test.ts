@@ -258,6 +258,16 @@ describe('bad input over gRPC', () => {
       /takes 4611686014132420609 values|the contents have fewer|too many elements/,
     ],
     [
+      'a dimension that no number holds',
+      {
+        model_name: 'echo_FP32',
+        inputs: [input({ shape: ['4611686018427387905', 8] })],
+        raw_input_contents: [Buffer.alloc(4)],
+      },
+      3,
+      /shape \[4611686018427387905,8\] has the dimension 4611686018427387905; dimensions are whole numbers from 0 to/,
+    ],
+    [
       'a negative dimension',
       { model_name: 'echo_FP32', inputs: [input({ shape: [-1, 1] })], raw_input_contents: [Buffer.alloc(4)] },
       3,
@@ -324,6 +334,20 @@ describe('bad input over gRPC', () => {
         })
       ).outputs,
     ).toHaveLength(1)
+  })
+
+  it('a name of a repository, which only clients of KServe put the model into', async () => {
+    const named = { repository_name: 'foo', model_name: 'simple' }
+    for (const [method, request] of [
+      ['RepositoryIndex', { repository_name: 'foo' }],
+      ['RepositoryModelLoad', named],
+      ['RepositoryModelUnload', named],
+    ] as const)
+      expect(await refused(request, method), method).toMatchObject({
+        code: 12,
+        details: 'naming a model repository is not supported',
+      })
+    await call('RepositoryModelLoad', { repository_name: 'simple' })
   })
 
   it('loading with paths that lead elsewhere', async () => {

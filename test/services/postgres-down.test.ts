@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openPostgres } from '../../src/adapters/postgres/index.ts'
 import { systemClock, systemRandom } from '../../src/lib/index.ts'
-import { eventually, startTestApp, addModel, inferBody } from '../../src/testing/index.ts'
+import { addModel, eventually, inferBody, liveBytes, startTestApp } from '../../src/testing/index.ts'
 import { openDoor } from './door.ts'
 import { openTestPostgres } from './open-test-postgres.ts'
 
@@ -84,12 +84,12 @@ describe('a server whose Postgres goes away', () => {
     const before = {
       lines: app.log.length,
       held: process.getActiveResourcesInfo().length,
-      bytes: process.memoryUsage.rss(),
+      bytes: liveBytes(),
     }
     for (let count = 0; count < 30; count++) await wave()
     expect(app.log.length - before.lines).toBeLessThan(50)
     expect(process.getActiveResourcesInfo().length - before.held).toBeLessThan(50)
-    expect(process.memoryUsage.rss() - before.bytes).toBeLessThan(128 * 1024 * 1024)
+    expect(liveBytes() - before.bytes).toBeLessThan(128 * 1024 * 1024)
     expect((await app.fetch('/v2/health/ready')).status).toBe(200)
     door.state = 'open'
     await eventually('the registry writes again', async () => ((await write()).status === 200 ? true : undefined))

@@ -1,2 +1,2 @@
-export { openPythonEnvironments } from './open-python-environments.ts'
+export { addedRequirements, openPythonEnvironments } from './open-python-environments.ts'
 export type { PythonEnvOptions } from './open-python-environments.ts'

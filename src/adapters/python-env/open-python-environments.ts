@@ -8,7 +8,8 @@ import type { NeededFunction } from './check-modules.ts'
 import { EnvironmentCache } from './environment-cache.ts'
 import type { Interpreter } from './interpreter.ts'
 import { findInterpreter } from './interpreter.ts'
-import { planEnvironment, planFileBytesMax, tooLargeToPlan } from './plan-environment.ts'
+import type { EnvironmentFiles } from './plan-environment.ts'
+import { missingRequirements, planEnvironment, planFileBytesMax, tooLargeToPlan } from './plan-environment.ts'
 
 export interface PythonEnvOptions {
   /** A path or a name on the path; empty for `python3`. */
@@ -62,13 +63,7 @@ export const openPythonEnvironments = (
       if (mode === 'path' || (mode === 'auto' && python !== '')) return { python: base.path }
       const problem = await moduleProblem(base, modules, programEnvironment)
       if (problem !== undefined) throw fail('load_failed', { model, reason: problem })
-      const read = (file: string): Promise<string | undefined> => readBounded(model, folder, file)
-      const plan = planEnvironment(model, {
-        mlmodel: await read('MLmodel'),
-        requirements: await read('requirements.txt'),
-        pythonEnv: await read('python_env.yaml'),
-        conda: await read('conda.yaml'),
-      })
+      const plan = planEnvironment(model, await readFiles(model, folder))
       if (plan.pythonWanted !== undefined && minor(plan.pythonWanted) !== minor(base.version))
         logger.warn('python.other_version', { model, saved: plan.pythonWanted, python: base.version })
       try {
@@ -78,6 +73,27 @@ export const openPythonEnvironments = (
         throw fail('load_failed', { model, reason: error instanceof Error ? error.message : String(error) }, error)
       }
     },
+  }
+}
+
+/** What an environment of a folder holds besides `lines`, those of its requirements.txt; all of it where there is no such file. */
+export const addedRequirements = async (
+  { model, folder }: Pick<ModelFolder, 'model' | 'folder'>,
+  lines: readonly string[],
+): Promise<string[]> => {
+  const files = await readFiles(model, folder)
+  if (files.requirements !== undefined) return missingRequirements(lines, files.mlmodel)
+  const plan = planEnvironment(model, files)
+  return [...plan.lines, ...plan.files.map((file) => join(folder, file))]
+}
+
+const readFiles = async (model: string, folder: string): Promise<EnvironmentFiles> => {
+  const read = (file: string): Promise<string | undefined> => readBounded(model, folder, file)
+  return {
+    mlmodel: await read('MLmodel'),
+    requirements: await read('requirements.txt'),
+    pythonEnv: await read('python_env.yaml'),
+    conda: await read('conda.yaml'),
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EnvironmentFiles } from './plan-environment.ts'
-import { planEnvironment } from './plan-environment.ts'
+import { missingRequirements, planEnvironment } from './plan-environment.ts'
 
 const none: EnvironmentFiles = { mlmodel: undefined, requirements: undefined, pythonEnv: undefined, conda: undefined }
 const mlmodel = 'mlflow_version: 3.17.2\n'
@@ -33,6 +33,13 @@ describe('the environment of a model', () => {
   it('has numpy for a module', () => {
     expect(planEnvironment('m', none)).toMatchObject({ lines: ['numpy'], names: ['numpy'] })
     expect(planEnvironment('m', { ...none, requirements: 'NumPy<2\n' }).lines).toEqual(['NumPy<2'])
+  })
+
+  it('adds the same to lines that pip reads', () => {
+    expect(missingRequirements(['NumPy<2', '/m/code/rates-1.0-py3-none-any.whl'], undefined)).toEqual([])
+    expect(missingRequirements(['numpy-financial'], undefined)).toEqual(['numpy'])
+    expect(missingRequirements(['mlflow-skinny==3.1'], mlmodel)).toEqual(['mlflow==3.17.2'])
+    expect(missingRequirements(['mlflow[extras]==2.22'], mlmodel)).toEqual([])
   })
 
   it('has the files of the model that are listed', () => {

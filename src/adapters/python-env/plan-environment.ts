@@ -41,6 +41,12 @@ export const planEnvironment = (model: string, files: EnvironmentFiles): Environ
   }
 }
 
+/** What is installed beside these requirements, as pip reads them, because its host can't do without. */
+export const missingRequirements = (lines: readonly string[], mlmodel: string | undefined): string[] => {
+  const names = new Set(lines.map((line) => normalName(/^[\w.-]+/.exec(line)?.[0] ?? '')))
+  return mlmodel === undefined ? missingOfModule(names) : missingOfMlflow(names, mlmodel)
+}
+
 const missingOfModule = (names: ReadonlySet<string>): string[] => (names.has('numpy') ? [] : ['numpy'])
 
 /** The MLflow that saved a model surely loads it. */

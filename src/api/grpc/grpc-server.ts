@@ -2,11 +2,11 @@ import { IdTable } from '../../lib/index.ts'
 import type { Clock, Logger, Timer } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { GrpcMethod } from '../../protocol/index.ts'
+import { ByteBudget } from '../budget/index.ts'
 import { errorCode, Http2Server } from '../http2/index.ts'
 import type { Http2Stream } from '../http2/index.ts'
 import type { CallDeps } from './answer-call.ts'
 import { answerCall } from './answer-call.ts'
-import { ByteBudget } from './byte-budget.ts'
 import { CallStream } from './call-stream.ts'
 import { readTimeout } from './grpc-wire.ts'
 
@@ -67,7 +67,10 @@ export class GrpcServer {
     this.#deps = deps
     this.#methods = new Map(deps.methods.map((method) => [`/${method.service}/${method.method}`, method]))
     this.#callDeps = {
-      limits: { bytesMax: options.messageBytesMax, budget: new ByteBudget(options.bufferedBytesMax) },
+      limits: {
+        bytesMax: options.messageBytesMax,
+        budget: new ByteBudget(options.bufferedBytesMax, 'messages (grpc.bufferedBytesMax)'),
+      },
       clock: deps.clock,
       explain: (error) => (error instanceof AppError ? error : this.#unexpected(error)),
       received: (call) => this.#arriving.delete(call.number),

@@ -2,8 +2,10 @@ import { deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fail } from '../../protocol/index.ts'
-import { ByteBudget, Share } from './byte-budget.ts'
+import { ByteBudget, Share } from '../budget/index.ts'
 import { decompress, errorTrailers, frameMessage, readTimeout, statusText } from './grpc-wire.ts'
+
+const messages = 'messages'
 
 describe('the text of a status', () => {
   it('is printable ASCII and reads back as it was', () => {
@@ -65,7 +67,7 @@ describe('the frame of a message', () => {
 })
 
 describe('a compressed message', () => {
-  const message = (bytes: Buffer, budget = new ByteBudget(1e9)) => ({
+  const message = (bytes: Buffer, budget = new ByteBudget(1e9, messages)) => ({
     bytes,
     compressed: true,
     share: new Share(budget),
@@ -88,7 +90,7 @@ describe('a compressed message', () => {
   })
 
   it('is refused as soon as its content is too large', async () => {
-    const budget = new ByteBudget(1e9)
+    const budget = new ByteBudget(1e9, messages)
     const bomb = message(gzipSync(Buffer.alloc(50_000_000)), budget)
     await expect(decompress(bomb, 'gzip', 1_000_000)).rejects.toMatchObject({ code: 'payload_too_large' })
     expect(1e9 - budget.left).toBeLessThanOrEqual(1_000_000)
@@ -96,7 +98,7 @@ describe('a compressed message', () => {
 
   it('is refused when the budget has no room for its content', async () => {
     const bytes = gzipSync(Buffer.alloc(1_000_000))
-    await expect(decompress(message(bytes, new ByteBudget(200_000)), 'gzip', 1e9)).rejects.toMatchObject({
+    await expect(decompress(message(bytes, new ByteBudget(200_000, messages)), 'gzip', 1e9)).rejects.toMatchObject({
       code: 'server_busy',
     })
   })
@@ -111,7 +113,7 @@ describe('a compressed message', () => {
 
 describe('the trailers of a failure', () => {
   it('say its status, its sentence, its code and when to come back', () => {
-    expect(errorTrailers(fail('server_busy', { what: 'messages' }))).toEqual({
+    expect(errorTrailers(fail('server_busy', { what: messages }))).toEqual({
       'grpc-status': '8',
       'grpc-message': 'the server holds as much as it may of messages',
       'slipway-error': 'server_busy',

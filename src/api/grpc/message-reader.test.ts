@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AppError } from '../../protocol/index.ts'
-import { ByteBudget } from './byte-budget.ts'
+import { ByteBudget } from '../budget/index.ts'
 import { frameMessage } from './grpc-wire.ts'
 import type { Message } from './message-reader.ts'
 import { MessageReader } from './message-reader.ts'
+
+const messages = 'messages'
 
 const budgetBytes = 1024 * 1024
 
@@ -12,7 +14,7 @@ const open = (
   bytesMax = 100_000,
   bytes = budgetBytes,
 ): { reader: MessageReader; taken: Message[]; budget: ByteBudget } => {
-  const budget = new ByteBudget(bytes)
+  const budget = new ByteBudget(bytes, messages)
   const taken: Message[] = []
   return { reader: new MessageReader({ bytesMax, budget }, (message) => taken.push(message)), taken, budget }
 }

@@ -1,6 +1,6 @@
 import { fail } from '../../protocol/index.ts'
-import type { ByteBudget } from './byte-budget.ts'
-import { Share } from './byte-budget.ts'
+import type { ByteBudget } from '../budget/index.ts'
+import { Share } from '../budget/index.ts'
 
 /** Bytes before each message: one flag and the length (gRPC over HTTP/2, "Length-Prefixed-Message"). */
 export const prefixBytes = 5

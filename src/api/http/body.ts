@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { createGunzip, createInflate } from 'node:zlib'
 import type { Clock } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
+import type { Share } from '../budget/index.ts'
 
 export interface BodyLimits {
   readonly bytesMax: number
@@ -15,6 +16,8 @@ export interface BodyLimits {
 
 export interface IncomingBody {
   readonly request: IncomingMessage
+  /** Takes what the body holds, as it arrives and as it is decompressed; whoever asked for the body gives it back. */
+  readonly share: Share
   /** Called before the first byte is read, once nothing declared speaks against it. */
   begin(): void
 }
@@ -23,27 +26,24 @@ export interface IncomingBody {
 const inflateFreeBytes = 1024 * 1024
 
 /** Reads a request's body whole, within limits, and decompresses it. Limits are checked before memory is spent. */
-export const readBody = async (
-  { request, begin }: IncomingBody,
-  limits: BodyLimits,
-  clock: Clock,
-): Promise<Uint8Array> => {
+export const readBody = async (incoming: IncomingBody, limits: BodyLimits, clock: Clock): Promise<Uint8Array> => {
+  const { request, share, begin } = incoming
   if (declaredBytes(request) > limits.bytesMax) throw tooLarge(limits.bytesMax)
   const encoding = request.headers['content-encoding']
   if (encoding === undefined || encoding === 'identity') {
     begin()
-    return gather(request, limits, clock)
+    return gather(incoming, limits, clock)
   }
   if (encoding !== 'gzip' && encoding !== 'deflate') throw fail('unsupported_encoding', { encoding })
   begin()
-  return inflate(await gather(request, limits, clock), encoding, limits)
+  return inflate(await gather(incoming, limits, clock), encoding, { ...limits, share })
 }
 
 const declaredBytes = (request: IncomingMessage): number => Number(request.headers['content-length'] ?? 0)
 
 const tooLarge = (limitBytes: number): Error => fail('payload_too_large', { what: 'the request body', limitBytes })
 
-const gather = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Promise<Uint8Array> =>
+const gather = ({ request, share }: IncomingBody, limits: BodyLimits, clock: Clock): Promise<Uint8Array> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
@@ -62,6 +62,12 @@ const gather = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Pro
     )
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
+      try {
+        share.take(chunk.length)
+      } catch (error) {
+        refuse(error as AppError)
+        return
+      }
       chunks.push(chunk)
       if (bytes > limits.bytesMax) refuse(tooLarge(limits.bytesMax))
       else if (chunks.length > limits.chunksMax)
@@ -78,7 +84,11 @@ const gather = (request: IncomingMessage, limits: BodyLimits, clock: Clock): Pro
     })
   })
 
-const inflate = (bytes: Uint8Array, encoding: 'gzip' | 'deflate', limits: BodyLimits): Promise<Uint8Array> => {
+const inflate = (
+  bytes: Uint8Array,
+  encoding: 'gzip' | 'deflate',
+  limits: BodyLimits & { readonly share: Share },
+): Promise<Uint8Array> => {
   const ratioBytes = Math.max(inflateFreeBytes, bytes.length * limits.inflateRatioMax)
   const bytesMax = Math.min(limits.bytesMax, ratioBytes)
   return new Promise((resolve, reject) => {
@@ -92,6 +102,13 @@ const inflate = (bytes: Uint8Array, encoding: 'gzip' | 'deflate', limits: BodyLi
         reject(fail('payload_too_large', { what: 'the decompressed request body', limitBytes: bytesMax }))
         return
       }
+      try {
+        limits.share.take(chunk.length)
+      } catch (error) {
+        stream.destroy()
+        reject(error as AppError)
+        return
+      }
       chunks.push(chunk)
     })
     stream.on('end', () => resolve(Buffer.concat(chunks, total)))
@@ -103,7 +120,10 @@ const inflate = (bytes: Uint8Array, encoding: 'gzip' | 'deflate', limits: BodyLi
 }
 
 /** The body in pieces as it arrives. The reader sets the pace; the sum is bounded. */
-export async function* streamBody({ request, begin }: IncomingBody, bytesMax: number): AsyncGenerator<Uint8Array> {
+export async function* streamBody(
+  { request, begin }: Omit<IncomingBody, 'share'>,
+  bytesMax: number,
+): AsyncGenerator<Uint8Array> {
   const tooLong = (): AppError => fail('payload_too_large', { what: 'the uploaded file', limitBytes: bytesMax })
   if (request.headers['content-encoding'] !== undefined)
     throw fail('unsupported_encoding', { encoding: String(request.headers['content-encoding']) })

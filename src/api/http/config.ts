@@ -30,6 +30,12 @@ export const httpOptions = {
     min: 1024,
     doc: 'Largest request body, before and after decompression.',
   },
+  bufferedBytesMax: {
+    type: 'bytes',
+    default: 512 * 1024 * 1024,
+    min: 1024 * 1024,
+    doc: 'Most memory for bodies of requests that are arriving or being answered, over all connections, but at least twice http.bodyBytesMax; further ones are refused with 429. The last eighth is for bodies below 64 KiB. Uploaded files, which are never held whole, are not counted.',
+  },
   uploadBytesMax: { type: 'bytes', default: 8 * 1024 ** 3, min: 1024, doc: 'Largest model file that may be deployed.' },
   chunksMax: { type: 'integer', default: 65536, min: 1, doc: 'Most pieces in which a body may arrive.' },
   inflateRatioMax: {

@@ -5,6 +5,8 @@ import { Server as NetServer } from 'node:net'
 import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { ErrorShape, Reply, Route } from '../../protocol/index.ts'
+import { Share } from '../budget/index.ts'
+import type { ByteBudget } from '../budget/index.ts'
 import type { BodyLimits } from './body.ts'
 import { Connection } from './connection.ts'
 import { hostGuard } from './host-guard.ts'
@@ -34,6 +36,8 @@ export interface HttpServerDeps {
   readonly routes: readonly Route[]
   /** Of protocols that word errors in their own way; the longest prefix wins. */
   readonly errorShapes?: readonly ErrorShape[]
+  /** What the bodies of all requests inside may hold together. */
+  readonly bodies: ByteBudget
   readonly clock: Clock
   readonly logger: Logger
   newRequestId(): string
@@ -141,6 +145,7 @@ export class HttpServer {
     connection.enter({ request, response }, () => {
       if (this.#closing) socket.end()
     })
+    const share = new Share(this.#deps.bodies)
     try {
       checkHead(request)
       const { host, origin } = request.headers
@@ -150,12 +155,14 @@ export class HttpServer {
       const match = this.#router.match(request.method ?? 'GET', target.path)
       const { clock } = this.#deps
       const limits = this.#options
-      const exchange = new NodeExchange({ request, response, match, target, receivedAtMs, limits, clock })
+      const exchange = new NodeExchange({ request, response, match, target, receivedAtMs, limits, clock, share })
       const reply = await match.route.handle(exchange)
       // Why: a client that was never asked for its body may send it or not, so the next request can't be told from it.
       this.#send(response, reply, awaitsContinue(request) && hasUnreadBody(request))
     } catch (error) {
       this.#sendError(response, error instanceof AppError ? error : this.#unexpected(error))
+    } finally {
+      share.release()
     }
   }
 

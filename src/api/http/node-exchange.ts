@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../lib/index.ts'
 import type { Exchange } from '../../protocol/index.ts'
+import type { Share } from '../budget/index.ts'
 import type { BodyLimits } from './body.ts'
 import { readBody, streamBody } from './body.ts'
 import { awaitsContinue } from './request-head.ts'
@@ -15,6 +16,8 @@ export interface NodeExchangeParts {
   readonly receivedAtMs: number
   readonly limits: BodyLimits & { readonly uploadBytesMax: number }
   readonly clock: Clock
+  /** What the request holds of the memory for bodies, until it is answered. */
+  readonly share: Share
 }
 
 /** One request of Node's server as routes see it. */
@@ -52,8 +55,8 @@ export class NodeExchange implements Exchange {
   }
 
   body(): Promise<Uint8Array> {
-    const { request, limits, clock } = this.#parts
-    return readBody({ request, begin: () => this.#begin() }, limits, clock)
+    const { request, limits, clock, share } = this.#parts
+    return readBody({ request, share, begin: () => this.#begin() }, limits, clock)
   }
 
   bodyStream(): AsyncIterable<Uint8Array> {

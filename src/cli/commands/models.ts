@@ -138,17 +138,28 @@ const tensorText = (tensor: unknown): string => {
   return `    ${name}  ${datatype} [${shape.join(', ')}]`
 }
 
+/** The fields of a configuration that say something. */
+const configText = (config: unknown): string[] =>
+  Object.entries((config ?? {}) as Record<string, unknown>)
+    .filter(([name, value]) => shownFields.includes(name) && JSON.stringify(value) !== '{}')
+    .map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`)
+
+/** Those that inputs, outputs and the other lines don't tell; --json has every field. */
+const shownFields = ['max_batch_size', 'dynamic_batching', 'instance_group', 'version_policy', 'parameters']
+
 const versionText = (version: VersionView): string => {
   const why = version.reason === '' ? '' : `: ${version.reason}`
   const lines = [`version ${version.version}  ${version.state}${why}`]
   if (version.lastCrash !== '') lines.push(`  last crash: ${version.lastCrash}`)
-  if (version.state === 'ready') {
+  // Of a quarantined version it is known as well, and what was wrong may show in it.
+  if (version.engine !== '') {
     lines.push(
       `  ${version.engine} on ${version.runtime}, ${version.instances} instance(s), ${bytesText(version.memoryBytes)}, loaded in ${version.loadMs} ms${version.graphCached ? ' from a kept graph' : ''}`,
       '  inputs',
       ...version.inputs.map(tensorText),
       '  outputs',
       ...version.outputs.map(tensorText),
+      ...configText(version.config),
       ...Object.entries(version.metadata).map(([key, value]) => `  ${key}: ${value}`),
     )
   }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { makeEnvironment } from '../../app/make-environment.ts'
+import { makeEnvironment, requirementsAdded } from '../../app/make-environment.ts'
 import { packageRoot, packageVersion } from '../../app/package-info.ts'
 import { freezeRequirements, PackagingError, readSpec, writeImage, writePackage } from '../../packaging/index.ts'
 import { AppError } from '../../protocol/index.ts'
@@ -65,6 +65,7 @@ export const packageModel: Command = {
             environment,
             withWheels: args.isSet('with-wheels'),
             sourceBuilds,
+            added: (folder, lines) => requirementsAdded(spec.name, folder, lines),
           }),
       })
       const { name, version, files } = written.manifest

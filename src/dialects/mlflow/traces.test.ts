@@ -97,7 +97,7 @@ describe('POST /v1/traces', () => {
     reader.next()
     const partial = reader.message()
     partial.next()
-    expect(partial.int64Number()).toBe(1)
+    expect(partial.int64Exact()).toBe(1)
     partial.next()
     expect(partial.string()).toContain('span_id')
   })

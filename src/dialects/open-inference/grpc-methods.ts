@@ -11,8 +11,9 @@ import type { GrpcInferRequest } from './grpc-request.ts'
 import { readGrpcInferRequest } from './grpc-request.ts'
 import type { GrpcMessages } from './grpc-messages.ts'
 import { inferOptions } from './infer-options.ts'
-import { extensions, isModelReady, modelMetadata, repositoryIndex, requireServed } from './metadata.ts'
+import { extensions, isModelReady, modelMetadata, repositoryIndex, requireFacts, requireServed } from './metadata.ts'
 import type { ModelLoads } from './model-loads.ts'
+import { refuseRepository } from './repository-rest.ts'
 import { settingMethods } from './settings.ts'
 import type { Statistics } from './statistics.ts'
 
@@ -25,7 +26,7 @@ export interface GrpcMethodsDeps {
   readonly messages: GrpcMessages
   readonly serverName: string
   readonly serverVersion: string
-  ready(): boolean
+  modelsReady(): boolean
 }
 
 const service = 'inference.GRPCInferenceService'
@@ -121,7 +122,7 @@ const plainMethods = (deps: GrpcMethodsDeps): GrpcMethod[] =>
 
 const healthMethods = (deps: GrpcMethodsDeps): PlainMethod[] => [
   { method: 'ServerLive', needs: 'server.read', run: () => ({ live: true }) },
-  { method: 'ServerReady', needs: 'server.read', run: () => ({ ready: deps.ready() }) },
+  { method: 'ServerReady', needs: 'server.read', run: () => ({ ready: deps.modelsReady() }) },
   {
     method: 'ServerMetadata',
     needs: 'server.read',
@@ -142,7 +143,7 @@ const modelMethods = ({ models, statistics }: GrpcMethodsDeps): PlainMethod[] =>
       method: 'ModelConfig',
       needs: 'model.read',
       run: async (request) => ({
-        config: modelConfigToJson((await requireServed(models, ...target(request))).facts.config),
+        config: modelConfigToJson((await requireFacts(models, ...target(request))).config),
       }),
     },
     {
@@ -159,13 +160,20 @@ const modelMethods = ({ models, statistics }: GrpcMethodsDeps): PlainMethod[] =>
 }
 
 /** KServe's clients name the model in field 1, which is the repository's in Triton's layout. */
-const modelOf = (request: Message): string => textOf(request, 'model_name') || textOf(request, 'repository_name')
+const modelOf = (request: Message): string => {
+  const [repository, model] = [textOf(request, 'repository_name'), textOf(request, 'model_name')]
+  if (repository !== '' && model !== '') refuseRepository()
+  return model || repository
+}
 
 const repositoryMethods = ({ models, loads }: GrpcMethodsDeps): PlainMethod[] => [
   {
     method: 'RepositoryIndex',
     needs: 'model.read',
-    run: (request) => ({ models: repositoryIndex(models, request['ready'] === true) }),
+    run: (request) => {
+      if (textOf(request, 'repository_name') !== '') refuseRepository()
+      return { models: repositoryIndex(models, request['ready'] === true) }
+    },
   },
   {
     method: 'RepositoryModelLoad',

@@ -18,7 +18,7 @@ export interface GrpcInferRequest {
 interface ReadInput {
   name: string
   datatype: string
-  readonly shape: number[]
+  readonly shape: (number | bigint)[]
   contents: Uint8Array | undefined
 }
 
@@ -82,7 +82,8 @@ const tensorsOf = (inputs: readonly ReadInput[], raw: readonly Uint8Array[]): Te
     throw invalid(`the request has ${inputs.length} inputs but ${raw.length} raw_input_contents`)
   }
   return inputs.map((input, index) => {
-    const { name, datatype, shape, contents } = input
+    const { name, datatype, contents } = input
+    const shape = checkedShape(input)
     if (!isDataType(datatype)) throw invalid(`input '${name}' has the unknown datatype '${datatype}'`)
     const bytes = raw[index]
     if (bytes !== undefined && contents !== undefined)
@@ -93,6 +94,16 @@ const tensorsOf = (inputs: readonly ReadInput[], raw: readonly Uint8Array[]): Te
     return tensor
   })
 }
+
+/** Dimensions that a number holds exactly; what else is wrong with them is the tensor's to say. */
+const checkedShape = ({ name, shape }: ReadInput): number[] =>
+  shape.map((dimension) => {
+    if (typeof dimension === 'number') return dimension
+    throw new TensorError(
+      name,
+      `the shape [${shape.slice(0, rankMax).join(',')}] has the dimension ${dimension}; dimensions are whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}`,
+    )
+  })
 
 const readInput = (reader: ProtobufReader): ReadInput => {
   const input: ReadInput = { name: '', datatype: '', shape: [], contents: undefined }
@@ -123,9 +134,9 @@ const readInput = (reader: ProtobufReader): ReadInput => {
 /** More dimensions than any tensor has would only cost memory. */
 const rankMax = 64
 
-const readShape = (reader: ProtobufReader, shape: number[]): void => {
-  if (reader.wireType === wireTypes.varint) shape.push(reader.int64Number())
-  else for (const packed = reader.message(); packed.more && shape.length <= rankMax;) shape.push(packed.int64Number())
+const readShape = (reader: ProtobufReader, shape: (number | bigint)[]): void => {
+  if (reader.wireType === wireTypes.varint) shape.push(reader.int64Exact())
+  else for (const packed = reader.message(); packed.more && shape.length <= rankMax;) shape.push(packed.int64Exact())
 }
 
 const refuseSharedMemory = (entry: ProtobufReader): void => {

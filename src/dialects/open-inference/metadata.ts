@@ -1,5 +1,5 @@
 import { fail } from '../../protocol/index.ts'
-import type { ModelManager, ModelStatus, ServedVersion, VersionStatus } from '../../serving/index.ts'
+import type { ModelManager, ModelStatus, ServedVersion, VersionFacts, VersionStatus } from '../../serving/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
 
 /** Extensions of the protocol that this server speaks, by Triton's names. */
@@ -43,8 +43,7 @@ export const modelMetadata = async (
   model: string,
   version: string | undefined,
 ): Promise<ModelMetadata> => {
-  const served = models.get(model, version) ?? (await models.require(model, version))
-  const { signature, engine } = served.facts
+  const { signature, engine } = await requireFacts(models, model, version)
   const status = models.statusOf(model)
   return {
     name: model,
@@ -63,6 +62,15 @@ export const isModelReady = (models: ModelManager, model: string, version: strin
   const row = status.versions.find((row) => String(row.version) === version)
   if (row === undefined) throw fail('version_not_found', { model, version })
   return row.onDemand || models.get(model, version) !== undefined
+}
+
+/** Whether some model should serve and has no version that can: unloading one on purpose breaks nothing. */
+export const isAnyBroken = (models: ModelManager): boolean => models.status().some(isBroken)
+
+const isBroken = ({ onDemand, versions, problem }: ModelStatus): boolean => {
+  if (onDemand || versions.some((row) => row.state === 'ready')) return false
+  if (versions.some((row) => row.reason === 'unloaded')) return false
+  return problem !== undefined || versions.some((row) => row.reason !== '')
 }
 
 export interface IndexRow {
@@ -96,6 +104,24 @@ const indexRow = (model: ModelStatus, row: VersionStatus): IndexRow => ({
   state: indexStates[row.state],
   reason: row.reason !== '' ? row.reason : row.state === 'unavailable' ? (model.problem ?? '') : '',
 })
+
+/**
+ * What is known of a version: also of one that is quarantined, so that whoever looks for the fault sees what failed.
+ * Throws why there is nothing to serve for a version that never loaded, or is unloaded.
+ */
+export const requireFacts = async (
+  models: ModelManager,
+  model: string,
+  version: string | undefined,
+): Promise<VersionFacts> =>
+  models.get(model, version)?.facts ??
+  factsInMemory(models.statusOf(model), version) ??
+  (await models.require(model, version)).facts
+
+const factsInMemory = (status: ModelStatus | undefined, version: string | undefined): VersionFacts | undefined => {
+  const named = version === undefined || version === '' ? String(status?.answers ?? '') : version
+  return status?.versions.find((row) => String(row.version) === named)?.facts
+}
 
 /** The served version of a name for routes that describe it. */
 export const requireServed = async (

@@ -45,7 +45,19 @@ export const repositoryRoutes = (deps: RepositoryDeps): Route[] => [
       return jsonReply({})
     },
   },
+  ...['index', 'models/{model}/load', 'models/{model}/unload'].map((suffix): Route => ({
+    method: 'POST',
+    path: `/v2/repository/{repository}/${suffix}`,
+    needs: suffix === 'index' ? 'model.read' : 'model.write',
+    doc: 'Refused with 501: repositories have no names here.',
+    handle: refuseRepository,
+  })),
 ]
+
+/** Triton refuses names of repositories as well. */
+export const refuseRepository = (): never => {
+  throw fail('unsupported', { what: 'naming a model repository' })
+}
 
 /** A small JSON body that must be an object; an empty body is an empty object. */
 const readJsonBody = async (exchange: Exchange): Promise<JsonObject> => {

@@ -1,6 +1,6 @@
 import type { ParameterValue } from '../../gateway/index.ts'
 import { fail } from '../../protocol/index.ts'
-import { checkTensor, decodeJsonTensor, isDataType, TensorError } from '../../tensor/index.ts'
+import { checkTensor, decodeJsonTensor, isDataType, LostDigits, shownValue, TensorError } from '../../tensor/index.ts'
 import type { DataType, JsonValue, Tensor } from '../../tensor/index.ts'
 
 /** An inference request as JSON carries it, its tensors decoded. */
@@ -43,7 +43,7 @@ export const readInferRequest = (json: JsonValue, binary: Uint8Array, exact: boo
   const outputs = readOutputs(own(json, 'outputs'))
   const id = own(json, 'id')
   return {
-    id: id === undefined ? '' : readId(id),
+    id: id === undefined || id === null ? '' : readId(id, exact),
     parameters,
     inputs,
     outputs,
@@ -51,10 +51,16 @@ export const readInferRequest = (json: JsonValue, binary: Uint8Array, exact: boo
   }
 }
 
-const readId = (id: JsonValue): string => {
+const readId = (id: JsonValue, exact: boolean): string => {
   if (typeof id === 'string') return id
+  requireDigits(id, exact)
   if (typeof id === 'number' || typeof id === 'bigint') return String(id)
-  throw invalid("'id' must be a string")
+  throw invalid("'id' must be a string or a number")
+}
+
+const requireDigits = (value: JsonValue, exact: boolean): void => {
+  if (!exact && typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw new LostDigits()
 }
 
 const noParameters: ReadonlyMap<string, ParameterValue> = new Map()
@@ -82,7 +88,7 @@ const readInputs = (
   let at = 0
   for (const input of value) {
     if (!isObject(input)) throw invalid("each entry of 'inputs' must be an object")
-    const facts = readInputFacts(input)
+    const facts = readInputFacts(input, exact)
     const size = binarySize(input, facts.name)
     if (size === undefined) {
       inputs.push(readJsonInput(input, facts, exact))
@@ -121,7 +127,7 @@ interface InputFacts {
   readonly shape: readonly number[]
 }
 
-const readInputFacts = (input: JsonObject): InputFacts => {
+const readInputFacts = (input: JsonObject, exact: boolean): InputFacts => {
   const name = own(input, 'name')
   if (typeof name !== 'string' || name === '') throw invalid("each input must have a 'name'")
   const datatype = own(input, 'datatype')
@@ -130,9 +136,10 @@ const readInputFacts = (input: JsonObject): InputFacts => {
   const shape = own(input, 'shape')
   if (!Array.isArray(shape)) throw invalid(`input '${name}' must have a 'shape'`)
   for (const dimension of shape) {
+    requireDigits(dimension, exact)
     if (typeof dimension !== 'number' || !Number.isSafeInteger(dimension) || dimension < 0) {
       throw invalid(
-        `input '${name}' has a shape with the dimension ${String(dimension)}; dimensions are whole numbers from 0`,
+        `input '${name}' has a shape with the dimension ${shownValue(dimension)}; dimensions are whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}`,
       )
     }
   }

@@ -5,7 +5,7 @@ import { modelConfigToJson } from '../../serving/index.ts'
 import type { ModelManager } from '../../serving/index.ts'
 import { inferRest } from './infer-rest.ts'
 import type { JsonThreads } from './json-threads.ts'
-import { extensions, isModelReady, modelMetadata, repositoryIndex, requireServed } from './metadata.ts'
+import { extensions, isModelReady, modelMetadata, repositoryIndex, requireFacts, requireServed } from './metadata.ts'
 import type { ModelLoads } from './model-loads.ts'
 import { repositoryRoutes } from './repository-rest.ts'
 import { settingRoutes } from './settings.ts'
@@ -22,7 +22,8 @@ export interface OpenInferenceDeps {
   readonly threadBytesMin: number
   readonly jsonAnswerBytesMax: number
   readonly jsonDepthMax: number
-  ready(): boolean
+  /** Whether the server takes requests and, where its operator asks for that, no model is broken. */
+  modelsReady(): boolean
 }
 
 /** The Open Inference Protocol's REST routes with Triton's extensions. */
@@ -47,8 +48,11 @@ export const openInferenceRoutes = (deps: OpenInferenceDeps): Route[] => {
       method: 'GET',
       path: '/v2/health/ready',
       needs: 'server.read',
-      doc: 'Whether the server takes requests: 503 while it starts or shuts down.',
-      handle: () => jsonReply({ live: true, ready: deps.ready() }, deps.ready() ? 200 : 503),
+      doc: 'Whether the server takes requests: 503 while it starts or shuts down and, with serving.strictReadiness, while a model is broken.',
+      handle: () => {
+        const ready = deps.modelsReady()
+        return jsonReply({ live: true, ready }, ready ? 200 : 503)
+      },
     },
     {
       method: 'GET',
@@ -113,7 +117,7 @@ const modelRoutes = (deps: OpenInferenceDeps): Route[] => {
       needs: 'model.read',
       doc: 'Model configuration as JSON, completed from the model.',
       handle: async (exchange) =>
-        jsonReply(modelConfigToJson((await requireServed(models, ...target(exchange))).facts.config)),
+        jsonReply(modelConfigToJson((await requireFacts(models, ...target(exchange))).config)),
     }),
     ...versioned({
       method: 'GET',

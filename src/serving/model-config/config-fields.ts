@@ -92,7 +92,9 @@ export const configFields: Readonly<Record<string, Readonly<Record<string, Field
     preserve_ordering: honoured('Answers leave in the order in which requests came.'),
     priority_levels: honoured('Number of levels, of which 1 is the most urgent.'),
     default_priority_level: honoured('The level of requests that name none.'),
-    default_queue_policy: honoured('Bounds of the queue: its length, the wait in it, and what happens after that.'),
+    default_queue_policy: honoured(
+      'Bounds of the queue: its length, the wait in it, and what happens after that. Only with allow_timeout_override may the parameter timeout of a request shorten the wait; otherwise it is ignored.',
+    ),
     priority_queue_policy: honoured('The same for single levels.'),
   },
   InstanceGroup: {

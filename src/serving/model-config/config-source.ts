@@ -15,7 +15,7 @@ export interface ConfigSource<V> {
 export interface SourceField<V> {
   readonly name: string
   readonly value: V
-  /** For messages: the line, or the field as it is written. */
+  /** For messages: the line, or the field as it is written where that isn't its name; else empty. */
   readonly where: string
 }
 
@@ -49,13 +49,15 @@ export const textSource: ConfigSource<TextValue> = {
   list: (value) => [value],
 }
 
+const writtenAs = (name: string): string => (snakeCase(name) === name ? '' : `field '${name}'`)
+
 /** proto3 JSON: names in snake_case or camelCase, numbers also as strings; null is as good as nothing. */
 export const jsonSource: ConfigSource<unknown> = {
   fields: (value) =>
     isObject(value)
       ? Object.entries(value)
           .filter(([, field]) => field !== null)
-          .map(([name, field]) => ({ name: snakeCase(name), value: field, where: `field '${name}'` }))
+          .map(([name, field]) => ({ name: snakeCase(name), value: field, where: writtenAs(name) }))
       : undefined,
   scalar(value, kind) {
     switch (kind) {

@@ -30,6 +30,8 @@ const readTree = <V>(source: ConfigSource<V>, value: V): ReadTree => {
   return { tree, problems: reader.problems, warnings: reader.warnings }
 }
 
+const at = (where: string, text: string): string => (where === '' ? text : `${where}: ${text}`)
+
 /** Reads a tree by the schema; every problem is noted, with where it is. */
 class TreeReader<V> {
   readonly problems: string[] = []
@@ -59,7 +61,7 @@ class TreeReader<V> {
   }
 
   #problem(field: { readonly where: string }, text: string): void {
-    this.problems.push(`${field.where}: ${text}`)
+    this.problems.push(at(field.where, text))
   }
 
   #field(
@@ -82,7 +84,7 @@ class TreeReader<V> {
     const read = tree.get(field.name)
     if (read === undefined || !saysSomething(message, field.name, read)) return
     if (row.use === 'refused') this.#problem(field, `'${field.name}' is not supported: ${row.text}`)
-    else this.#warn(`${field.where}: '${field.name}' has no effect here: ${row.text}`)
+    else this.#warn(at(field.where, `'${field.name}' has no effect here: ${row.text}`))
   }
 
   /** The elements of a list come as fields of their own; one warning does for those of a line. */
@@ -117,7 +119,7 @@ class TreeReader<V> {
   #one(value: V, kind: string, field: { readonly name: string; readonly where: string }): TreeValue | undefined {
     if (kind === 'Ignored') return {}
     if (Object.hasOwn(configSchema, kind)) {
-      if (this.#source.fields(value) !== undefined) return this.message(value, kind, `${field.where}: '${field.name}'`)
+      if (this.#source.fields(value) !== undefined) return this.message(value, kind, at(field.where, `'${field.name}'`))
       this.#problem(field, `'${field.name}' must be a message`)
       return undefined
     }

@@ -344,11 +344,11 @@ describe('the configuration as JSON', () => {
   it('is refused when it is not an object, or its fields are of another kind', () => {
     for (const text of ['', '[]', '1', 'null', '{']) expect(problems(() => parseModelConfigJson(text))).toHaveLength(1)
     expect(jsonProblems({ input: 5, dynamic_batching: true, max_batch_size: '', parameters: [], nme: 'x' })).toEqual([
-      "field 'input': 'input' must be a message",
-      "field 'dynamic_batching': 'dynamic_batching' must be a message",
-      "field 'max_batch_size': 'max_batch_size' must be an integer from -2147483648 to 2147483647",
-      "field 'parameters': 'parameters' must have keys and values",
-      "field 'nme': unknown field 'nme'; did you mean 'name'?",
+      "'input' must be a message",
+      "'dynamic_batching' must be a message",
+      "'max_batch_size' must be an integer from -2147483648 to 2147483647",
+      "'parameters' must have keys and values",
+      "unknown field 'nme'; did you mean 'name'?",
     ])
   })
 })

@@ -10,10 +10,13 @@ const reservedShare = 1 / 8
  * model shut nobody out who asks for little.
  */
 export class ByteBudget {
+  /** What its bytes are of, and the option that bounds them, for the refusal. */
+  readonly what: string
   readonly #reserved: number
   #left: number
 
-  constructor(bytes: number) {
+  constructor(bytes: number, what: string) {
+    this.what = what
     this.#left = bytes
     this.#reserved = bytes * reservedShare
   }
@@ -34,7 +37,7 @@ export class ByteBudget {
   }
 }
 
-/** What one message holds of a budget. */
+/** What one request holds of a budget. */
 export class Share {
   readonly #budget: ByteBudget
   #bytes = 0
@@ -49,7 +52,7 @@ export class Share {
 
   /** Throws `server_busy`, and takes nothing, when the budget has fewer left. */
   take(bytes: number): void {
-    if (!this.#budget.take(bytes, this.#bytes + bytes)) throw fail('server_busy', { what: 'messages' })
+    if (!this.#budget.take(bytes, this.#bytes + bytes)) throw fail('server_busy', { what: this.#budget.what })
     this.#bytes += bytes
   }
 

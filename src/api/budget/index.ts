@@ -1,0 +1,1 @@
+export { ByteBudget, Share } from './byte-budget.ts'
