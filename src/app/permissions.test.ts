@@ -77,6 +77,7 @@ const asking = [
   'POST /mlflow-api/mlflow/traces/batchGetInfos',
   'POST /mlflow-api/mlflow/traces/search',
   'POST /v2/repository/index',
+  'POST /v2/repository/{}/index',
 ]
 
 it('every route and every method needs a permission that there is', async () => {
