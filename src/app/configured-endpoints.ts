@@ -1,4 +1,4 @@
-import { backoffMs } from '../lib/index.ts'
+import { backoffMs, reasonOf } from '../lib/index.ts'
 import type { Clock, Logger, Random, Timer } from '../lib/index.ts'
 
 export interface ConfiguredEndpointsDeps {
@@ -46,7 +46,7 @@ export class ConfiguredEndpoints {
       await make(text.slice(0, Math.max(0, equals)), text.slice(equals + 1))
     } catch (error) {
       if (this.#closed) return
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       if (reason !== toldReason) logger.warn('endpoint.not_made', { endpoint: text, reason })
       const timer = clock.setTimer(
         () => {

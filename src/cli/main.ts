@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers'
-import { didYouMean, systemClock } from '../lib/index.ts'
+import { didYouMean, reasonOf, systemClock } from '../lib/index.ts'
 import type { CommandContext } from './command.ts'
 import { Refusal, UsageError } from './command.ts'
 import type { ListedCommand } from './command-list.ts'
@@ -75,7 +75,7 @@ interface Failure {
 const wrongUsage = 'wrong_usage'
 
 const failureOf = (error: unknown): Failure => {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = reasonOf(error)
   if (error instanceof UsageError || (error instanceof Error && error.name === 'ConfigProblems'))
     return { code: wrongUsage, message }
   return { code: error instanceof Refusal ? error.code : 'failed', message }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'csv-parse/sync'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
-import { whyUnreadable } from '../lib/index.ts'
+import { reasonOf, whyUnreadable } from '../lib/index.ts'
 import type { JsonValue } from '../tensor/index.ts'
 import { parseJson } from '../tensor/index.ts'
 import { Refusal } from './command.ts'
@@ -49,7 +49,7 @@ export const readRecords = async (
     }
   } catch (error) {
     if (error instanceof Refusal) throw error
-    throw new Refusal(`the ${format} can't be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Refusal(`the ${format} can't be read: ${reasonOf(error)}`)
   }
 }
 

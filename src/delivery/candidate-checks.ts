@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Logger } from '../lib/index.ts'
-import { Cancellation, deferToCheckPhase } from '../lib/index.ts'
+import { Cancellation, deferToCheckPhase, reasonOf } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { MoveCheck } from '../registry/index.ts'
 import type { InferAnswer, ServedVersion } from '../serving/index.ts'
@@ -154,8 +154,6 @@ const orFailed = <T>(version: ServedVersion, read: () => T): T => {
     throw failed(version, reasonOf(error))
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const failed = ({ model, version }: ServedVersion, reason: string): Error =>
   fail('candidate_failed', { model, version, reason })

@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import { datatypes, decodeJsonTensor, isDataType, parseJson, TensorError } from '../tensor/index.ts'
 import type { JsonValue, Tensor } from '../tensor/index.ts'
 import type { Tolerance } from './compare-outputs.ts'
@@ -50,7 +51,7 @@ const parsed = (bytes: Uint8Array): JsonValue => {
   try {
     return parseJson(bytes, { depthMax: jsonDepthMax })
   } catch (error) {
-    throw wrong(error instanceof Error ? error.message : String(error))
+    throw wrong(reasonOf(error))
   }
 }
 

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { writeFileSync } from 'node:fs'
-import { systemClock } from '../lib/index.ts'
+import { reasonOf, systemClock } from '../lib/index.ts'
 import type { Timer } from '../lib/index.ts'
 import type { HostFailure, LoadedModel, LoadOrder, LoadReport } from './engine.ts'
 import { EngineError } from './engine.ts'
@@ -21,7 +21,7 @@ const link = new Socket({ fd: 3, readable: true, writable: true })
 let model: LoadedModel | undefined
 
 const failure = (error: unknown): HostFailure => {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   return { fault: error instanceof EngineError ? error.fault : 'model', reason: reason.slice(0, reasonCharactersMax) }
 }
 

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml'
-import { readBounded, whyUnreadable } from '../lib/index.ts'
+import { readBounded, reasonOf, whyUnreadable } from '../lib/index.ts'
 import { checkObject, Problems } from './check-field.ts'
 import type { ModelSpec } from './model-spec.ts'
 import { PackagingError } from './packaging-error.ts'
@@ -50,7 +50,7 @@ const readYaml = (text: string, name: string): unknown => {
   } catch (error) {
     if (error instanceof PackagingError) throw error
     // Aliases, or nesting beyond the stack.
-    throw new PackagingError([`${name}: ${error instanceof Error ? error.message : String(error)}`])
+    throw new PackagingError([`${name}: ${reasonOf(error)}`])
   }
 }
 

@@ -12,7 +12,7 @@ import type {
   TensorPayload,
 } from '../host/index.ts'
 import { FrameSplitter, frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from '../host/index.ts'
-import { IdTable } from '../lib/index.ts'
+import { IdTable, reasonOf } from '../lib/index.ts'
 import type { LogFields, Logger } from '../lib/index.ts'
 import type { HostLink } from './host-link.ts'
 import { HostOutput } from './host-output.ts'
@@ -83,7 +83,7 @@ export class HostProcess implements HostLink {
       try {
         frames.push(chunk, (frame) => this.#receive(frame))
       } catch (error) {
-        this.kill(`it broke the frame protocol: ${error instanceof Error ? error.message : String(error)}`)
+        this.kill(`it broke the frame protocol: ${reasonOf(error)}`)
       }
     })
     // Why: writing to a host that just died reports here as well; the exit tells the reason.

@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import type { LoadOrder, LoadReport, ScatteredTensor, TensorPayload } from '../host/index.ts'
 import type { Clock, Logger, Timer } from '../lib/index.ts'
 import type { GraphCache, GraphUse } from './graph-cache/graph-cache.ts'
@@ -223,7 +224,7 @@ export class ModelInstance {
       const { order, entry } = await found
       if (entry === undefined || this.#isClosed()) throw error
       // Why: a graph that takes its host down must not keep the model from serving.
-      await graphs.drop(order, entry, error instanceof Error ? error.message : String(error))
+      await graphs.drop(order, entry, reasonOf(error))
       return this.#load(Promise.resolve({ order: this.#order }))
     }
   }
@@ -279,7 +280,7 @@ export class ModelInstance {
       if (this.#isClosed()) host.kill('closed while restarting')
       else this.#adopt(host)
     } catch (error) {
-      if (!this.#isClosed()) this.#crashed(error instanceof Error ? error.message : String(error))
+      if (!this.#isClosed()) this.#crashed(reasonOf(error))
     }
   }
 }

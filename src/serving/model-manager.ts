@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import type { Clock } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { Resident } from './memory-budget.ts'
@@ -318,7 +319,7 @@ export class ModelManager {
   }
 
   #logFailure(model: string, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     if (!this.#lifecycle.isClosing) this.#options.logger.error('model.load_failed', { model, reason })
   }
 }

@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import { createHash } from 'node:crypto'
 import type { Dirent } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
@@ -60,7 +61,7 @@ const readModel = async (name: string, directory: string): Promise<FoundModel> =
     const { config, warnings } = await readModelConfig(name, directory)
     return { name, directory, config, warnings, problem: undefined, versions }
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = reasonOf(error)
     return { name, directory, config: undefined, warnings: [], problem, versions }
   }
 }

@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import { dirname, join, relative } from 'node:path'
 import type { EngineName, HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
 import { nodeHost } from '../host/index.ts'
@@ -413,7 +414,7 @@ export class ServedVersion {
 
   #loadFailure(error: unknown): AppError {
     if (error instanceof AppError) return error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     return fail('load_failed', { model: this.model, reason }, error)
   }
 }

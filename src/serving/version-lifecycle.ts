@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import type { Logger } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { FreshVersion } from './fresh-version.ts'
@@ -89,7 +90,7 @@ export class VersionLifecycle {
     } catch (error) {
       release?.()
       await this.#drain(version, 'its load failed')
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       if (!this.#closing) entry.mark(slot, { failed: !isWantOfRoom(error) })
       if (slot.current === undefined) this.#state(entry, slot, 'unavailable', reason)
       else slot.reason = reason

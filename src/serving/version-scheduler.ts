@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import type { Clock, Defer, Timer } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { BatchDecision, BatchOptions, Waiting } from './batcher/batch-queue.ts'
@@ -295,7 +296,7 @@ const tooLarge = (model: string): AppError =>
 
 const inferFailure = (model: string, error: unknown): Error => {
   if (error instanceof AppError) return error
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   if (error instanceof HostGone) return fail('host_crashed', { model, reason }, error)
   if (error instanceof HostRefusal && error.fault === 'input') return fail('input_refused', { model, reason }, error)
   return fail('model_failed', { model, reason }, error)

@@ -1,3 +1,4 @@
+import { reasonOf } from '../lib/index.ts'
 import { seededRandom, type SeededRandom } from './seeded-random.ts'
 
 /** How many seeds to run, counted from 1, or the one to replay. */
@@ -19,7 +20,7 @@ export async function simulate(
     try {
       await run(seededRandom(seed), seed)
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = reasonOf(error)
       throw new Error(`seed ${seed}: ${message} (again: simulate({ replay: ${seed} }, …))`, {
         cause: error,
       })

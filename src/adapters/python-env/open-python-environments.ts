@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { installerEnvironment } from '../../lib/index.ts'
+import { installerEnvironment, reasonOf } from '../../lib/index.ts'
 import type { Clock, Logger } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import { moduleProblem } from './check-modules.ts'
@@ -70,7 +70,7 @@ export const openPythonEnvironments = (
         return { python: await cache.require({ model, folder, base, plan }, progress, signal) }
       } catch (error) {
         if (error instanceof AppError) throw error
-        throw fail('load_failed', { model, reason: error instanceof Error ? error.message : String(error) }, error)
+        throw fail('load_failed', { model, reason: reasonOf(error) }, error)
       }
     },
   }

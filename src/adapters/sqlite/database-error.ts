@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
 
 /** SQLite's result codes (sqlite.org/rescode.html); the low byte is the primary one. */
@@ -10,6 +11,6 @@ export const databaseError = (error: unknown): unknown => {
   const primary = errcode & 0xff
   if (primary === codes.full) return fail('storage_full', { what: 'the database' }, error)
   if (primary === codes.busy || primary === codes.ioError || primary === codes.readonly || primary === codes.cantOpen)
-    return fail('database_unavailable', { reason: error instanceof Error ? error.message : String(error) }, error)
+    return fail('database_unavailable', { reason: reasonOf(error) }, error)
   return error
 }

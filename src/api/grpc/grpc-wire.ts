@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/index.ts'
 import { createGunzip, createInflate } from 'node:zlib'
 import { AppError, errorRow, fail, statusTable } from '../../protocol/index.ts'
 import type { Message } from './message-reader.ts'
@@ -94,7 +95,7 @@ export const decompress = async ({ bytes, share }: Message, encoding: string, by
     }
   } catch (error) {
     if (error instanceof AppError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     throw fail('invalid_request', { reason: `the ${encoding} message is damaged: ${reason}` }, error)
   }
   return Buffer.concat(pieces, size)

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/index.ts'
 import { accessSync, constants, statfsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { freemem } from 'node:os'
@@ -56,7 +57,7 @@ const runtime = async (): Promise<Finding> => {
     return {
       check: 'ONNX Runtime',
       ok: false,
-      says: `doesn't load: ${error instanceof Error ? error.message : String(error)}`,
+      says: `doesn't load: ${reasonOf(error)}`,
     }
   }
 }
@@ -100,7 +101,7 @@ const server = async (client: ServerClient, config: Config): Promise<Finding[]> 
     const says = sick.length === 0 ? `${models.length} model(s), none of them in trouble` : sick.join('; ')
     return [{ check: `server at ${client.url.origin}`, ok: sick.length === 0, says }]
   } catch (error) {
-    const says = error instanceof Error ? error.message : String(error)
+    const says = reasonOf(error)
     const ports = [config.http.port, config.grpc.port].filter((port) => port !== 0)
     return [
       { check: 'server', ok: true, says: `none running (${says})` },

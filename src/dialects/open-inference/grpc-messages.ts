@@ -1,6 +1,6 @@
 import type { MethodDefinition, PackageDefinition } from '@grpc/proto-loader'
 import { loadSync } from '@grpc/proto-loader'
-import { assert } from '../../lib/index.ts'
+import { assert, reasonOf } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
 
 export interface MessageCodec {
@@ -40,11 +40,7 @@ export class GrpcMessages {
             Record<string, unknown>
           >
         } catch (error) {
-          throw fail(
-            'invalid_request',
-            { reason: `the message is damaged: ${error instanceof Error ? error.message : String(error)}` },
-            error,
-          )
+          throw fail('invalid_request', { reason: `the message is damaged: ${reasonOf(error)}` }, error)
         }
       },
       encode: (value) => found.responseSerialize(value as object),

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/index.ts'
 import { parse } from 'csv-parse/sync'
 import { fail } from '../../protocol/index.ts'
 import type { Frame } from './frame.ts'
@@ -61,7 +62,7 @@ const parseCsv = (body: Uint8Array): [string[]?, ...(string | null)[][]] => {
   try {
     return parse(text, { bom: true, skip_empty_lines: true, max_record_size: recordBytesMax })
   } catch (error) {
-    throw badCsv(error instanceof Error ? error.message : String(error), error)
+    throw badCsv(reasonOf(error), error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/index.ts'
 import { execFile } from 'node:child_process'
 import { normalize } from 'node:path'
 import { promisify } from 'node:util'
@@ -34,9 +35,7 @@ const ldd = async (binaries: readonly string[]): Promise<string> => {
   } catch (error) {
     const { code, stdout } = error as { readonly code?: unknown; readonly stdout?: string }
     if (typeof code === 'number' && stdout !== undefined) return stdout
-    throw new PackagingError([
-      `the libraries of ${binaries[0] ?? ''} can't be told: ${error instanceof Error ? error.message : String(error)}`,
-    ])
+    throw new PackagingError([`the libraries of ${binaries[0] ?? ''} can't be told: ${reasonOf(error)}`])
   }
 }
 

@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises'
 import type { GraphReport, LoadOrder, LoadReport } from '../../host/index.ts'
 import { graphContext } from '../../host/index.ts'
 import type { Clock, Logger } from '../../lib/index.ts'
-import { Semaphore } from '../../lib/index.ts'
+import { reasonOf, Semaphore } from '../../lib/index.ts'
 import type { HostLink } from '../host-link.ts'
 import type { GraphEntry } from './graph-folder.ts'
 import { GraphFolder } from './graph-folder.ts'
@@ -269,7 +269,7 @@ export class GraphCache {
   }
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const textOf = (error: unknown): string => reasonOf(error)
 
 /** The whole file, and everything else that its graph depends on. */
 const keyOf = (sha256: string, { options }: LoadOrder): string =>

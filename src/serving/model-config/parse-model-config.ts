@@ -1,3 +1,4 @@
+import { reasonOf } from '../../lib/index.ts'
 import type { DataType } from '../../tensor/index.ts'
 import { keptFields, unwrittenOptimization } from './config-defaults.ts'
 import { ConfigError } from './config-error.ts'
@@ -41,7 +42,7 @@ export const parseModelConfigJson = (text: string): ParsedConfig => {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    throw new ConfigError([`the configuration is not JSON: ${error instanceof Error ? error.message : String(error)}`])
+    throw new ConfigError([`the configuration is not JSON: ${reasonOf(error)}`])
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new ConfigError(['the configuration must be a JSON object'])

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../../lib/index.ts'
 import { readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
@@ -39,7 +40,7 @@ export const onnxEngineWith = (providers: () => readonly string[]): Engine => ({
       const isChosen = !['auto', undefined].includes(order.options['execution_provider'])
       if (isChosen || providerOf(options) === 'cpu') throw error
       // Why printed: what a host prints is in the server's log.
-      process.stderr.write(`the model is loaded for the CPU: ${message(error)}\n`)
+      process.stderr.write(`the model is loaded for the CPU: ${reasonOf(error)}\n`)
       return loadWith(order, facts, { ...options, executionProviders: ['cpu'] })
     }
   },
@@ -58,7 +59,7 @@ const loadWith = async (order: LoadOrder, facts: OnnxFacts, options: SessionOpti
   try {
     return await openSaved(graph.read, order, options)
   } catch (error) {
-    return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: message(error) })
+    return (await openSource(order.path, facts, options)).with({ kind: 'refused', reason: reasonOf(error) })
   }
 }
 
@@ -146,7 +147,7 @@ const createSession = async (
       : await InferenceSession.create(source, options)
   } catch (error) {
     const folder = typeof source === 'string' ? dirname(source) : ''
-    const reason = runtimeMessage(message(error), folder)
+    const reason = runtimeMessage(reasonOf(error), folder)
     const [, failed] = /AppendExecutionProvider_\w+: (.*)/.exec(reason) ?? []
     if (failed === undefined) throw new EngineError('model', `ONNX Runtime: ${reason}`, error)
     const provider = String(options.executionProviders?.[0])
@@ -158,8 +159,6 @@ interface AboutModel extends SavedFacts {
   readonly provider: string
   readonly graph?: GraphReport
 }
-
-const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 class OnnxModel implements LoadedModel {
   readonly signature: Signature
@@ -191,7 +190,7 @@ class OnnxModel implements LoadedModel {
     try {
       results = await this.#session.run(feeds, [...names])
     } catch (error) {
-      throw new EngineError('input', `ONNX Runtime: ${runtimeMessage(message(error))}`, error)
+      throw new EngineError('input', `ONNX Runtime: ${runtimeMessage(reasonOf(error))}`, error)
     }
     return names.map((name) => {
       const value = results[name]
