@@ -70,7 +70,8 @@ export class PredictionLog {
     const fields = { ...fieldsOf(prediction), code, reason: error.message.slice(0, textLengthMax) }
     if (category === 'client') this.#logger.debug('prediction.refused', fields)
     // What nobody expected is told with its causes.
-    else this.#logger.error('prediction.failed', code === 'internal' ? { ...fields, error } : fields)
+    else if (code === 'internal') this.#logger.error('prediction.failed', { ...fields, error })
+    else this.#logger.warn('prediction.failed', fields)
   }
 
   #hasRoom(model: string, code: string): boolean {
