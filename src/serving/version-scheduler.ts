@@ -9,16 +9,18 @@ import { HostGone, HostRefusal } from './host-process.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import type { ModelInstance, RunCallers } from './model-instance.ts'
 
+/** A batch that left its host, well or not. */
+export interface BatchDone {
+  readonly rows: number
+  readonly requests: number
+  readonly reason: string
+  readonly inputMs: number
+  readonly computeMs: number
+  readonly outputMs: number
+}
+
 export interface SchedulerEvents {
-  /** A batch left the host, well or not. */
-  batchDone(batch: {
-    readonly rows: number
-    readonly requests: number
-    readonly reason: string
-    readonly inputMs: number
-    readonly computeMs: number
-    readonly outputMs: number
-  }): void
+  batchDone(batch: BatchDone): void
 }
 
 export interface SchedulerOptions {

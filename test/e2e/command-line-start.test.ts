@@ -8,33 +8,17 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/app/config/load-config.ts'
 import { start } from '../../src/app/start.ts'
-import { runCommandLine } from '../../src/cli/main.ts'
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 import { addModel, startTestApp } from '../../src/testing/index.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-start-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
 /** `slipway up` on free ports, unless the flags name one. */
 const up = async (...flags: readonly string[]): Promise<Ran> => {
   const ports = ['--port', '--grpc-port'].filter((port) => !flags.includes(port)).flatMap((port) => [port, '0'])
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args: ['up', ...ports, '--shutdown-idle-ms', '0', ...flags],
-    environment: {},
-    directory: root,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new Uint8Array()),
-    terminal: false,
-  })
-  return { code, out, err }
+  return runSlipway(undefined, ['up', ...ports, '--shutdown-idle-ms', '0', ...flags], { directory: root })
 }
 
 const occupiedPort = async (): Promise<{ readonly port: number; readonly server: Server }> => {

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, it } from 'vitest'
-import { eventually, inferBody } from '../../src/testing/index.ts'
+import { eventually } from '../../src/testing/index.ts'
+import { fraudCalls } from './fraud-calls.ts'
 import { gatedModel, gatePoints, Gates, processesBelow } from './gated-models.ts'
 import type { GatePoint } from './gated-models.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
@@ -42,26 +43,9 @@ const placeOfEndpoint = () => {
         },
       })
       running.add(server)
-      return { ...server, ...callsOf(server) }
+      return { ...server, ...fraudCalls(server) }
     },
   }
-}
-
-const callsOf = ({ http }: SpawnedServer) => {
-  const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, http), init)
-  const post = (path: string, body?: unknown): Promise<Response> =>
-    fetchPath(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
-  const answer = async (): Promise<[string, number]> => {
-    const reply = await expectOk(await post('/v2/models/fraud/infer', inferBody([10])))
-    const [output] = reply['outputs'] as { data: number[] }[]
-    return [String(reply['model_version']), Number(output?.data[0])]
-  }
-  const aliased = async (): Promise<string> => {
-    const path = '/api/2.0/mlflow/registered-models/alias?name=fraud&alias=champion'
-    const { model_version: version } = await expectOk(await fetchPath(path))
-    return (version as { version: string }).version
-  }
-  return { fetch: fetchPath, post, answer, aliased }
 }
 
 type Server = Awaited<ReturnType<ReturnType<typeof placeOfEndpoint>['start']>>

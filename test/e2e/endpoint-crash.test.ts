@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { addModel, eventually, inferBody, seededRandom } from '../../src/testing/index.ts'
+import { addModel, eventually, seededRandom } from '../../src/testing/index.ts'
+import { fraudCalls } from './fraud-calls.ts'
 import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
 import { spawnServer } from './spawn-server.ts'
 
@@ -13,28 +14,8 @@ const adds = (amount: number): Record<string, string> => ({ 'model.mjs': addMode
 
 /** A server over the same data folder each time, and what the tests ask of it. */
 const startServer = async (dataDir: string, environment: Readonly<Record<string, string>> = {}) => {
-  const { http, pid, kill } = await spawnServer(dataDir, { environment })
-  const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, http), init)
-  const post = (path: string, body?: unknown): Promise<Response> =>
-    fetchPath(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
-  const answer = async (): Promise<[string, number]> => {
-    const reply = await expectOk(await post('/v2/models/fraud/infer', inferBody([10])))
-    const [output] = reply['outputs'] as { data: number[] }[]
-    return [String(reply['model_version']), Number(output?.data[0])]
-  }
-  const aliased = async (): Promise<string> => {
-    const path = '/api/2.0/mlflow/registered-models/alias?name=fraud&alias=champion'
-    const { model_version: version } = await expectOk(await fetchPath(path))
-    return (version as { version: string }).version
-  }
-  return {
-    fetch: fetchPath,
-    post,
-    answer,
-    aliased,
-    pid,
-    kill,
-  }
+  const server = await spawnServer(dataDir, { environment })
+  return { ...server, ...fraudCalls(server) }
 }
 
 /** Processes whose parent is `pid`. */

@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCommandLine } from '../../src/cli/main.ts'
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 import { inferBody } from '../../src/testing/index.ts'
 import { readImage, startContainer, unpackImage } from './image-container.ts'
 import type { Image } from './image-container.ts'
@@ -52,20 +53,11 @@ describeOnLinux('an image of a package that needs Python', () => {
   let root: string
   let image: Image
 
-  const slipway = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
-    let out = ''
-    let err = ''
-    const code = await runCommandLine({
-      args,
-      environment: { PATH: process.env['PATH'], PIP_NO_INDEX: '1', PIP_FIND_LINKS: join(root, 'wheels') },
+  const slipway = (...args: readonly string[]): Promise<Ran> =>
+    runSlipway(undefined, args, {
       directory: root,
-      out: (text) => (out += text),
-      err: (text) => (err += text),
-      input: () => Promise.resolve(new Uint8Array()),
-      terminal: false,
+      environment: { PATH: process.env['PATH'], PIP_NO_INDEX: '1', PIP_FIND_LINKS: join(root, 'wheels') },
     })
-    return { code, out, err }
-  }
   const project = (name: string, yaml = modelYaml): string => {
     const folder = join(root, name)
     mkdirSync(folder)

@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCommandLine } from '../../src/cli/main.ts'
+import { runSlipway } from './run-slipway.ts'
+import type { Ran } from './run-slipway.ts'
 import { buildOnnx, identityModel, startTestApp } from '../../src/testing/index.ts'
 import { readImage, startContainer, unpackImage } from './image-container.ts'
 import type { Image } from './image-container.ts'
@@ -62,20 +63,7 @@ const project = (name: string, yaml: string): string => {
   return folder
 }
 
-const slipway = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
-  let out = ''
-  let err = ''
-  const code = await runCommandLine({
-    args,
-    environment: {},
-    directory: root,
-    out: (text) => (out += text),
-    err: (text) => (err += text),
-    input: () => Promise.resolve(new Uint8Array()),
-    terminal: false,
-  })
-  return { code, out, err }
-}
+const slipway = (...args: readonly string[]): Promise<Ran> => runSlipway(undefined, args, { directory: root })
 
 const packaged = async (...args: string[]): Promise<{ digest: string; image?: string }> => {
   const { code, out, err } = await slipway('package', ...args, '--json')

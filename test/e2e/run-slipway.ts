@@ -8,7 +8,7 @@ export interface Ran {
 }
 
 export interface RunSlipwayOptions {
-  /** The data folder of the server, unless given. */
+  /** The data folder of the server, if there is one, unless given. */
   readonly directory?: string
   /** Beside the address of the server. */
   readonly environment?: Readonly<Record<string, string | undefined>>
@@ -16,17 +16,17 @@ export interface RunSlipwayOptions {
   readonly input?: string
 }
 
-/** Runs the command line in this process, as a shell that is no terminal would, with a test's server as its own. */
+/** Runs the command line in this process, as a shell that is no terminal would, with a test's server, if given, as its own. */
 export const runSlipway = async (
-  app: TestApp,
+  app: TestApp | undefined,
   args: readonly string[],
-  { directory = app.dataDir, environment = {}, input = '' }: RunSlipwayOptions = {},
+  { directory = app?.dataDir ?? '.', environment = {}, input = '' }: RunSlipwayOptions = {},
 ): Promise<Ran> => {
   let out = ''
   let err = ''
   const code = await runCommandLine({
     args,
-    environment: { SLIPWAY_SERVER: app.addresses.http, ...environment },
+    environment: { ...(app === undefined ? {} : { SLIPWAY_SERVER: app.addresses.http }), ...environment },
     directory,
     out: (text) => (out += text),
     err: (text) => (err += text),
