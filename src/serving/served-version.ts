@@ -1,52 +1,31 @@
 import { reasonOf } from '../lib/index.ts'
-import { dirname, join, relative } from 'node:path'
-import type { EngineName, HostProgram, LoadOrder, LoadReport } from '../host/index.ts'
-import { nodeHost } from '../host/index.ts'
+import { dirname } from 'node:path'
+import type { EngineName, HostProgram, LoadReport } from '../host/index.ts'
 import type { Clock, Defer, LogFields, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
 import type { Signature } from '../tensor/index.ts'
 import { batchOptions } from './batch-options.ts'
-import { HostChain } from './host-chain.ts'
-import type { HostLink } from './host-link.ts'
 import type { HostProcess } from './host-process.ts'
-import { engineOptions } from './engine-options.ts'
 import type { GraphCache } from './graph-cache/graph-cache.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import { autoComplete } from './model-config/auto-complete.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import { findPrograms } from './find-programs.ts'
 import { memoryBytesMaxOf } from './load-facts.ts'
-import { ModelInstance } from './model-instance.ts'
-import type { RunCallers } from './model-instance.ts'
+import type { ModelInstance, RunCallers } from './model-instance.ts'
 import type { PythonEnvironments } from './python-environments.ts'
 import type { FoundVersion, ModelFile } from './model-source.ts'
-import type { RestartOptions, RestartStep } from './restart-policy.ts'
+import type { RestartStep } from './restart-policy.ts'
 import { afterCrash } from './restart-policy.ts'
 import { fullSignature } from './full-signature.ts'
 import type { Reshaping } from './reshaping.ts'
 import { ReshapeError, reshaping } from './reshaping.ts'
 import type { ServingEvents } from './serving-events.ts'
+import { configuredInstances, VersionHosts } from './version-hosts.ts'
+import type { VersionLimits } from './version-limits.ts'
 import { VersionScheduler } from './version-scheduler.ts'
-import type { Step } from './steps.ts'
 import { readLabels } from './read-labels.ts'
 import { warmUp } from './warm-up.ts'
-
-export interface VersionLimits {
-  readonly rowsMax: number
-  readonly queueDepthMax: number
-  /** Bytes of inputs joined in one run. */
-  readonly batchBytesMax: number
-  readonly loadTimeoutMs: number
-  readonly runTimeoutMs: number
-  readonly abandonedRunTimeoutMs: number
-  readonly drainTimeoutMs: number
-  readonly instances: number
-  readonly restart: RestartOptions
-  /** Whether Python models may have files that run code when they are read. */
-  readonly pickle: 'allow' | 'refuse'
-  /** Options of the engine that the model's own parameters override. */
-  readonly engineDefaults: Readonly<Record<string, string>>
-}
 
 export interface VersionDeps {
   readonly clock: Clock
@@ -105,13 +84,10 @@ export class ServedVersion {
   readonly version: number
   readonly #deps: VersionDeps
   #order: VersionOrder
-  #instances: ModelInstance[] = []
+  readonly #hosts: VersionHosts
   #scheduler: VersionScheduler | undefined
   #facts: VersionFacts | undefined
-  #file: ModelFile | undefined
-  #program: HostProgram = nodeHost
   #prepared: Promise<unknown> | undefined
-  #steps: readonly Step[] = []
   readonly #preparing = new AbortController()
   #reshaping: Reshaping | undefined
   #crashes: readonly number[] = []
@@ -128,6 +104,15 @@ export class ServedVersion {
     this.version = order.found.version
     this.#order = order
     this.#deps = deps
+    this.#hosts = new VersionHosts({
+      ...deps,
+      model: order.model,
+      version: this.version,
+      folder: order.found.directory,
+      config: order.config,
+      openHost: (program) => this.#openHost(program),
+      onCrash: (reason, inside) => this.#crashed(reason, inside),
+    })
     this.lastUsedMs = deps.clock.now()
   }
 
@@ -149,12 +134,12 @@ export class ServedVersion {
   }
 
   get instances(): readonly ModelInstance[] {
-    return this.#instances
+    return this.#hosts.instances
   }
 
   /** Of the hosts of one instance, known once it is prepared: the model's, and those of code around it. */
   get engines(): readonly EngineName[] {
-    return this.#file === undefined ? [] : [this.#file.engine, ...this.#steps.map(({ engine }) => engine)]
+    return this.#hosts.engines
   }
 
   /**
@@ -172,14 +157,12 @@ export class ServedVersion {
     const { pythons, limits } = this.#deps
     const { found, config } = this.#order
     try {
-      const { file, program, steps } = await findPrograms(
+      const programs = await findPrograms(
         { model, folder: found.directory, config },
         { pythons, pickle: limits.pickle, progress, signal: this.#preparing.signal },
       )
-      this.#program = program
-      this.#steps = steps
-      this.#file = file
-      return file
+      this.#hosts.use(programs)
+      return programs.file
     } catch (error) {
       throw this.#loadFailure(error)
     }
@@ -190,11 +173,10 @@ export class ServedVersion {
     const { clock } = this.#deps
     const startedAt = clock.now()
     try {
-      const file = this.#file ?? (await this.prepare(() => {}))
-      const first = this.#openInstance(this.#loadOrder(file, this.#order.config))
-      const report = await first.start()
-      const { config, refuseAboveMaxBatch } = this.#completeConfig(file, report)
-      await this.#openOthers(this.#loadOrder(file, config), config)
+      const { engine } = this.#hosts.file ?? (await this.prepare(() => {}))
+      const report = await this.#hosts.startFirst()
+      const { config, refuseAboveMaxBatch } = this.#completeConfig(engine, report)
+      await this.#hosts.startOthers(config)
       const signature = fullSignature(config, report.signature)
       this.#reshaping = reshaping(config)
       await warmUp({
@@ -202,12 +184,12 @@ export class ServedVersion {
         signature,
         reshaping: this.#reshaping,
         directory: this.#order.directory,
-        instances: this.#instances,
+        instances: this.#hosts.instances,
         random: this.#deps.random,
       })
       this.#scheduler = this.#openScheduler(config)
       this.#facts = {
-        engine: file.engine,
+        engine,
         config,
         refuseAboveMaxBatch,
         signature,
@@ -220,16 +202,15 @@ export class ServedVersion {
       // Why: what took long to load must not count as the least recently used.
       this.lastUsedMs = clock.now()
     } catch (error) {
-      await this.#closeInstances()
+      await this.#hosts.close()
       throw this.#loadFailure(error)
     }
   }
 
   /** Its files, the same as before, are now in the folder of `found`. */
   moveTo(found: FoundVersion): void {
-    const before = this.#order.found.directory
     this.#order = { ...this.#order, found, directory: dirname(found.directory) }
-    for (const instance of this.#instances) instance.moveTo(join(found.directory, relative(before, instance.path)))
+    this.#hosts.moveTo(found.directory)
   }
 
   /** Runs one request. Its inputs have passed the signature check. */
@@ -283,25 +264,15 @@ export class ServedVersion {
     await this.#prepared?.catch(() => undefined)
     this.#idle?.()
     this.#scheduler?.failWaiting(fail('model_not_ready', { model: this.model, reason }))
-    await this.#closeInstances()
+    await this.#hosts.close()
   }
 
-  #loadOrder(file: ModelFile, config: ModelConfig | undefined): LoadOrder {
-    return {
-      model: this.model,
-      version: String(this.version),
-      engine: file.engine,
-      path: file.path,
-      options: { ...this.#deps.limits.engineDefaults, ...engineOptions(config) },
-    }
-  }
-
-  #completeConfig(file: ModelFile, report: LoadReport): { config: ModelConfig; refuseAboveMaxBatch: boolean } {
+  #completeConfig(engine: EngineName, report: LoadReport): { config: ModelConfig; refuseAboveMaxBatch: boolean } {
     return autoComplete({
       name: this.model,
       config: this.#order.config,
       model: {
-        engine: file.engine,
+        engine,
         inputs: report.signature.inputs,
         outputs: report.signature.outputs,
         ...(report.batched === undefined ? {} : { batched: report.batched }),
@@ -310,53 +281,14 @@ export class ServedVersion {
     })
   }
 
-  #openInstance(order: LoadOrder): ModelInstance {
-    const { clock, logger, limits, graphs } = this.#deps
-    const instance = new ModelInstance({
-      order,
-      clock,
-      logger,
-      loadTimeoutMs: limits.loadTimeoutMs,
-      runTimeoutMs: limits.runTimeoutMs,
-      abandonedRunTimeoutMs: limits.abandonedRunTimeoutMs,
-      graphs,
-      openHost: () => this.#openLink(),
-      onCrash: (reason, inside) => this.#crashed(reason, inside),
+  #openHost(program: HostProgram): HostProcess {
+    return this.#deps.openHost({
+      program,
+      owner: { model: this.model, version: this.version },
+      version: this,
+      instances: this.instanceCount,
+      bytesMax: memoryBytesMaxOf(this.#order.config),
     })
-    this.#instances.push(instance)
-    return instance
-  }
-
-  /** A host, or a chain of them when the configuration names code around the model. */
-  #openLink(): HostLink {
-    const open = (program: HostProgram): HostProcess =>
-      this.#deps.openHost({
-        program,
-        owner: { model: this.model, version: this.version },
-        version: this,
-        instances: this.instanceCount,
-        bytesMax: memoryBytesMaxOf(this.#order.config),
-      })
-    const model = open(this.#program)
-    if (this.#steps.length === 0) return model
-    const opened: HostProcess[] = [model]
-    try {
-      const steps = this.#steps.map((step) => {
-        const host = open(step.program)
-        opened.push(host)
-        return { step, host }
-      })
-      return new HostChain({ model, steps, directory: this.#order.found.directory, config: this.#order.config })
-    } catch (error) {
-      for (const host of opened) host.kill('another host of its chain could not be started')
-      throw error
-    }
-  }
-
-  async #openOthers(order: LoadOrder, config: ModelConfig): Promise<void> {
-    const others: Promise<unknown>[] = []
-    for (let i = this.#instances.length; i < instanceCount(config); i++) others.push(this.#openInstance(order).start())
-    await Promise.all(others)
   }
 
   /** As configured; the configuration is completed with as many once the first host has loaded. */
@@ -364,7 +296,7 @@ export class ServedVersion {
     const { config } = this.#order
     return config === undefined || config.instanceGroups.length === 0
       ? this.#deps.limits.instances
-      : instanceCount(config)
+      : configuredInstances(config)
   }
 
   #openScheduler(config: ModelConfig): VersionScheduler {
@@ -378,7 +310,7 @@ export class ServedVersion {
       defer,
       events: { batchDone: (batch) => events.batchDone(this, batch) },
     })
-    scheduler.useInstances(this.#instances)
+    scheduler.useInstances(this.#hosts.instances)
     return scheduler
   }
 
@@ -408,10 +340,6 @@ export class ServedVersion {
     this.#deps.events.quarantined(this)
   }
 
-  async #closeInstances(): Promise<void> {
-    await Promise.all(this.#instances.map((instance) => instance.close()))
-  }
-
   #loadFailure(error: unknown): AppError {
     if (error instanceof AppError) return error
     const reason = reasonOf(error)
@@ -421,6 +349,3 @@ export class ServedVersion {
 
 /** Requests that were inside a host when it crashed and are named in the log. */
 const idsMax = 10
-
-const instanceCount = (config: ModelConfig): number =>
-  config.instanceGroups.reduce((sum, group) => sum + group.count, 0)
