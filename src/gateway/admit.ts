@@ -1,6 +1,6 @@
 import { fail } from '../protocol/index.ts'
 import type { InferTask, ServedVersion } from '../serving/index.ts'
-import { checkAgainstSignature, TensorError } from '../tensor/index.ts'
+import { checkAgainstSignature, checkNameLength, TensorError, tensorsMax } from '../tensor/index.ts'
 import type { InferCall } from './infer-call.ts'
 import { modelParameters } from './model-parameters.ts'
 import { taskInputs } from './task-inputs.ts'
@@ -13,8 +13,13 @@ export interface AdmitLimits {
 /** Checks a request against the version that will answer it, and gives it a deadline. Throws what is wrong with it. */
 export const admit = (call: InferCall, served: ServedVersion, limits: AdmitLimits, nowMs: number): InferTask => {
   const { signature, config, refuseAboveMaxBatch } = served.facts
+  if (call.outputs.length > tensorsMax) {
+    const reason = `${call.outputs.length} outputs are asked for; the limit is ${tensorsMax}`
+    throw fail('invalid_request', { reason })
+  }
   try {
     checkAgainstSignature(call.inputs, signature)
+    for (const name of call.outputs) checkNameLength(name)
   } catch (error) {
     if (error instanceof TensorError)
       throw fail('invalid_tensor', { tensor: error.tensor, reason: error.reason }, error)

@@ -8,25 +8,33 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Wire types (Protocol Buffers encoding reference). Groups are not used by anything spoken here. */
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
+/** Fields that a message and those within it may still have. */
+export interface FieldBudget {
+  left: number
+}
+
 /**
  * Reads one protobuf message field by field: `while (reader.next()) switch (reader.field) …`, calling exactly one
  * value method, or skip, for each. Values are views, not copies; every length is checked against the message, and a
- * value method must fit the wire type. Everything that isn't wire format throws ProtobufError.
+ * value method must fit the wire type. Everything that isn't wire format throws ProtobufError, and so does a message
+ * that has more fields than its budget, where it is given one: an empty field takes two bytes, and far more to keep.
  */
 export class ProtobufReader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #end: number
+  readonly #budget: FieldBudget | undefined
   #at: number
   field = 0
   wireType = 0
 
-  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length, budget?: FieldBudget) {
     if (start < 0 || start > end || end > bytes.length) throw new RangeError(`${start} to ${end} of ${bytes.length}`)
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = start
     this.#end = end
+    this.#budget = budget
   }
 
   /** Where the next value is read from. */
@@ -42,6 +50,7 @@ export class ProtobufReader {
   /** Moves to the next field; false at the end of the message. */
   next(): boolean {
     if (this.#at >= this.#end) return false
+    if (this.#budget !== undefined && this.#budget.left-- <= 0) throw new ProtobufError('too many fields')
     const tag = this.#varint32()
     this.field = tag >>> 3
     this.wireType = tag & 7
@@ -133,6 +142,13 @@ export class ProtobufReader {
     return this.#bytes.subarray(this.#at - length, this.#at)
   }
 
+  /** The length of bytes that are passed over; they end at `position`. Spares a view of each of very many. */
+  bytesLength(): number {
+    const length = this.#length()
+    this.#at += length
+    return length
+  }
+
   string(): string {
     try {
       return utf8.decode(this.bytes())
@@ -146,7 +162,7 @@ export class ProtobufReader {
   message(): ProtobufReader {
     const length = this.#length()
     this.#at += length
-    return new ProtobufReader(this.#bytes, this.#at - length, this.#at)
+    return new ProtobufReader(this.#bytes, this.#at - length, this.#at, this.#budget)
   }
 
   /** Whether a number is left; for readers of packed numbers, which call the value method until there is none. */
@@ -164,7 +180,7 @@ export class ProtobufReader {
         this.#at += 8
         return
       case wireTypes.bytes:
-        this.bytes()
+        this.bytesLength()
         return
       case wireTypes.fixed32:
         this.#need(4)

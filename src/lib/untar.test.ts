@@ -84,6 +84,15 @@ describe('an archive', () => {
     await expect(read(archive())).rejects.toThrow(/neither a file nor a folder/)
   })
 
+  it('may have a long name that is mostly NULs: it ends at the first', async () => {
+    const name = Buffer.concat([Buffer.from('a.txt'), Buffer.alloc(65_000), Buffer.from('x')])
+    const long = Buffer.concat([entry('././@LongLink', 'L', name.length).subarray(0, 512), name])
+    const bytes = Buffer.concat([long, Buffer.alloc(512 - (name.length % 512)), entry('b.txt')])
+    const startedMs = performance.now()
+    expect(await read(bytes, 10_000)).toEqual({ 'a.txt': '' })
+    expect(performance.now() - startedMs).toBeLessThan(1000)
+  })
+
   it('is refused when it has too many files', async () => {
     const one = entry('name').subarray(0, 512)
     const many = Buffer.concat(Array.from({ length: 30_001 }, () => one))

@@ -37,8 +37,8 @@ export async function* untar(source: AsyncIterable<Uint8Array>): AsyncGenerator<
     if (flag === 'x' || flag === 'L' || flag === 'g') {
       if (size > recordsBytesMax) throw new TarError('a name in the archive is too long')
       const body = await blocks.exactly(padded(size))
-      const text = body.subarray(0, size).toString('utf8')
-      if (flag !== 'g') longName = (flag === 'L' ? text.replace(/\0+$/, '') : pathRecord(text)) ?? longName
+      if (flag === 'L') longName = text(body, 0, size)
+      else if (flag === 'x') longName = pathRecord(body.toString('utf8', 0, size)) ?? longName
       continue
     }
     const name = longName ?? header.name

@@ -136,6 +136,9 @@ describe('batchShape', () => {
     expect(key(shaped([1, 2, 3]))).not.toBe(key(shaped([1, 23])))
     expect(key(shaped([1, 2]))).not.toBe(key(shaped([1, 2], [1])))
     expect(key(task([bytes('\0json', [9], new Uint8Array(9))]))).toBeUndefined()
+    const two = [bytes('a', [1], new Uint8Array(1)), bytes('b', [1], new Uint8Array(1))]
+    expect(key(task(two))).not.toBe(key(task([bytes('a,UINT8;b', [1], new Uint8Array(1))])))
+    expect(key(task(two))).not.toBe(key(task([bytes('a,UINT8;1:b', [1], new Uint8Array(1))])))
   })
 
   it('counts rows by the first dimension, and one for a model that does not join rows', () => {

@@ -4,7 +4,7 @@ export { fromBfloatBits, fromHalfBits, toBfloatBits, toHalfBits } from './float1
 export { JsonError, type JsonLimits, type JsonValue, parseJson, parseJsonQuick } from './json-reader.ts'
 export { decodeJsonTensor, type JsonTensor, LostDigits, shownValue } from './json-tensor.ts'
 export { encodeJsonData, encodeJsonElements, jsonBytesAbout } from './json-writer.ts'
-export { checkAgainstSignature } from './match-signature.ts'
+export { checkAgainstSignature, checkNameLength, tensorsMax } from './match-signature.ts'
 export { overflowOf, overflows } from './overflow.ts'
 export { splitRows } from './rows.ts'
 export { checkTensor, elementCount } from './shape.ts'

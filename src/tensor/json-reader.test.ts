@@ -86,6 +86,14 @@ describe.each(readers)('$name', ({ name, parse }) => {
     expect(() => parse('[{"a":[]}]', { depthMax: 2 })).toThrow('nesting deeper than 2')
   })
 
+  it('refuses more values than the limit, however many', () => {
+    const values = (count: number): string => `[${'{},'.repeat(count - 2)}{}]`
+    expect(parse(values(5), { depthMax: 9, valuesMax: 5 })).toHaveLength(4)
+    expect(() => parse(values(6), { depthMax: 9, valuesMax: 5 })).toThrow('more than 5 values')
+    expect(() => parse(values(5_000_000), { depthMax: 9, valuesMax: 5 })).toThrow('more than 5 values')
+    expect(parse(JSON.stringify(['a'.repeat(100)]), { depthMax: 9, valuesMax: 2 })).toEqual(['a'.repeat(100)])
+  })
+
   it('refuses text that is not UTF-8', () => {
     const read = name === 'parseJson' ? parseJson : parseJsonQuick
     for (const wrong of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xe2, 0x82]]) {

@@ -9,6 +9,8 @@ export class JsonError extends Error {
 export interface JsonLimits {
   /** Deepest nesting of arrays and objects. */
   readonly depthMax: number
+  /** Most values in all; any number without it. */
+  readonly valuesMax?: number
 }
 
 const depthMaxDefault = 100
@@ -37,7 +39,7 @@ const powersOfTen = Array.from({ length: exactDigitsMax + 1 }, (_, power) => Num
  * is an error, and `__proto__` is a name like any other.
  */
 export const parseJson = (bytes: Uint8Array, limits: JsonLimits = { depthMax: depthMaxDefault }): JsonValue =>
-  new JsonReader(bytes, limits.depthMax).document()
+  new JsonReader(bytes, limits).document()
 
 /**
  * As parseJson, by the platform's own reader when the result is certain to be the same; meant for small texts. Whole
@@ -47,6 +49,8 @@ export const parseJson = (bytes: Uint8Array, limits: JsonLimits = { depthMax: de
  * as many colons as the tree has names has none twice; a text with more (colons in strings too) is read by parseJson.
  */
 export const parseJsonQuick = (bytes: Uint8Array, limits: JsonLimits = { depthMax: depthMaxDefault }): JsonValue => {
+  // A value and what parts it from the next take two bytes.
+  if (limits.valuesMax !== undefined && bytes.length > 2 * limits.valuesMax) return parseJson(bytes, limits)
   let text: string
   let value: JsonValue
   try {
@@ -96,11 +100,15 @@ const countColons = (text: string): number => {
 class JsonReader {
   readonly #bytes: Uint8Array
   readonly #depthMax: number
+  readonly #valuesMax: number
+  #valuesLeft: number
   #at = 0
 
-  constructor(bytes: Uint8Array, depthMax: number) {
+  constructor(bytes: Uint8Array, { depthMax, valuesMax = Infinity }: JsonLimits) {
     this.#bytes = bytes
     this.#depthMax = depthMax
+    this.#valuesMax = valuesMax
+    this.#valuesLeft = valuesMax
   }
 
   document(): JsonValue {
@@ -125,6 +133,8 @@ class JsonReader {
   }
 
   #value(depthLeft: number): JsonValue {
+    if (this.#valuesLeft === 0) throw this.#error(`more than ${this.#valuesMax} values`)
+    this.#valuesLeft -= 1
     switch (this.#bytes[this.#at]) {
       case openBrace:
         return this.#object(depthLeft)

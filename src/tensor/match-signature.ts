@@ -31,10 +31,31 @@ export const checkAgainstSignature = (inputs: readonly Tensor[], signature: Sign
   }
 }
 
+/**
+ * Most inputs of a request, and most names of outputs: a host counts tensors in 16 bits, and beside each input there may
+ * be one that marks its nulls.
+ */
+export const tensorsMax = 32_000
+
+/** Bytes of a name are counted in 16 bits as well; a character takes three at most, and what marks its nulls five more. */
+const nameLengthMax = 20_000
+
+/** Throws what keeps names of a client's own choice from being sent to a host. */
+export const checkNameLength = (name: string): void => {
+  if (name.length <= nameLengthMax) return
+  throw new TensorError(name.slice(0, 100), `its name has ${name.length} characters; the limit is ${nameLengthMax}`)
+}
+
 /** What holds for models that check the rest themselves. Names with a NUL are reserved for what travels beside tensors. */
 const checkNames = (inputs: readonly Tensor[]): void => {
+  if (inputs.length > tensorsMax)
+    throw new TensorError(
+      inputs[tensorsMax]?.name ?? '',
+      `the request has ${inputs.length} inputs; the limit is ${tensorsMax}`,
+    )
   const names = new Set<string>()
   for (const { name } of inputs) {
+    checkNameLength(name)
     if (name.includes('\0')) throw new TensorError(name, 'the name of an input has no NUL')
     if (names.has(name)) throw new TensorError(name, 'the input is given more than once')
     names.add(name)

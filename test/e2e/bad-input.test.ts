@@ -14,6 +14,11 @@ beforeAll(async () => {
     models: {
       'add/1/model.mjs': addModel(1),
       'echo/1/model.echo.json': JSON.stringify({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [-1] }] }),
+      'matrix/1/model.echo.json': JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, -1] }] }),
+      'rows/1/model.mjs': `
+        const any = { datatype: 'FP32', shape: [-1, -1] }
+        export const signature = { inputs: [{ name: 'x', ...any }], outputs: [{ name: 'y', ...any }] }
+        export const predict = () => ({ y: { shape: [1e9, 0], data: [] } })`,
       'wide/1/model.echo.json': JSON.stringify({
         inputs: [
           { name: 'a', datatype: 'INT64', shape: [-1, 2] },
@@ -145,6 +150,24 @@ describe('a request that contradicts itself or the model', () => {
     const answer = await refusal(await app.post(`/v2/models/${model}/infer`, inferBody([1])))
     expect(answer).toMatchObject({ status, code })
     expect(answer.error).toMatch(reason)
+  })
+})
+
+describe('rows that hold nothing', () => {
+  it('may be as many as a number can say, also when their classes are asked for', async () => {
+    const rows = 2 ** 50
+    const response = await app.post('/v2/models/matrix/infer', {
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, 0], data: [] }],
+      outputs: [{ name: 'x', parameters: { classification: 1 } }],
+    })
+    expect(await response.json()).toMatchObject({ outputs: [{ datatype: 'BYTES', shape: [rows, 0], data: [] }] })
+  })
+
+  it.each(['invocations', 'predict'])('are not written one by one by %s', async (path) => {
+    const response = await app.post(`/api/slipway/v1/models/rows/${path}`, {
+      [path === 'predict' ? 'data' : 'inputs']: [[1]],
+    })
+    expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('send fewer rows at once')])
   })
 })
 
@@ -439,6 +462,21 @@ describe('loading', () => {
       expect([400, 404]).toContain(response.status)
     },
   )
+
+  it.each([
+    ['white space before what is no base64', { 'file:1/model.onnx': `${' '.repeat(300_000)}!` }, 'is not base64'],
+    ['padding in the midst', { 'file:1/model.onnx': 'AA=AA=' }, 'is not base64'],
+  ])('%s is refused at once', async (_, parameters, reason) => {
+    const startedMs = performance.now()
+    const answer = await refusal(await app.post('/v2/repository/models/add/load', { parameters }))
+    expect(answer).toMatchObject({ status: 400, error: expect.stringContaining(reason) as string })
+    expect(performance.now() - startedMs).toBeLessThan(2000)
+  })
+
+  it.each(['index', 'models/add/load', 'models/add/unload'])('%s takes no more values than it needs', async (path) => {
+    const answer = await refusal(await app.post(`/v2/repository/${path}`, `{"a":[${'{},'.repeat(1_000_000)}{}]}`))
+    expect(answer).toMatchObject({ status: 400, error: expect.stringContaining('more than 10000 values') as string })
+  })
 
   it('files without a configuration, text that is not base64, a configuration that is wrong', async () => {
     expect(await load('fresh', { 'file:1/model.echo.json': file })).toMatchObject({

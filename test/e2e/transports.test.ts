@@ -325,6 +325,9 @@ describe('bad input over gRPC', () => {
     expect(await send('ModelInfer', Buffer.from([0x2a, 0xff, 0xff, 0xff, 0xff, 0x0f]))).toBe(3)
     expect(await send('ModelMetadata', Buffer.from([0x0a, 0xff]))).toBe(3)
     expect(await send('ModelInfer', Buffer.alloc(65 * 1024 * 1024))).toBe(8)
+    // Empty outputs, inputs, contents and parameters, each of two bytes.
+    for (const tag of [0x32, 0x2a, 0x3a, 0x22])
+      expect(await send('ModelInfer', Buffer.alloc(2_000_000, Uint8Array.of(tag, 0)))).toBe(3)
     expect(
       (
         await call('ModelInfer', {

@@ -42,7 +42,8 @@ export const endpoint = <F extends Fields>({ input, run, ...rest }: EndpointSpec
   }
 }
 
-const jsonLimits = { depthMax: 50 }
+/** The longest lists of a request have a hundred thousand items; more than this many values would keep others waiting. */
+const jsonLimits = { depthMax: 50, valuesMax: 1_000_000 }
 
 /** Very old clients send the JSON object as a JSON text. */
 const readJson = (bytes: Uint8Array): Raw => {

@@ -32,6 +32,25 @@ describe('classification', () => {
     expect(classes(floats([2], [-Infinity, Infinity]), 2)).toEqual(['Infinity:1', '-Infinity:0'])
   })
 
+  it('finds the highest among many, whatever their order', () => {
+    const values = Array.from({ length: 1000 }, (_, index) => (index * 7919) % 1000)
+    expect(classes(floats([1000], values), 3)).toEqual(
+      [999, 998, 997].map((value) => `${value}.000000:${values.indexOf(value)}`),
+    )
+    expect(classes(floats([5], [1, 2, Number.NaN, 2, 2]), 2)).toEqual(['2.000000:1', '2.000000:3'])
+    expect(classes(floats([3], [Number.NaN, 2, Number.NaN]), 2)).toEqual(['2.000000:1', 'NaN:0'])
+  })
+
+  it('has no work with any number of rows that hold nothing', () => {
+    expect(classify(floats([2 ** 50, 0], []), 5, [])).toMatchObject({ shape: [2 ** 50, 0], data: new Uint8Array() })
+  })
+
+  it('refuses to answer with more classes than the main thread should write', () => {
+    const output = floats([1_000_001], Array.from({ length: 1_000_001 }, () => 1))
+    expect(classes(output, 1)).toEqual(['1.000000:0'])
+    expect(() => classify(output, 2 ** 40, [])).toThrow("output 'y' has 1000001 classes to answer with")
+  })
+
   it('compares and prints every digit of 64-bit numbers', () => {
     const values = new BigInt64Array([2n ** 53n, 2n ** 53n + 1n, -1n])
     const output: Tensor = { name: 'y', datatype: 'INT64', shape: [3], data: bytesOf(values) }

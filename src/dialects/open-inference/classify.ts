@@ -1,6 +1,9 @@
 import { fail } from '../../protocol/index.ts'
 import { encodeStrings, toTypedArray } from '../../tensor/index.ts'
-import type { Tensor } from '../../tensor/index.ts'
+import type { Tensor, TypedArray } from '../../tensor/index.ts'
+
+/** Texts are made on the thread that serves everybody. */
+const textsMax = 1_000_000
 
 /**
  * Triton's classification extension: for each row of [rows, classes] the k highest values, each as
@@ -20,17 +23,38 @@ export const classify = (output: Tensor, k: number, labels: readonly string[]): 
   const rows = batched ? (output.shape[0] ?? 1) : 1
   const classes = rows === 0 ? 0 : values.length / rows
   const kept = Math.min(k, classes)
+  if (rows * kept > textsMax) {
+    const reason = `output '${output.name}' has ${rows * kept} classes to answer with; the limit is ${textsMax}`
+    throw fail('invalid_request', { reason })
+  }
   const texts: string[] = []
-  for (let row = 0; row < rows; row++) {
-    const order = Array.from({ length: classes }, (_, index) => index)
-    const at = (index: number): number | bigint => values[row * classes + index] ?? 0
-    order.sort((a, b) => descending(at(a), at(b)))
-    for (const index of order.slice(0, kept)) {
+  // Why: rows that hold nothing take no memory, so there may be any number of them.
+  for (let row = 0; row < rows && kept > 0; row++) {
+    const own = values.subarray(row * classes, (row + 1) * classes)
+    for (const index of highest(own, kept)) {
       const label = labels[index]
-      texts.push(`${formatted(output, at(index))}:${index}${label === undefined ? '' : `:${label}`}`)
+      texts.push(`${formatted(output, own[index] ?? 0)}:${index}${label === undefined ? '' : `:${label}`}`)
     }
   }
   return { name: output.name, datatype: 'BYTES', shape: batched ? [rows, kept] : [kept], data: encodeStrings(texts) }
+}
+
+/** Where the k highest values are, highest first, equal ones in their order. */
+const highest = (values: TypedArray, k: number): number[] => {
+  // Why: to sort the numbers alone is native; only the places of the highest are sorted by what is there.
+  const ascending = values.slice().sort()
+  let numbers = ascending.length
+  while (numbers > 0 && Number.isNaN(ascending[numbers - 1])) numbers -= 1
+  const least = ascending[numbers - k]
+  const above: number[] = []
+  const others: number[] = []
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? 0
+    if (least === undefined ? !Number.isNaN(value) : value > least) above.push(index)
+    else if (others.length < k && (least === undefined || value === least)) others.push(index)
+  }
+  const order = above.concat(others).slice(0, k)
+  return order.sort((a, b) => descending(values[a] ?? 0, values[b] ?? 0))
 }
 
 /** NaN comes last. */

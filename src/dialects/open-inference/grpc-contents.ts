@@ -1,5 +1,5 @@
 import { ProtobufReader, wireTypes } from '../../lib/index.ts'
-import { datatypeBytes, elementCount, encodeBytes, TensorError } from '../../tensor/index.ts'
+import { datatypeBytes, elementCount, TensorError } from '../../tensor/index.ts'
 import type { DataType } from '../../tensor/index.ts'
 
 interface ContentsOf {
@@ -57,17 +57,40 @@ export const readContents = (message: Uint8Array, tensor: ContentsOf): Uint8Arra
   return data
 }
 
+/** Twice over the message, first for the sizes: a view of each of millions of elements would take more than they do. */
 const readBytesContents = (message: Uint8Array, { name, shape }: ContentsOf, count: number): Uint8Array => {
-  const elements: Uint8Array[] = []
+  let elements = 0
+  let size = 0
+  forEachElement(message, name, (_, length) => {
+    elements += 1
+    size += 4 + length
+  })
+  if (elements !== count)
+    throw new TensorError(name, `shape [${shape.join(',')}] takes ${count} values, got ${elements}`)
+  const data = new Uint8Array(size)
+  const view = new DataView(data.buffer)
+  let at = 0
+  forEachElement(message, name, (start, length) => {
+    view.setUint32(at, length, true)
+    at += 4
+    if (length > shortBytesMax) data.set(message.subarray(start, start + length), at)
+    else for (let index = 0; index < length; index++) data[at + index] = message[start + index] ?? 0
+    at += length
+  })
+  return data
+}
+
+/** Below this, copying byte by byte costs less than the view that copying at once needs. */
+const shortBytesMax = 32
+
+const forEachElement = (message: Uint8Array, name: string, take: (start: number, length: number) => void): void => {
   const reader = new ProtobufReader(message)
   while (reader.next()) {
     if (reader.field !== contentsField.BYTES)
       throw new TensorError(name, `contents of field ${reader.field} don't go with BYTES`)
-    elements.push(reader.bytes())
+    const length = reader.bytesLength()
+    take(reader.position - length, length)
   }
-  if (elements.length !== count)
-    throw new TensorError(name, `shape [${shape.join(',')}] takes ${count} values, got ${elements.length}`)
-  return encodeBytes(elements)
 }
 
 type Put = (index: number, reader: ProtobufReader) => void

@@ -1,7 +1,7 @@
 import type { ParameterValue } from '../../gateway/index.ts'
 import { ProtobufError, ProtobufReader, wireTypes } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
-import { checkTensor, isDataType, TensorError } from '../../tensor/index.ts'
+import { checkTensor, isDataType, TensorError, tensorsMax } from '../../tensor/index.ts'
 import type { DataType, Tensor } from '../../tensor/index.ts'
 import { readContents } from './grpc-contents.ts'
 
@@ -24,10 +24,13 @@ interface ReadInput {
 
 const invalid = (reason: string): Error => fail('invalid_request', { reason })
 
+/** Of the request and its parts, the values of tensors aside: as many as the most inputs need, each described in full. */
+const fieldsMax = 8 * tensorsMax
+
 /** Decodes a ModelInferRequest message. Throws invalid_request or invalid_tensor. */
 export const readGrpcInferRequest = (message: Uint8Array): GrpcInferRequest => {
   try {
-    return readRequest(new ProtobufReader(message))
+    return readRequest(new ProtobufReader(message, 0, message.length, { left: fieldsMax }))
   } catch (error) {
     if (error instanceof ProtobufError)
       throw fail('invalid_request', { reason: `the message is damaged: ${error.message}` }, error)

@@ -59,12 +59,15 @@ export const refuseRepository = (): never => {
   throw fail('unsupported', { what: 'naming a model repository' })
 }
 
-/** A small JSON body that must be an object; an empty body is an empty object. */
+/** Of these requests only the files may be large, and each of those is one value; so the main thread can read them. */
+const jsonLimits = { depthMax: 20, valuesMax: 10_000 }
+
+/** A JSON body of few values that must be an object; an empty body is an empty object. */
 const readJsonBody = async (exchange: Exchange): Promise<JsonObject> => {
   const body = await exchange.body()
   if (body.length === 0) return {}
   try {
-    return objectOf(parseJson(body))
+    return objectOf(parseJson(body, jsonLimits))
   } catch (error) {
     if (error instanceof JsonError) throw fail('invalid_json', { reason: error.message }, error)
     throw error
@@ -100,7 +103,13 @@ const loadParameters = (parameters: JsonObject): { config: string | undefined; f
 }
 
 const decodeBase64 = (name: string, text: string): Uint8Array => {
-  if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text))
-    throw fail('invalid_request', { reason: `parameter '${name}' is not base64` })
+  if (!isBase64(text)) throw fail('invalid_request', { reason: `parameter '${name}' is not base64` })
   return Buffer.from(text, 'base64')
+}
+
+/** Looks at each character once or twice, whatever the text: a client must not be able to make this slow. */
+const isBase64 = (text: string): boolean => {
+  const end = text.indexOf('=')
+  const padding = end < 0 ? '' : text.slice(end).replaceAll(/\s/g, '')
+  return !/[^A-Za-z0-9+/=\s]/.test(text) && (padding === '' || padding === '=' || padding === '==')
 }

@@ -58,6 +58,33 @@ describe('a table for a model that takes what comes', () => {
   })
 })
 
+describe('a table made to take long', () => {
+  const soon = (work: () => unknown): void => {
+    const startedMs = performance.now()
+    work()
+    expect(performance.now() - startedMs).toBeLessThan(5000)
+  }
+  const names = Array.from({ length: 60_000 }, (_, index) => `c${index}`)
+
+  it('with very many columns is read as soon as any other', () => {
+    const row = names.map(() => 1)
+    const split = JSON.stringify({ dataframe_split: { columns: names, data: [row] } })
+    soon(() => expect(decode(split).inputs).toHaveLength(names.length))
+    const record = JSON.stringify({ dataframe_records: [{}, Object.fromEntries(names.map((name) => [name, 1]))] })
+    soon(() => expect(decode(record).inputs).toHaveLength(names.length))
+  })
+
+  it('whose rows have a column each is refused before its cells are looked at', () => {
+    const records = JSON.stringify({ dataframe_records: names.map((name) => ({ [name]: 1 })) })
+    soon(() => expect(() => decode(records)).toThrow('a table of 60000 rows and 60000 columns exceeds the limit'))
+  })
+
+  it('that is deep in one place alone is refused', () => {
+    const body = `{"inputs":[${'['.repeat(15)}1${']'.repeat(15)}${',1'.repeat(500_000)}]}`
+    soon(() => expect(() => decode(body)).toThrow('ragged'))
+  })
+})
+
 describe('the params of a body', () => {
   it('are values and lists of values', () => {
     const { parameters } = decode('{"inputs":[1],"params":{"a":1,"b":"x","c":true,"d":[1,2],"e":null}}')

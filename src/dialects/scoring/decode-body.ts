@@ -1,6 +1,6 @@
 import type { Parameters } from '../../gateway/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
-import { JsonError, LostDigits, parseJson, parseJsonQuick } from '../../tensor/index.ts'
+import { JsonError, LostDigits, parseJson, parseJsonQuick, tensorsMax } from '../../tensor/index.ts'
 import type { JsonValue } from '../../tensor/index.ts'
 import { isObject, own } from './frame.ts'
 import type { ScoringTarget, ScoringTensors } from './frame-tensors.ts'
@@ -95,8 +95,11 @@ const refuseNames = (json: JsonValue): void => {
 const isUnsigned = ({ target }: ScoringBody): boolean => target.readsBodies && target.inputs.length === 0
 
 /** Whether it may be a table of several named columns, or an array; a lone column has to stay a table. */
-const isPlain = (data: ScoringData, given: ScoringBody): boolean =>
-  !isUnsigned(given) || !('frame' in data) || (data.frame.names()?.length ?? 0) > 1
+const isPlain = (data: ScoringData, given: ScoringBody): boolean => {
+  if (!isUnsigned(given) || !('frame' in data)) return true
+  const columns = data.frame.names()?.length ?? 0
+  return columns > 1 && columns <= tensorsMax
+}
 
 /** Arrays by name, which stay arrays, a lone value, which stays one, or parameters, of which MLflow tells the model. */
 const hasMore = (json: JsonValue): boolean => {

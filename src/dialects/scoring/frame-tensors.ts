@@ -47,8 +47,7 @@ interface Layout extends LayoutOptions {
 
 /** Lays out what a request asks to score as the tensors of the model. */
 export const tensorsOf = (data: ScoringData, given: ScoringTarget, options: LayoutOptions): ScoringTensors => {
-  const target =
-    given.open && given.inputs.length === 0 ? { ...given, inputs: inferredInputs(data, options.isText) } : given
+  const target = given.open && given.inputs.length === 0 ? { ...given, inputs: inferredInputs(data, options) } : given
   const layout: Layout = { ...options, target, nulls: new Map() }
   const [only, other] = target.inputs
   const inputs =
@@ -119,7 +118,7 @@ const rowsFrame = (values: readonly JsonValue[]): Frame => {
 
 const namedColumns = (frame: Frame, layout: Layout): Tensor[] => {
   const present = layout.target.inputs.filter((spec) => frame.has(spec.name))
-  const missing = layout.target.inputs.filter((spec) => spec.optional !== true && !present.includes(spec))
+  const missing = layout.target.inputs.filter((spec) => spec.optional !== true && !frame.has(spec.name))
   if (missing.length > 0) {
     const known = new Set(layout.target.inputs.map((spec) => spec.name))
     throw missingInputs(

@@ -29,12 +29,14 @@ export const own = (object: JsonObject, key: string): JsonValue | undefined =>
 export class ListFrame implements Frame {
   readonly rows: number
   readonly #names: readonly string[] | undefined
+  readonly #positions: ReadonlyMap<string, number>
   readonly #data: readonly JsonValue[]
   readonly #width: number
 
   constructor(names: readonly string[] | undefined, data: readonly JsonValue[], width: number) {
     this.rows = data.length
     this.#names = names
+    this.#positions = new Map(names?.map((name, position) => [name, position]))
     this.#data = data
     this.#width = width
   }
@@ -44,11 +46,11 @@ export class ListFrame implements Frame {
   }
 
   has(name: string): boolean {
-    return this.#names?.includes(name) === true
+    return this.#positions.has(name)
   }
 
   column(name: string): ColumnReader {
-    return this.#at(this.#names?.indexOf(name) ?? -1)
+    return this.#at(this.#positions.get(name) ?? -1)
   }
 
   columns(): readonly ColumnReader[] {
@@ -68,6 +70,7 @@ export class ListFrame implements Frame {
 export class RecordFrame implements Frame {
   readonly rows: number
   readonly #records: readonly JsonObject[]
+  #known: ReadonlySet<string> | undefined
 
   constructor(records: readonly JsonObject[]) {
     this.rows = records.length
@@ -75,13 +78,21 @@ export class RecordFrame implements Frame {
   }
 
   names(): readonly string[] {
-    const names = new Set<string>()
-    for (const record of this.#records) for (const name of Object.keys(record)) names.add(name)
-    return [...names]
+    return [...this.#names()]
   }
 
   has(name: string): boolean {
-    return this.#records.some((record) => Object.hasOwn(record, name))
+    // Why: the first record nearly always has every column.
+    const [first] = this.#records
+    return (first !== undefined && Object.hasOwn(first, name)) || this.#names().has(name)
+  }
+
+  #names(): ReadonlySet<string> {
+    if (this.#known !== undefined) return this.#known
+    const names = new Set<string>()
+    for (const record of this.#records) for (const name of Object.keys(record)) names.add(name)
+    this.#known = names
+    return names
   }
 
   column(name: string): ColumnReader {

@@ -9,11 +9,20 @@ import type { ScoringData } from './read-frame.ts'
 const arrayName = 'input-0'
 
 /** What a request has, as inputs of a model that takes what comes: a column each, or one array. */
-export const inferredInputs = (data: ScoringData, isText: boolean): readonly TensorSpec[] => {
+export const inferredInputs = (
+  data: ScoringData,
+  { isText, bytesMax }: { readonly isText: boolean; readonly bytesMax: number },
+): readonly TensorSpec[] => {
   if ('values' in data) return [{ name: arrayName, ...inferredArray(data.values) }]
   const { frame } = data
   const columns = frame.columns()
   const names = frame.names() ?? columns.map((_, index) => `input-${index}`)
+  // Why: every cell is looked at, also those that records of other columns lack; none takes less.
+  if (frame.rows * columns.length * cellBytesMin > bytesMax)
+    throw fail('payload_too_large', {
+      what: `a table of ${frame.rows} rows and ${columns.length} columns`,
+      limitBytes: bytesMax,
+    })
   return columns.map((read, index) => {
     const name = names[index] ?? ''
     // Why: names with a NUL are reserved for what travels beside tensors.
@@ -24,6 +33,9 @@ export const inferredInputs = (data: ScoringData, isText: boolean): readonly Ten
   })
 }
 
+/** As the limit of tables counts them. */
+const cellBytesMin = 4
+
 type Inferred = Pick<TensorSpec, 'datatype' | 'shape'>
 
 const inferredRows = (read: ColumnReader, rows: number): Inferred =>
@@ -33,7 +45,12 @@ const inferredArray = (values: readonly JsonValue[]): Inferred => {
   let rank = 1
   for (let value = values[0]; Array.isArray(value); value = value[0]) rank += 1
   let flat: readonly JsonValue[] = values
-  for (let depth = 1; depth < rank; depth++) flat = flat.flatMap((value) => value)
+  for (let depth = 1; depth < rank; depth++) {
+    flat = flat.flatMap((value) => {
+      if (!Array.isArray(value)) throw fail('invalid_request', { reason: 'the data is ragged' })
+      return value
+    })
+  }
   return {
     datatype: datatypeOf(flat.length, (index) => flat[index], false),
     shape: Array.from({ length: rank }, () => -1),

@@ -71,11 +71,15 @@ export class ScoringTables {
     const outputs = predictions?.json === undefined ? tensors : []
     const answered: Answered = predictions === undefined ? { outputs } : { outputs, predictions }
     const written = tensorsWritten(answered)
-    const bytes = written.reduce((sum, { data }) => sum + data.length, 0)
+    const listBytes = written.reduce((sum, { shape }) => sum + 2 * listsOf(shape), 0)
+    const bytes = Math.max(
+      listBytes,
+      written.reduce((sum, { data }) => sum + data.length, 0),
+    )
     const { jsonAnswerBytesMax: limitBytes } = this.#options
     if (bytes > limitBytes)
       throw fail('payload_too_large', { what: `predictions of ${bytes} bytes (send fewer rows at once)`, limitBytes })
-    const textBytes = written.reduce((sum, tensor) => sum + jsonBytesAbout(tensor), 0)
+    const textBytes = written.reduce((sum, tensor) => sum + jsonBytesAbout(tensor), listBytes)
     const text =
       textBytes <= this.#options.threadBytesMin
         ? encodePredictions(answered)
@@ -93,6 +97,18 @@ export class ScoringTables {
   close(): Promise<void> {
     return this.#threads.close()
   }
+}
+
+/** Lists within lists that the values are written in: there may be any number of them although they hold nothing. */
+const listsOf = (shape: readonly number[]): number => {
+  let lists = 0
+  let count = 1
+  for (const dimension of shape.slice(0, -1)) {
+    count *= dimension
+    lists += count
+  }
+  // Rows of one value are written without.
+  return shape.length === 2 && shape[1] === 1 ? 0 : lists
 }
 
 const encodeMessage = ({ outputs, predictions }: Answered): { work: ScoringWork; transfer: ArrayBuffer[] } => {

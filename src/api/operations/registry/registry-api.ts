@@ -36,10 +36,13 @@ const handlers: Handlers<string> = {
   ...webhookHandlers,
 }
 
+/** An import of as many points as one takes has about three million values. */
+const jsonLimits = { depthMax: 20, valuesMax: 5_000_000 }
+
 const readJson = (bytes: Uint8Array): unknown => {
   if (bytes.length === 0) return {}
   try {
-    return parseJsonQuick(bytes, { depthMax: 20 })
+    return parseJsonQuick(bytes, jsonLimits)
   } catch (error) {
     if (error instanceof JsonError)
       throw fail('invalid_request', { reason: `the body is not JSON: ${error.message}` }, error)
