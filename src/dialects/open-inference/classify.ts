@@ -1,12 +1,27 @@
 import { fail } from '../../protocol/index.ts'
 import { encodeStrings, toTypedArray } from '../../tensor/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import type { VersionFacts } from '../../serving/index.ts'
+
+/** What a model says of the classes of an output. */
+export interface Classes {
+  readonly labels: readonly string[]
+  /** Whether the first dimension is a batch. */
+  readonly batched: boolean
+}
+
+/** Of the version that answered, as far as it is known. */
+export const classesOf = (facts: VersionFacts | undefined, output: string): Classes => ({
+  labels: facts?.labels.get(output) ?? [],
+  batched: facts === undefined || facts.config.maxBatchSize > 0,
+})
 
 /**
- * Triton's classification extension: for each row of [rows, classes] the k highest values, each as
- * "value:index[:label]", highest first; BYTES of shape [rows, k]. A k above the number of classes means all.
+ * Triton's classification extension: of each row, or of the whole output where it has no batch, the k highest values,
+ * each as "value:index[:label]", highest first; BYTES of shape [rows, k], or [k]. A k above the number of classes means
+ * all.
  */
-export const classify = (output: Tensor, k: number, labels: readonly string[]): Tensor => {
+export const classify = (output: Tensor, k: number, classes: Classes): Tensor => {
   if (
     output.datatype === 'BYTES' ||
     output.datatype === 'BOOL' ||
@@ -16,17 +31,17 @@ export const classify = (output: Tensor, k: number, labels: readonly string[]): 
     throw fail('invalid_request', { reason: `output '${output.name}' of type ${output.datatype} can't be classified` })
   }
   const values = toTypedArray(output)
-  const batched = output.shape.length > 1
+  const batched = classes.batched && output.shape.length > 0
   const rows = batched ? (output.shape[0] ?? 1) : 1
-  const classes = rows === 0 ? 0 : values.length / rows
-  const kept = Math.min(k, classes)
+  const count = rows === 0 ? 0 : values.length / rows
+  const kept = Math.min(k, count)
   const texts: string[] = []
   for (let row = 0; row < rows; row++) {
-    const order = Array.from({ length: classes }, (_, index) => index)
-    const at = (index: number): number | bigint => values[row * classes + index] ?? 0
+    const order = Array.from({ length: count }, (_, index) => index)
+    const at = (index: number): number | bigint => values[row * count + index] ?? 0
     order.sort((a, b) => descending(at(a), at(b)))
     for (const index of order.slice(0, kept)) {
-      const label = labels[index]
+      const label = classes.labels[index]
       texts.push(`${formatted(output, at(index))}:${index}${label === undefined ? '' : `:${label}`}`)
     }
   }
