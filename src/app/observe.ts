@@ -90,14 +90,16 @@ export class Observer {
     outcome: { readonly elapsedMs: number } & Pick<TracedPrediction, 'timing' | 'error'>,
   ): void {
     const endedAtMs = this.#clock.wallMs()
-    const { model, id, protocol, traceparent } = call
+    const { model, id, protocol, route, traceparent, tracestate } = call
     const { elapsedMs, timing, error } = outcome
     this.#tracing.record({
       model,
       version,
       id,
       protocol,
+      route,
       traceparent,
+      tracestate,
       startedAtMs: endedAtMs - elapsedMs,
       endedAtMs,
       timing,

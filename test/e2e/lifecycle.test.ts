@@ -141,6 +141,15 @@ describe('loading and unloading on request', () => {
     expect((await app.post('/v2/models/m/infer', inferBody(Array.from({ length: 500 }, () => 1)))).status).toBe(200)
   })
 
+  it('a load that fails is told in the index until the next one that does not', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    const row = async (): Promise<unknown> => ((await (await app.post('/v2/repository/index')).json()) as unknown[])[0]
+    expect((await load(app, 'm', { config: '{"backend":"onnxruntime"}' })).status).toBe(400)
+    expect(await row()).toMatchObject({ state: 'READY', reason: expect.stringContaining('has none of') as unknown })
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await row()).toMatchObject({ state: 'READY', reason: '' })
+  })
+
   it('files in the request make a model, which is there after a restart of the folder scan', async () => {
     await using app = await startTestApp({})
     const file = (amount: number): string => Buffer.from(addModel(amount)).toString('base64')

@@ -45,7 +45,7 @@ export const openInferenceMethods = (deps: GrpcMethodsDeps): GrpcMethod[] => [
     method: 'ModelInfer',
     needs: 'model.infer',
     kind: 'unary',
-    handle: async (request, call) => inferMessage(deps, readGrpcInferRequest(request), call),
+    handle: async (request, call) => inferMessage(deps, readGrpcInferRequest(request), call, unaryInfer),
   },
   {
     service,
@@ -58,11 +58,22 @@ export const openInferenceMethods = (deps: GrpcMethodsDeps): GrpcMethod[] => [
   ...settingMethods(service),
 ]
 
+/** How a method answers. */
+interface InferMethod {
+  readonly method: string
+  /** Of every answer. */
+  readonly parameters: Readonly<Record<string, ParameterValue>>
+}
+
+const unaryInfer: InferMethod = { method: 'ModelInfer', parameters: {} }
+/** Clients of streams wait for the answer that says that it is the last of its request: each has one. */
+const streamInfer: InferMethod = { method: 'ModelStreamInfer', parameters: { triton_final_response: true } }
+
 const inferMessage = async (
   deps: GrpcMethodsDeps,
   request: GrpcInferRequest,
   grpc: GrpcCall,
-  parameters: Readonly<Record<string, ParameterValue>> = {},
+  { method, parameters }: InferMethod,
 ): Promise<Uint8Array> => {
   const options = inferOptions(request.parameters)
   const cancellation = new Cancellation()
@@ -80,7 +91,9 @@ const inferMessage = async (
     timeoutMs: grpc.timeoutMs,
     cancellation,
     protocol: 'grpc',
+    route: method,
     traceparent: grpc.metadata('traceparent'),
+    tracestate: grpc.metadata('tracestate'),
     receivedAtMs: grpc.receivedAtMs,
   }
   const reply = await deps.predict(call)
@@ -93,16 +106,13 @@ const inferMessage = async (
   return writeGrpcInferReply({ ...reply, outputs }, { ...parameters, ...explained })
 }
 
-/** Clients of streams wait for the answer that says that it is the last of its request: each has one. */
-const lastAnswer = { triton_final_response: true }
-
 /** One message of a stream: its failure answers it and leaves the stream open. */
 const streamMessage = async (deps: GrpcMethodsDeps, message: Uint8Array, grpc: GrpcCall): Promise<Uint8Array> => {
   let id = ''
   try {
     const request = readGrpcInferRequest(message)
     id = request.id
-    return writeStreamReply(await inferMessage(deps, request, grpc, lastAnswer))
+    return writeStreamReply(await inferMessage(deps, request, grpc, streamInfer))
   } catch (error) {
     if (error instanceof AppError) return writeStreamError(error.message, id)
     throw error

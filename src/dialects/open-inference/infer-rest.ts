@@ -56,7 +56,9 @@ export const inferRest =
       timeoutMs: callerTimeout(exchange.header('slipway-timeout-ms')),
       cancellation,
       protocol: 'http',
+      route: exchange.route,
       traceparent: exchange.header('traceparent'),
+      tracestate: exchange.header('tracestate'),
       receivedAtMs: exchange.receivedAtMs,
     }
     const reply = await deps.predict(call)
