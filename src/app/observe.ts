@@ -8,6 +8,14 @@ import { errorRow } from '../protocol/index.ts'
 import type { AppError, Route } from '../protocol/index.ts'
 import type { Serving, ServingEvents } from '../serving/index.ts'
 
+/** What a version has only while it is in memory. */
+const versionGauges = [
+  'slipway_queue_depth',
+  'nv_inference_pending_request_count',
+  'slipway_in_flight',
+  'slipway_host_memory_bytes',
+] as const
+
 /** Turns what happens in the server into metrics and statistics. */
 export class Observer {
   readonly registry: MetricsRegistry<ServerMetrics> = new MetricsRegistry(metricTable)
@@ -36,10 +44,15 @@ export class Observer {
       this.registry.series('slipway_host_crashes_total', { model, version: String(version) }).add(1)
     },
     quarantined: ({ model, version }) => {
-      this.registry.series('slipway_versions_quarantined_total', { model, version: String(version) }).add(1)
+      const labels = { model, version: String(version) }
+      this.registry.series('slipway_versions_quarantined_total', labels).add(1)
+      this.registry.series('slipway_version_ready', labels).set(0)
     },
     versionState: (model, version, state) => {
-      this.registry.series('slipway_version_ready', { model, version: String(version) }).set(state === 'ready' ? 1 : 0)
+      const labels = { model, version: String(version) }
+      this.registry.series('slipway_version_ready', labels).set(state === 'ready' ? 1 : 0)
+      // Why: a scrape looks at what is in memory only.
+      if (state === 'unavailable') for (const name of versionGauges) this.registry.series(name, labels).set(0)
     },
     versionLoaded: (version) => {
       this.registry
@@ -77,14 +90,16 @@ export class Observer {
     outcome: { readonly elapsedMs: number } & Pick<TracedPrediction, 'timing' | 'error'>,
   ): void {
     const endedAtMs = this.#clock.wallMs()
-    const { model, id, protocol, traceparent } = call
+    const { model, id, protocol, route, traceparent, tracestate } = call
     const { elapsedMs, timing, error } = outcome
     this.#tracing.record({
       model,
       version,
       id,
       protocol,
+      route,
       traceparent,
+      tracestate,
       startedAtMs: endedAtMs - elapsedMs,
       endedAtMs,
       timing,

@@ -33,10 +33,29 @@ export const inputsOfRecords = (range: RowRange, version: VersionView): RequestI
   return specs.map((spec) => ({
     name: spec.name,
     datatype: spec.datatype,
-    shape: [range.rows.length, ...spec.shape.slice(1).map((dimension) => (dimension < 0 ? 1 : dimension))],
+    shape: shapeOf(spec, range.rows.length, 1),
     data: valuesOf(range, [spec.name], spec.datatype),
   }))
 }
+
+/** How many rows every request has, for a model that leaves no choice. */
+export const fixedRows = (version: VersionView): number | undefined =>
+  (version.inputs as InputSpec[]).map((spec) => (isOneRow(spec) ? 1 : (spec.shape[0] ?? 0))).find((rows) => rows > 0)
+
+/** Whether a row is the whole input: a single dimension of a fixed size has no place for several. */
+const isOneRow = ({ shape }: InputSpec): boolean => shape.length < 2 && shape.every((dimension) => dimension >= 0)
+
+const rowShape = (spec: InputSpec): readonly number[] => (isOneRow(spec) ? spec.shape : spec.shape.slice(1))
+
+/** Shape of so many rows, with `open` in place of each dimension of any size within a row. */
+const shapeOf = (spec: InputSpec, rows: number, open: number): number[] => {
+  const row = rowShape(spec).map((dimension) => (dimension < 0 ? open : dimension))
+  return isOneRow(spec) ? row : [rows, ...row]
+}
+
+/** Values of a row, where no dimension is open. */
+const widthOf = (spec: InputSpec): number =>
+  rowShape(spec).reduce((product, dimension) => product * Math.max(1, dimension), 1)
 
 /** The body of a request, with every digit of large whole numbers. */
 export const requestText = (inputs: readonly RequestInput[]): string =>
@@ -46,19 +65,17 @@ export const requestText = (inputs: readonly RequestInput[]): string =>
 
 const wideInput = (range: RowRange, spec: InputSpec, featureNames: string | undefined): RequestInput => {
   const { rows } = range
-  const width = spec.shape.slice(1).reduce((product, dimension) => product * Math.max(1, dimension), 1)
+  const width = widthOf(spec)
   const available = Object.keys(rows[0] ?? {})
   const columns = featureColumns(featureNames, available) ?? (available.includes(spec.name) ? [spec.name] : available)
   const data = valuesOf(range, columns, spec.datatype)
-  const open = spec.shape.slice(1).some((dimension) => dimension < 0)
+  const open = rowShape(spec).some((dimension) => dimension < 0)
   if (!open && data.length !== rows.length * width) {
     throw new Refusal(
       `the model takes ${width} values a row, the table has ${columns.length} columns: ${columns.join(', ')}`,
     )
   }
-  const shape = spec.shape.map((dimension, index) =>
-    index === 0 ? rows.length : dimension < 0 ? data.length / rows.length : dimension,
-  )
+  const shape = shapeOf(spec, rows.length, data.length / rows.length)
   return { name: spec.name, datatype: spec.datatype, shape, data }
 }
 
@@ -114,8 +131,9 @@ const exampleColumns = (specs: readonly InputSpec[]): Record<string, unknown> =>
   )
 
 /** As many values as a row of the input has, no more than could be shown. */
-const exampleValue = ({ datatype, shape }: InputSpec): unknown[] => {
-  const width = shape.slice(1).reduce((product, dimension) => product * Math.max(1, dimension), 1)
+const exampleValue = (spec: InputSpec): unknown[] => {
+  const { datatype } = spec
+  const width = widthOf(spec)
   const value = datatype === 'BYTES' ? 'text' : datatype === 'BOOL' ? false : 0
   return Array.from({ length: Math.min(width, exampleCharactersMax) }, () => value)
 }

@@ -72,8 +72,14 @@ const withGaps = (rows: Record<string, string | number>[]): Records => {
   }))
 }
 
+const requireDifferent = (head: string[]): string[] => {
+  const twice = head.find((column, index) => head.indexOf(column) < index)
+  if (twice !== undefined) throw new Error(`it has two columns named '${twice}'`)
+  return head
+}
+
 const readCsv = (bytes: Uint8Array, cells: 'numbers' | 'text'): Records => {
-  const options = { columns: true, skip_empty_lines: true, bom: true } as const
+  const options = { columns: requireDifferent, skip_empty_lines: true, bom: true }
   if (cells !== 'numbers') return parse(Buffer.from(bytes), { ...options, cast: false })
   return withGaps(parse(Buffer.from(bytes), { ...options, cast: numberWhenOne }))
 }

@@ -39,8 +39,12 @@ export interface InferCall {
   readonly timeoutMs: number | undefined
   readonly cancellation: Cancellation
   readonly protocol: 'http' | 'grpc'
+  /** Path of the HTTP route, or name of the gRPC method. */
+  readonly route: string
   /** W3C traceparent of the caller, as received. */
   readonly traceparent: string | undefined
+  /** W3C tracestate of the caller, as received. */
+  readonly tracestate?: string | undefined
   readonly receivedAtMs: number
 }
 

@@ -47,6 +47,7 @@ const call: InferCall = {
   timeoutMs: undefined,
   cancellation: new Cancellation(),
   protocol: 'http',
+  route: '/v2/models/{model}/infer',
   traceparent: undefined,
   receivedAtMs: 0,
 }

@@ -20,6 +20,8 @@ export interface Exchange {
   readonly method: string
   /** Path as received, without the query, for messages. */
   readonly path: string
+  /** Path of the route, with its {names}. */
+  readonly route: string
   /** Values of the {names} in the route's path, decoded once. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams

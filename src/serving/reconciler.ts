@@ -80,9 +80,16 @@ export class Reconciler {
     await this.#replace(entry, due, { found, config, manner })
     entry.prefer(found.serve?.preferred)
     this.#retireUnwanted(entry, numbers)
-    // What found no room, was unloaded meanwhile to make some, or was new beside the only one, comes with the next request.
-    for (const slot of entry.policyVersions.map((version) => entry.slot(version)))
+    this.#tellOutcome(entry)
+  }
+
+  #tellOutcome(entry: ModelEntry): void {
+    for (const slot of entry.policyVersions.map((version) => entry.slot(version))) {
+      // What found no room, was unloaded meanwhile to make some, or was new beside the only one, comes with the next request.
       if (slot.current === undefined && !slot.failed) entry.mark(slot, { onDemand: true })
+      // An earlier load that failed beside what serves says nothing any more.
+      else if (slot.current !== undefined) slot.reason = ''
+    }
   }
 
   async #replace(entry: ModelEntry, due: readonly FoundVersion[], model: LoadedModel): Promise<void> {

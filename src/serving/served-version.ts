@@ -1,5 +1,5 @@
 import { reasonOf } from '../lib/index.ts'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { EngineName, HostProgram, LoadReport } from '../host/index.ts'
 import type { Clock, Defer, LogFields, Logger, Random } from '../lib/index.ts'
 import { AppError, fail } from '../protocol/index.ts'
@@ -173,9 +173,9 @@ export class ServedVersion {
     const { clock } = this.#deps
     const startedAt = clock.now()
     try {
-      const { engine } = this.#hosts.file ?? (await this.prepare(() => {}))
+      const file = this.#hosts.file ?? (await this.prepare(() => {}))
       const report = await this.#hosts.startFirst()
-      const { config, refuseAboveMaxBatch } = this.#completeConfig(engine, report)
+      const { config, refuseAboveMaxBatch } = this.#completeConfig(file, report)
       await this.#hosts.startOthers(config)
       const signature = fullSignature(config, report.signature)
       this.#reshaping = reshaping(config)
@@ -189,7 +189,7 @@ export class ServedVersion {
       })
       this.#scheduler = this.#openScheduler(config)
       this.#facts = {
-        engine,
+        engine: file.engine,
         config,
         refuseAboveMaxBatch,
         signature,
@@ -267,12 +267,13 @@ export class ServedVersion {
     await this.#hosts.close()
   }
 
-  #completeConfig(engine: EngineName, report: LoadReport): { config: ModelConfig; refuseAboveMaxBatch: boolean } {
+  #completeConfig(file: ModelFile, report: LoadReport): { config: ModelConfig; refuseAboveMaxBatch: boolean } {
     return autoComplete({
       name: this.model,
       config: this.#order.config,
       model: {
-        engine,
+        engine: file.engine,
+        file: dirname(file.path) === this.#order.found.directory ? basename(file.path) : undefined,
         inputs: report.signature.inputs,
         outputs: report.signature.outputs,
         ...(report.batched === undefined ? {} : { batched: report.batched }),

@@ -14,6 +14,7 @@ export interface BatchDone {
   readonly rows: number
   readonly requests: number
   readonly reason: string
+  readonly failed: boolean
   readonly inputMs: number
   readonly computeMs: number
   readonly outputMs: number
@@ -184,7 +185,7 @@ export class VersionScheduler {
       const wayMs = Math.max(0, answeredAt - joinedAt - computeMs) / 2
       const inputMs = joinedAt - sentAt + wayMs
       const outputMs = doneAt - answeredAt + wayMs
-      this.#options.events.batchDone({ ...fits, inputMs, computeMs, outputMs })
+      this.#options.events.batchDone({ ...fits, failed: false, inputMs, computeMs, outputMs })
       batch.forEach((waiting, index) => {
         const answer: InferAnswer = {
           ...(answers[index] ?? { outputs: [] }),
@@ -236,7 +237,8 @@ export class VersionScheduler {
    */
   async #failed(instance: ModelInstance, decision: BatchDecision<Ticket>, error: unknown): Promise<void> {
     const { batch, rows, reason } = decision
-    this.#options.events.batchDone({ rows, requests: batch.length, reason, inputMs: 0, computeMs: 0, outputMs: 0 })
+    const fits = { rows, requests: batch.length, reason }
+    this.#options.events.batchDone({ ...fits, failed: true, inputMs: 0, computeMs: 0, outputMs: 0 })
     if (error instanceof UndividableBatch) this.#joins = false
     const separable = error instanceof HostRefusal || error instanceof UndividableBatch
     if (batch.length === 1 || !separable) {

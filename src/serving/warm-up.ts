@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Random } from '../lib/index.ts'
-import { datatypeBytes, elementCount, encodeStrings } from '../tensor/index.ts'
+import { checkTensor, datatypeBytes, elementCount, encodeStrings } from '../tensor/index.ts'
 import type { DataType, Signature } from '../tensor/index.ts'
 import type { ScatteredTensor } from '../host/index.ts'
 import type { ModelConfig, WarmupInput, WarmupSample } from './model-config/model-config.ts'
 import type { ModelInstance } from './model-instance.ts'
+import { readModelFile } from './read-model-file.ts'
 import type { Reshaping } from './reshaping.ts'
 
 export interface WarmUp {
@@ -69,25 +68,36 @@ const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTen
       const batch = work.config.maxBatchSize > 0 ? [Math.max(1, sample.batchSize)] : []
       const shape = [...batch, ...input.dims]
       if (elementCount(shape, name) > sampleElementsMax) throw new Error(`warm-up sample '${name}' is too large`)
-      return { name, datatype: input.dataType, shape, pieces: [await sampleData(input, shape, work)] }
+      const pieces =
+        input.source.kind === 'file'
+          ? await repeatedFile(input.source.file, { name, input, rows: batch[0] ?? 1, directory: work.directory })
+          : [madeUp(input, shape, work.random)]
+      return { name, datatype: input.dataType, shape, pieces }
     }),
   )
 
-const sampleData = async (input: WarmupInput, shape: readonly number[], work: WarmUp): Promise<Uint8Array> => {
-  switch (input.source.kind) {
-    case 'zero':
-      return zeros(input.dataType, shape)
-    case 'random': {
-      const data = zeros(input.dataType, shape)
-      if (input.dataType !== 'BYTES')
-        for (let i = 0; i < data.length; i++) data[i] = randomByte(input.dataType, work.random)
-      return data
-    }
-    case 'file':
-      return readFile(join(work.directory, 'warmup', input.source.file))
-  }
+/**
+ * Triton's rule: a file has one row, which every row of the sample is; of a longer one of a type of fixed size, the rest
+ * is left.
+ */
+const repeatedFile = async (
+  file: string,
+  sample: { readonly name: string; readonly input: WarmupInput; readonly rows: number; readonly directory: string },
+): Promise<Uint8Array[]> => {
+  const { name, input, rows, directory } = sample
+  const { dataType: datatype, dims: shape } = input
+  const content = await readModelFile(directory, `warmup/${file}`)
+  const data = datatype === 'BYTES' ? content : content.subarray(0, elementCount(shape, name) * datatypeBytes[datatype])
+  checkTensor({ name, datatype, shape, data })
+  return Array.from({ length: rows }, () => data)
 }
 
+const madeUp = (input: WarmupInput, shape: readonly number[], random: Random): Uint8Array => {
+  const data = zeros(input.dataType, shape)
+  if (input.source.kind === 'random' && input.dataType !== 'BYTES')
+    for (let i = 0; i < data.length; i++) data[i] = randomByte(input.dataType, random)
+  return data
+}
 /** Bytes below 0x3f keep every type finite and of moderate size; a BOOL is 0 or 1. */
 const randomByte = (datatype: DataType, random: Random): number =>
   Math.floor(random.next() * (datatype === 'BOOL' ? 2 : 0x3f))

@@ -238,6 +238,7 @@ describe('a version that crashes again and again', () => {
     ])
     const metrics = await (await app.fetch('/metrics')).text()
     expect(metrics).toContain('slipway_host_crashes_total{model="bad",version="1"} 3')
+    expect(metrics).toContain('slipway_version_ready{model="bad",version="1"} 0')
     await app.post('/v2/repository/models/bad/load')
     expect((await app.post('/v2/models/bad/infer', inferBody([1]))).status, 'a load brings it back').toBe(200)
   })

@@ -115,6 +115,19 @@ describe('loading and unloading on request', () => {
     expect((await app.fetch('/v2/models/a/ready')).status).toBe(503)
   })
 
+  it('the gauges of an unloaded version fall to nothing', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    const gauge = async (name: string): Promise<number> => {
+      const text = await (await app.fetch('/metrics')).text()
+      return Number(new RegExp(`^${name}\\{model="m",version="1"\\} (\\d+)$`, 'm').exec(text)?.[1])
+    }
+    expect(await gauge('slipway_host_memory_bytes')).toBeGreaterThan(10_000_000)
+    expect(await gauge('slipway_version_ready')).toBe(1)
+    expect((await app.post('/v2/repository/models/m/unload')).status).toBe(200)
+    await eventually('it has ended', async () => ((await gauge('slipway_host_memory_bytes')) === 0 ? true : undefined))
+    expect(await gauge('slipway_version_ready')).toBe(0)
+  })
+
   it('a configuration in the request wins over the file, until the next load without one', async () => {
     await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1), 'm/2/model.mjs': addModel(2) } })
     const config = JSON.stringify({ max_batch_size: 3, version_policy: { specific: { versions: ['1'] } } })
@@ -126,6 +139,15 @@ describe('loading and unloading on request', () => {
     expect((await load(app, 'm')).status).toBe(200)
     expect(await answerOf(app, 'm')).toBe(12)
     expect((await app.post('/v2/models/m/infer', inferBody(Array.from({ length: 500 }, () => 1)))).status).toBe(200)
+  })
+
+  it('a load that fails is told in the index until the next one that does not', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    const row = async (): Promise<unknown> => ((await (await app.post('/v2/repository/index')).json()) as unknown[])[0]
+    expect((await load(app, 'm', { config: '{"backend":"onnxruntime"}' })).status).toBe(400)
+    expect(await row()).toMatchObject({ state: 'READY', reason: expect.stringContaining('has none of') as unknown })
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await row()).toMatchObject({ state: 'READY', reason: '' })
   })
 
   it('files in the request make a model, which is there after a restart of the folder scan', async () => {
@@ -153,6 +175,34 @@ describe('loading and unloading on request', () => {
     })
     expect(await answerOf(app, 'm')).toBe(4)
     expect(await answerOf(app, 'f')).toMatch(/failed to load 'f'.*cold/)
+  })
+
+  it('a file of a warm-up sample has one row, which is repeated, and more where it is longer', async () => {
+    const input = (file: string): string =>
+      `max_batch_size: 8 model_warmup { name: "w" batch_size: 3 inputs { key: "x" value { data_type: TYPE_FP32 dims: [1] input_data_file: "${file}" } } }`
+    const seen = jsModel(
+      'globalThis.seen ??= [...x.data].join(); return Array.from(x.data, () => Number(globalThis.seen === "7,7,7"))',
+    )
+    await using app = await startTestApp({
+      models: {
+        'one/1/model.mjs': seen,
+        'one/config.pbtxt': input('row'),
+        'one/warmup/row': new Uint8Array(Float32Array.of(7).buffer),
+        'long/1/model.mjs': seen,
+        'long/config.pbtxt': input('rows'),
+        'long/warmup/rows': new Uint8Array(Float32Array.of(7, 8, 9).buffer),
+        'short/1/model.mjs': seen,
+        'short/config.pbtxt': input('part'),
+        'short/warmup/part': new Uint8Array(3),
+      },
+    })
+    expect(await answerOf(app, 'one')).toBe(1)
+    expect(await answerOf(app, 'long')).toBe(1)
+    app.write('long/config.pbtxt', input('gone'))
+    expect(await (await load(app, 'long')).json()).toEqual({
+      error: "failed to load 'long': 'warmup/gone' can't be read: there is no such file",
+    })
+    expect(await answerOf(app, 'short')).toMatch(/failed to load 'short': tensor 'x'.*takes 4 bytes, got 3/)
   })
 
   it('several instances share the work', async () => {

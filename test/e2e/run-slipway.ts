@@ -14,13 +14,15 @@ export interface RunSlipwayOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** What a command finds on its standard input. */
   readonly input?: string
+  /** Whether its output goes to a terminal. */
+  readonly terminal?: boolean
 }
 
-/** Runs the command line in this process, as a shell that is no terminal would, with a test's server, if given, as its own. */
+/** Runs the command line in this process, as a shell would, with a test's server, if given, as its own. */
 export const runSlipway = async (
   app: TestApp | undefined,
   args: readonly string[],
-  { directory = app?.dataDir ?? '.', environment = {}, input = '' }: RunSlipwayOptions = {},
+  { directory = app?.dataDir ?? '.', environment = {}, input = '', terminal = false }: RunSlipwayOptions = {},
 ): Promise<Ran> => {
   let out = ''
   let err = ''
@@ -31,7 +33,7 @@ export const runSlipway = async (
     out: (text) => (out += text),
     err: (text) => (err += text),
     input: () => Promise.resolve(new TextEncoder().encode(input)),
-    terminal: false,
+    terminal,
   })
   return { code, out, err }
 }

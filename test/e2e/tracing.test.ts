@@ -1,12 +1,17 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { credentials, loadPackageDefinition, Metadata } from '@grpc/grpc-js'
+import type { Client } from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
 import { describe, expect, it } from 'vitest'
 import { addModel, inferBody, startTestApp } from '../../src/testing/index.ts'
 
 interface OtlpSpan {
   readonly traceId: string
   readonly spanId: string
+  readonly kind: number
+  readonly traceState?: string
   readonly parentSpanId?: string
   readonly name: string
   readonly startTimeUnixNano: string
@@ -34,6 +39,33 @@ const startCollector = async (): Promise<{ url: string; spans: OtlpSpan[]; heade
     headers,
     close: () => server.close(),
   }
+}
+
+/** A call of the model `m` with metadata of its own. */
+const grpcInfer = (address: string, fields: Readonly<Record<string, string>>): Promise<void> => {
+  const definition = loadSync('inference.proto', { includeDirs: ['proto'], keepCase: true })
+  const { inference } = loadPackageDefinition(definition) as unknown as {
+    inference: { GRPCInferenceService: new (address: string, credentials: unknown) => Client }
+  }
+  const client = new inference.GRPCInferenceService(address, credentials.createInsecure())
+  const metadata = new Metadata()
+  for (const [key, value] of Object.entries(fields)) metadata.set(key, value)
+  const request = {
+    model_name: 'm',
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1], contents: { fp32_contents: [1] } }],
+  }
+  const infer = client['ModelInfer' as keyof Client] as unknown as (
+    request: unknown,
+    metadata: Metadata,
+    done: (error: Error | null) => void,
+  ) => void
+  return new Promise((resolve, reject) => {
+    infer.call(client, request, metadata, (error) => {
+      client.close()
+      if (error === null) resolve()
+      else reject(error)
+    })
+  })
 }
 
 describe('traces', () => {
@@ -72,6 +104,42 @@ describe('traces', () => {
       collector.spans.some((span) => span.traceId.startsWith('7')),
       'a caller that is not sampled',
     ).toBe(false)
+  })
+
+  it("tell by which route or method a prediction came, and keep the caller's trace state", async () => {
+    const collector = await startCollector()
+    await using app = await startTestApp({
+      models: { 'm/1/model.mjs': addModel(1) },
+      flags: ['--tracing.otlp-endpoint', collector.url],
+    })
+    const traceIdOf = (digit: number): string => String(digit).repeat(32)
+    const send = async (digit: number, path: string, body: unknown): Promise<void> => {
+      const traceparent = `00-${traceIdOf(digit)}-00f067aa0ba902b7-01`
+      const headers = { traceparent, tracestate: 'vendor=abc,other=1', 'content-type': 'application/json' }
+      expect((await app.fetch(path, { method: 'POST', body: JSON.stringify(body), headers })).status).toBe(200)
+    }
+    const table = { dataframe_split: { columns: ['x'], data: [[1]] } }
+    await send(1, '/v2/models/m/infer', inferBody([1]))
+    await send(2, '/v2/models/m/versions/1/infer', inferBody([1]))
+    await send(3, '/invocations', table)
+    await send(4, '/api/slipway/v1/models/m/invocations', table)
+    await grpcInfer(app.addresses.grpc, { traceparent: `00-${traceIdOf(5)}-00f067aa0ba902b7-01` })
+    await app.stop()
+    collector.close()
+    const servers = collector.spans.filter((span) => span.name === 'infer m')
+    const attribute = (span: OtlpSpan | undefined, key: string): unknown =>
+      span?.attributes.find((one) => one.key === key)?.value['stringValue']
+    const ofTrace = (digit: number): OtlpSpan | undefined => servers.find((span) => span.traceId === traceIdOf(digit))
+    expect([1, 2, 3, 4].map((digit) => attribute(ofTrace(digit), 'http.route'))).toEqual([
+      '/v2/models/{model}/infer',
+      '/v2/models/{model}/versions/{version}/infer',
+      '/invocations',
+      '/api/slipway/v1/models/{model}/invocations',
+    ])
+    expect(ofTrace(1)?.traceState).toBe('vendor=abc,other=1')
+    expect(ofTrace(5)?.traceState).toBeUndefined()
+    expect([attribute(ofTrace(5), 'rpc.system'), attribute(ofTrace(5), 'rpc.method')]).toEqual(['grpc', 'ModelInfer'])
+    expect(servers.map((span) => span.kind)).toEqual(servers.map(() => 2))
   })
 
   it('to a collector that is not there neither fail nor hold up predictions, nor the stop', async () => {

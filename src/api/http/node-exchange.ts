@@ -37,6 +37,10 @@ export class NodeExchange implements Exchange {
     return this.#parts.target.path
   }
 
+  get route(): string {
+    return this.#parts.match.route.path
+  }
+
   get params(): Readonly<Record<string, string>> {
     return this.#parts.match.params
   }

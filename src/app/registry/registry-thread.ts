@@ -154,7 +154,7 @@ const serve = async (): Promise<void> => {
     }
     const route = routes[call.route]
     assert(route !== undefined, `the thread has no route ${call.route}`)
-    return { id, kind: 'reply', reply: await route.handle(receivedExchange(call.exchange)) }
+    return { id, kind: 'reply', reply: await route.handle(receivedExchange(call.exchange, route)) }
   }
   port.on('message', (call: ThreadCall | GuardAnswer) => {
     if (call.kind === 'guard') {
@@ -174,9 +174,10 @@ const failure = (id: number, error: unknown): ThreadAnswer =>
     ? { id, kind: 'refused', code: error.code, details: error.details }
     : { id, kind: 'failed', reason: reasonOf(error) }
 
-const receivedExchange = (sent: SentExchange): Exchange => ({
+const receivedExchange = (sent: SentExchange, route: Route): Exchange => ({
   method: sent.method,
   path: sent.path,
+  route: route.path,
   params: sent.params,
   query: new URLSearchParams(sent.query),
   receivedAtMs: systemClock.now(),

@@ -1,13 +1,12 @@
-import type { ModelView } from '../../api/index.ts'
 import { failed, runClosedLoop, runOpenLoop } from '../../client/index.ts'
 import type { LoadResult } from '../../client/index.ts'
 import { systemClock, systemRandom } from '../../lib/index.ts'
-import { apiRoot } from '../../protocol/index.ts'
 import type { ClientArgs } from '../client-options.ts'
 import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, Flag } from '../command.ts'
-import { Refusal, UsageError } from '../command.ts'
+import { UsageError } from '../command.ts'
 import { millisecondsText } from '../format.ts'
+import { readyVersion } from '../ready-version.ts'
 import { readInputFile } from '../records.ts'
 
 /** What a flag that is left out stands for. */
@@ -39,30 +38,67 @@ export const bench: Command = {
   async run(context) {
     const args = clientArgs(context, flags)
     const name = onePositional(args, 'the name of the model')
+    if (args.text('clients') !== undefined && args.text('rate') !== undefined)
+      throw new UsageError('--clients and --rate are two kinds of load; give one')
+    const rate = args.text('rate') === undefined ? undefined : number(args, 'rate', 0)
+    const clients = whole(args, 'clients', defaults.clients)
     const body = await bodyOf(args, name)
+    const seconds = number(args, 'seconds', defaults.seconds)
     const target = {
       url: new URL(`/v2/models/${encodeURIComponent(name)}/infer`, args.client.url),
       body,
       headers: { 'content-type': 'application/json', ...args.client.authorization },
-      durationMs: number(args, 'seconds', defaults.seconds) * 1000,
+      durationMs: seconds * 1000,
       clock: systemClock,
     }
-    const rate = args.text('rate') === undefined ? undefined : number(args, 'rate', 0)
-    const result =
+    const load = (): Promise<LoadResult> =>
       rate === undefined
-        ? await runClosedLoop({ ...target, clients: number(args, 'clients', defaults.clients) })
-        : await runOpenLoop({ ...target, rate, arrivals: 'poisson', random: systemRandom })
+        ? runClosedLoop({ ...target, clients })
+        : runOpenLoop({ ...target, rate, arrivals: 'poisson', random: systemRandom })
+    const result = await (context.terminal && !args.json ? showingTime(seconds, { load, err: context.err }) : load())
     context.out(args.json ? `${JSON.stringify(summary(result))}\n` : text(result))
     return failed(result) === 0 ? 0 : 1
   },
 }
 
+/** No machine makes more requests a second, and no run lasts so many. */
+const numberMax = 1_000_000
+
 const number = (args: ClientArgs, name: string, fallback: number): number => {
   const given = args.text(name)
   if (given === undefined) return fallback
   const value = Number(given)
-  if (!(value > 0)) throw new UsageError(`--${name} must be a number above 0, not '${given}'`)
+  if (!(value > 0 && value <= numberMax))
+    throw new UsageError(`--${name} must be a number above 0 and at most ${numberMax}, not '${given}'`)
   return value
+}
+
+const whole = (args: ClientArgs, name: string, fallback: number): number => {
+  const value = number(args, name, fallback)
+  if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number above 0, not '${value}'`)
+  return value
+}
+
+const secondMs = 1000
+
+/** Tells each second how far a load is, and takes that back in the end. */
+const showingTime = async (
+  seconds: number,
+  { load, err }: { load(): Promise<LoadResult>; err(text: string): void },
+): Promise<LoadResult> => {
+  let passed = 0
+  const tell = (): void => {
+    passed += 1
+    err(`\r${Math.min(passed, seconds)} of ${seconds} s`)
+    timer = systemClock.setTimer(tell, secondMs)
+  }
+  let timer = systemClock.setTimer(tell, secondMs)
+  try {
+    return await load()
+  } finally {
+    timer.cancel()
+    err('\r\u001b[K')
+  }
 }
 
 interface InputSpec {
@@ -73,14 +109,12 @@ interface InputSpec {
 
 const bodyOf = async (args: ClientArgs, name: string): Promise<Uint8Array> => {
   const file = args.text('body')
-  if (file !== undefined) return readInputFile(file)
-  const model = await args.client.json<ModelView>({
-    method: 'GET',
-    path: `${apiRoot}/models/${encodeURIComponent(name)}`,
-  })
-  const ready = model.versions.findLast((version) => version.state === 'ready')
-  if (ready === undefined) throw new Refusal(`model '${name}' is not ready`, 'model_not_ready')
-  const rows = number(args, 'rows', defaults.rows)
+  if (file !== undefined) {
+    if (args.text('rows') !== undefined) throw new UsageError('--rows is for a request of zeros, not with --body')
+    return readInputFile(file)
+  }
+  const ready = await readyVersion(args.client, name)
+  const rows = whole(args, 'rows', defaults.rows)
   const inputs = (ready.inputs as InputSpec[]).map((spec) => {
     const shape = spec.shape.map((dimension, index) => (dimension < 0 ? (index === 0 ? rows : 1) : dimension))
     const count = shape.reduce((product, dimension) => product * dimension, 1)

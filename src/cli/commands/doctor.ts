@@ -10,7 +10,7 @@ import { cudaFinding } from '../../app/cuda-support.ts'
 import { apiRoot } from '../../protocol/index.ts'
 import { clientArgs, commonFlags } from '../client-options.ts'
 import type { Command } from '../command.ts'
-import { UsageError } from '../command.ts'
+import { Refusal, UsageError } from '../command.ts'
 import { bytesText } from '../format.ts'
 import type { ServerClient } from '../server-client.ts'
 
@@ -29,13 +29,14 @@ export const doctor: Command = {
     const args = clientArgs(context, commonFlags)
     if (args.positionals.length > 0) throw new UsageError(`unexpected '${args.positionals[0] ?? ''}'`)
     const { config } = loadConfig({ ...context, args: [] })
+    const isNamed = (args.text('server') ?? context.environment['SLIPWAY_SERVER']) !== undefined
     const findings = [
       nodeVersion(),
       await runtime(),
       { check: 'CUDA', ...cudaFinding() },
       folder(config),
       freeMemory(),
-      ...(await server(args.client, config)),
+      ...(await server(args.client, { config, isNamed })),
     ]
     if (args.json) context.out(`${JSON.stringify({ findings })}\n`)
     else context.out(`${findings.map(({ check, ok, says }) => `${ok ? '✓' : '✗'} ${check}: ${says}`).join('\n')}\n`)
@@ -89,7 +90,12 @@ const freeMemory = (): Finding => {
   return { check: 'memory', ok: free >= memoryBytesMin, says: `${bytesText(free)} free` }
 }
 
-const server = async (client: ServerClient, config: Config): Promise<Finding[]> => {
+/** A server that was named should be there; of the one that could be on this machine, nobody says so. */
+const server = async (
+  client: ServerClient,
+  { config, isNamed }: { readonly config: Config; readonly isNamed: boolean },
+): Promise<Finding[]> => {
+  const check = `server at ${client.url.origin}`
   try {
     const { models } = await client.json<{ models: ModelView[] }>({ method: 'GET', path: `${apiRoot}/models` })
     const sick = models.flatMap((model) => [
@@ -99,9 +105,10 @@ const server = async (client: ServerClient, config: Config): Promise<Finding[]> 
         .map((version) => `${model.name} version ${version.version}: ${version.reason}`),
     ])
     const says = sick.length === 0 ? `${models.length} model(s), none of them in trouble` : sick.join('; ')
-    return [{ check: `server at ${client.url.origin}`, ok: sick.length === 0, says }]
+    return [{ check, ok: sick.length === 0, says }]
   } catch (error) {
     const says = reasonOf(error)
+    if (isNamed || !(error instanceof Refusal) || error.code !== 'unreachable') return [{ check, ok: false, says }]
     const ports = [config.http.port, config.grpc.port].filter((port) => port !== 0)
     return [
       { check: 'server', ok: true, says: `none running (${says})` },

@@ -10,6 +10,7 @@ import type { Shown } from '../action-command.ts'
 import { actionWords, asking, runAction } from '../action-command.ts'
 import { bytesText } from '../format.ts'
 import { printable } from '../printable.ts'
+import { showingLoads } from '../show-loading.ts'
 import { registeredModelActions, registeredModelFlags, showRegistered } from '../registered-model-actions.ts'
 import { table } from '../table.ts'
 
@@ -67,7 +68,7 @@ export const models: Command = {
     const repository = `/v2/repository/models/${encodeURIComponent(name)}`
     switch (what) {
       case 'load':
-        await args.client.json({ method: 'POST', path: `${repository}/load` })
+        await loading(context, args, { name, path: `${repository}/load` })
         break
       case 'unload':
         await args.client.json({ method: 'POST', path: `${repository}/unload` })
@@ -86,6 +87,15 @@ export const models: Command = {
     context.out(printable(args.json ? `${JSON.stringify(value)}\n` : text))
     return 0
   },
+}
+
+const loading = (
+  context: CommandContext,
+  { client, json }: ClientArgs,
+  { name, path }: { readonly name: string; readonly path: string },
+): Promise<unknown> => {
+  const work = (): Promise<unknown> => client.json({ method: 'POST', path })
+  return json ? work() : showingLoads(client, [name], { work, err: context.err })
 }
 
 /** Shows the registered model of a name that nothing is served by. */

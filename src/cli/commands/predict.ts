@@ -1,6 +1,5 @@
 import { buffer as readBytes } from 'node:stream/consumers'
-import type { ModelView, VersionView } from '../../api/index.ts'
-import { apiRoot } from '../../protocol/index.ts'
+import type { VersionView } from '../../api/index.ts'
 import { parseJson } from '../../tensor/index.ts'
 import { exactJson } from '../cell-value.ts'
 import type { ClientArgs } from '../client-options.ts'
@@ -8,7 +7,8 @@ import { clientArgs, commonFlags, onePositional } from '../client-options.ts'
 import type { Command, CommandContext, Flag } from '../command.ts'
 import { Refusal, UsageError } from '../command.ts'
 import type { RowRange } from '../model-inputs.ts'
-import { exampleRow, inputsOfRecords, requestText } from '../model-inputs.ts'
+import { exampleRow, fixedRows, inputsOfRecords, requestText } from '../model-inputs.ts'
+import { readyVersion } from '../ready-version.ts'
 import type { RecordFormat, Records } from '../records.ts'
 import { formatOf, readInputFile, readRecords } from '../records.ts'
 import { table } from '../table.ts'
@@ -38,12 +38,12 @@ const flags: readonly Flag[] = [
     default: 'what its name says; json on standard input',
   },
   { name: 'output', value: 'table|json|csv', doc: 'how to answer; json is one object a line', default: 'table' },
-  { name: 'version', value: 'N', doc: 'a version of the model', default: 'the newest that is ready' },
+  { name: 'version', value: 'N', doc: 'a version of the model', default: 'the one that answers' },
   {
     name: 'batch',
     value: 'ROWS',
     doc: 'rows a request',
-    default: `max_batch_size of the model, at most ${batchRowsDefault}`,
+    default: `as many as the model takes, at most ${batchRowsDefault}`,
   },
   { name: 'limit', value: 'ROWS', doc: 'score only the first rows', default: 'all' },
   ...commonFlags,
@@ -64,7 +64,7 @@ export const predict: Command = {
     const output = args.json ? 'json' : (args.text('output') ?? 'table')
     if (!['table', 'json', 'csv'].includes(output))
       throw new UsageError(`--output '${output}' is not one of table, json, csv`)
-    const version = await versionOf(args, name)
+    const version = await readyVersion(args.client, name, wholeNumber(args, 'version'))
     const batchRows = wholeNumber(args, 'batch') ?? rowsOf(version)
     const all = await readInput(context, args, { name, version })
     const records = all.slice(0, wholeNumber(args, 'limit') ?? all.length)
@@ -92,33 +92,12 @@ const wholeNumber = (args: ClientArgs, name: string): number | undefined => {
 }
 
 /** Rows that the model takes in one request and that make no large one. */
-const rowsOf = ({ config }: VersionView): number => {
-  const most = Number((config as { readonly max_batch_size?: unknown } | null)?.max_batch_size)
+const rowsOf = (version: VersionView): number => {
+  const most = Number((version.config as { readonly max_batch_size?: unknown } | null)?.max_batch_size)
+  const fixed = fixedRows(version)
+  if (fixed !== undefined) return fixed
   return most > 0 ? Math.min(most, batchRowsDefault) : batchRowsDefault
 }
-
-const versionOf = async (args: ClientArgs, name: string): Promise<VersionView> => {
-  const wanted = wholeNumber(args, 'version')
-  const { versions, problem } = await args.client.json<ModelView>({
-    method: 'GET',
-    path: `${apiRoot}/models/${encodeURIComponent(name)}`,
-  })
-  if (wanted === undefined) {
-    const newest = versions.findLast((version) => version.state === 'ready') ?? versions.at(-1)
-    if (newest?.state === 'ready') return newest
-    throw notReady(`model '${name}'`, newest?.reason || problem)
-  }
-  const found = versions.find((version) => version.version === String(wanted))
-  if (found === undefined) {
-    const there = versions.length === 0 ? 'has none' : `has ${versions.map(({ version }) => version).join(', ')}`
-    throw new Refusal(`version ${wanted} of model '${name}' is not found; the model ${there}`, 'version_not_found')
-  }
-  if (found.state !== 'ready') throw notReady(`version ${wanted} of model '${name}'`, found.reason || problem)
-  return found
-}
-
-const notReady = (what: string, why: string): Refusal =>
-  new Refusal(`${what} is not ready${why === '' ? '' : `: ${why}`}`, 'model_not_ready')
 
 interface Wanted {
   readonly name: string

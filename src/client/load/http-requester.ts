@@ -1,5 +1,6 @@
-import { Agent, request } from 'node:http'
+import { Agent, request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 
 /** One request, sent over and over. */
 export interface LoadTarget {
@@ -16,6 +17,7 @@ export type Ending = { readonly status: number } | { readonly error: string }
 /** Sends a target's request over keep-alive connections, one request at a time on each (no pipelining). */
 export class HttpRequester {
   readonly #agent: Agent
+  readonly #request: typeof httpRequest
   readonly #target: LoadTarget
   readonly #headers: Readonly<Record<string, string>>
   readonly #timeoutMs: number
@@ -24,7 +26,9 @@ export class HttpRequester {
   constructor(target: LoadTarget, options: { readonly connectionsMax: number; readonly timeoutMs: number }) {
     this.#target = target
     this.#timeoutMs = options.timeoutMs
-    this.#agent = new Agent({
+    const isSecure = target.url.protocol === 'https:'
+    this.#request = isSecure ? httpsRequest : httpRequest
+    this.#agent = new (isSecure ? HttpsAgent : Agent)({
       keepAlive: true,
       maxSockets: options.connectionsMax,
       maxFreeSockets: options.connectionsMax,
@@ -42,7 +46,7 @@ export class HttpRequester {
       onEnd(ending)
     }
     const fail = (error: NodeJS.ErrnoException): void => end({ error: error.code ?? error.name })
-    const outgoing = request(
+    const outgoing = this.#request(
       this.#target.url,
       {
         agent: this.#agent,

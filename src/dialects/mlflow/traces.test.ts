@@ -24,6 +24,7 @@ const call = async (test: TestRegistry, target: string, given: Call = {}): Promi
   const exchange: Exchange = {
     method,
     path,
+    route: path,
     params: given.params ?? {},
     query: new URLSearchParams(given.query),
     receivedAtMs: 0,

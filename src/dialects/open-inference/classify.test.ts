@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decodeStrings } from '../../tensor/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import type { Classes } from './classify.ts'
 import { classify } from './classify.ts'
 
 const bytesOf = (values: ArrayBufferView): Uint8Array =>
@@ -11,20 +12,29 @@ const floats = (shape: number[], values: number[]): Tensor => ({
   shape,
   data: bytesOf(new Float32Array(values)),
 })
-const classes = (output: Tensor, k: number, labels: readonly string[] = []): string[] =>
-  decodeStrings(classify(output, k, labels))
+const rows: Classes = { labels: [], batched: true }
+const whole: Classes = { labels: [], batched: false }
+const classes = (output: Tensor, k: number): string[] => decodeStrings(classify(output, k, whole))
 
 describe('classification', () => {
   it('answers the highest values of each row, highest first, with their labels', () => {
     const output = floats([2, 3], [0.1, 0.7, 0.2, 3, 2, 1])
-    const answer = classify(output, 2, ['cat', 'dog'])
+    const answer = classify(output, 2, { ...rows, labels: ['cat', 'dog'] })
     expect(answer).toMatchObject({ name: 'y', datatype: 'BYTES', shape: [2, 2] })
     expect(decodeStrings(answer)).toEqual(['0.700000:1:dog', '0.200000:2', '3.000000:0:cat', '2.000000:1:dog'])
   })
 
   it('answers all classes when there are fewer than asked for', () => {
-    expect(classify(floats([3], [1, 2, 3]), 2 ** 40, []).shape).toEqual([3])
-    expect(classify(floats([0, 3], []), 5, [])).toMatchObject({ shape: [0, 0], data: new Uint8Array() })
+    expect(classify(floats([3], [1, 2, 3]), 2 ** 40, whole).shape).toEqual([3])
+    expect(classify(floats([0, 3], []), 5, rows)).toMatchObject({ shape: [0, 0], data: new Uint8Array() })
+  })
+
+  it('is by rows only where the first dimension is a batch', () => {
+    const output = floats([2, 2], [1, 2, 4, 3])
+    expect(classify(output, 1, whole)).toMatchObject({ shape: [1] })
+    expect(classes(output, 1)).toEqual(['4.000000:2'])
+    expect(classify(floats([2], [1, 2]), 3, rows)).toMatchObject({ shape: [2, 1] })
+    expect(classify(floats([], [1]), 3, rows)).toMatchObject({ shape: [1] })
   })
 
   it('keeps the order of equal values, and NaN comes last', () => {
@@ -42,13 +52,13 @@ describe('classification', () => {
   })
 
   it('has no work with any number of rows that hold nothing', () => {
-    expect(classify(floats([2 ** 50, 0], []), 5, [])).toMatchObject({ shape: [2 ** 50, 0], data: new Uint8Array() })
+    expect(classify(floats([2 ** 50, 0], []), 5, rows)).toMatchObject({ shape: [2 ** 50, 0], data: new Uint8Array() })
   })
 
   it('refuses to answer with more classes than the main thread should write', () => {
     const output = floats([1_000_001], Array.from({ length: 1_000_001 }, () => 1))
     expect(classes(output, 1)).toEqual(['1.000000:0'])
-    expect(() => classify(output, 2 ** 40, [])).toThrow("output 'y' has 1000001 classes to answer with")
+    expect(() => classify(output, 2 ** 40, whole)).toThrow("output 'y' has 1000001 classes to answer with")
   })
 
   it('compares and prints every digit of 64-bit numbers', () => {
@@ -59,7 +69,7 @@ describe('classification', () => {
 
   it('refuses types that have no order or no exact print', () => {
     for (const datatype of ['BYTES', 'BOOL', 'FP16', 'BF16'] as const)
-      expect(() => classify({ name: 'y', datatype, shape: [0], data: new Uint8Array() }, 1, [])).toThrow(
+      expect(() => classify({ name: 'y', datatype, shape: [0], data: new Uint8Array() }, 1, whole)).toThrow(
         `type ${datatype} can't be classified`,
       )
   })

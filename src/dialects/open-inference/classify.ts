@@ -1,15 +1,30 @@
 import { fail } from '../../protocol/index.ts'
 import { encodeStrings, toTypedArray } from '../../tensor/index.ts'
 import type { Tensor, TypedArray } from '../../tensor/index.ts'
+import type { VersionFacts } from '../../serving/index.ts'
+
+/** What a model says of the classes of an output. */
+export interface Classes {
+  readonly labels: readonly string[]
+  /** Whether the first dimension is a batch. */
+  readonly batched: boolean
+}
+
+/** Of the version that answered, as far as it is known. */
+export const classesOf = (facts: VersionFacts | undefined, output: string): Classes => ({
+  labels: facts?.labels.get(output) ?? [],
+  batched: facts === undefined || facts.config.maxBatchSize > 0,
+})
 
 /** Texts are made on the thread that serves everybody. */
 const textsMax = 1_000_000
 
 /**
- * Triton's classification extension: for each row of [rows, classes] the k highest values, each as
- * "value:index[:label]", highest first; BYTES of shape [rows, k]. A k above the number of classes means all.
+ * Triton's classification extension: of each row, or of the whole output where it has no batch, the k highest values,
+ * each as "value:index[:label]", highest first; BYTES of shape [rows, k], or [k]. A k above the number of classes means
+ * all.
  */
-export const classify = (output: Tensor, k: number, labels: readonly string[]): Tensor => {
+export const classify = (output: Tensor, k: number, classes: Classes): Tensor => {
   if (
     output.datatype === 'BYTES' ||
     output.datatype === 'BOOL' ||
@@ -19,10 +34,10 @@ export const classify = (output: Tensor, k: number, labels: readonly string[]): 
     throw fail('invalid_request', { reason: `output '${output.name}' of type ${output.datatype} can't be classified` })
   }
   const values = toTypedArray(output)
-  const batched = output.shape.length > 1
+  const batched = classes.batched && output.shape.length > 0
   const rows = batched ? (output.shape[0] ?? 1) : 1
-  const classes = rows === 0 ? 0 : values.length / rows
-  const kept = Math.min(k, classes)
+  const count = rows === 0 ? 0 : values.length / rows
+  const kept = Math.min(k, count)
   if (rows * kept > textsMax) {
     const reason = `output '${output.name}' has ${rows * kept} classes to answer with; the limit is ${textsMax}`
     throw fail('invalid_request', { reason })
@@ -30,9 +45,9 @@ export const classify = (output: Tensor, k: number, labels: readonly string[]): 
   const texts: string[] = []
   // Why: rows that hold nothing take no memory, so there may be any number of them.
   for (let row = 0; row < rows && kept > 0; row++) {
-    const own = values.subarray(row * classes, (row + 1) * classes)
+    const own = values.subarray(row * count, (row + 1) * count)
     for (const index of highest(own, kept)) {
-      const label = labels[index]
+      const label = classes.labels[index]
       texts.push(`${formatted(output, own[index] ?? 0)}:${index}${label === undefined ? '' : `:${label}`}`)
     }
   }

@@ -1,10 +1,10 @@
-import type { InferCall, Predict } from '../../gateway/index.ts'
+import type { InferCall, ParameterValue, Predict } from '../../gateway/index.ts'
 import { Cancellation } from '../../lib/index.ts'
 import { AppError, fail } from '../../protocol/index.ts'
 import type { GrpcCall, GrpcMethod, Permission } from '../../protocol/index.ts'
 import { modelConfigToJson } from '../../serving/index.ts'
 import type { ModelManager } from '../../serving/index.ts'
-import { classify } from './classify.ts'
+import { classesOf, classify } from './classify.ts'
 import { explanation } from './explanation.ts'
 import { writeGrpcInferReply, writeStreamError, writeStreamReply } from './grpc-reply.ts'
 import type { GrpcInferRequest } from './grpc-request.ts'
@@ -45,7 +45,7 @@ export const openInferenceMethods = (deps: GrpcMethodsDeps): GrpcMethod[] => [
     method: 'ModelInfer',
     needs: 'model.infer',
     kind: 'unary',
-    handle: async (request, call) => inferMessage(deps, readGrpcInferRequest(request), call),
+    handle: async (request, call) => inferMessage(deps, readGrpcInferRequest(request), call, unaryInfer),
   },
   {
     service,
@@ -58,7 +58,23 @@ export const openInferenceMethods = (deps: GrpcMethodsDeps): GrpcMethod[] => [
   ...settingMethods(service),
 ]
 
-const inferMessage = async (deps: GrpcMethodsDeps, request: GrpcInferRequest, grpc: GrpcCall): Promise<Uint8Array> => {
+/** How a method answers. */
+interface InferMethod {
+  readonly method: string
+  /** Of every answer. */
+  readonly parameters: Readonly<Record<string, ParameterValue>>
+}
+
+const unaryInfer: InferMethod = { method: 'ModelInfer', parameters: {} }
+/** Clients of streams wait for the answer that says that it is the last of its request: each has one. */
+const streamInfer: InferMethod = { method: 'ModelStreamInfer', parameters: { triton_final_response: true } }
+
+const inferMessage = async (
+  deps: GrpcMethodsDeps,
+  request: GrpcInferRequest,
+  grpc: GrpcCall,
+  { method, parameters }: InferMethod,
+): Promise<Uint8Array> => {
   const options = inferOptions(request.parameters)
   const cancellation = new Cancellation()
   grpc.onCancel(() => cancellation.cancel())
@@ -75,16 +91,19 @@ const inferMessage = async (deps: GrpcMethodsDeps, request: GrpcInferRequest, gr
     timeoutMs: grpc.timeoutMs,
     cancellation,
     protocol: 'grpc',
+    route: method,
     traceparent: grpc.metadata('traceparent'),
+    tracestate: grpc.metadata('tracestate'),
     receivedAtMs: grpc.receivedAtMs,
   }
   const reply = await deps.predict(call)
-  const labels = deps.models.get(reply.model, reply.version)?.facts.labels
+  const facts = deps.models.get(reply.model, reply.version)?.facts
   const outputs = reply.outputs.map((output) => {
     const k = request.outputs.find((asked) => asked.name === output.name)?.classification ?? 0
-    return k === 0 ? output : classify(output, k, labels?.get(output.name) ?? [])
+    return k === 0 ? output : classify(output, k, classesOf(facts, output.name))
   })
-  return writeGrpcInferReply({ ...reply, outputs }, options.explain ? explanation(reply.timing) : {})
+  const explained = options.explain ? explanation(reply.timing) : {}
+  return writeGrpcInferReply({ ...reply, outputs }, { ...parameters, ...explained })
 }
 
 /** One message of a stream: its failure answers it and leaves the stream open. */
@@ -93,7 +112,7 @@ const streamMessage = async (deps: GrpcMethodsDeps, message: Uint8Array, grpc: G
   try {
     const request = readGrpcInferRequest(message)
     id = request.id
-    return writeStreamReply(await inferMessage(deps, request, grpc))
+    return writeStreamReply(await inferMessage(deps, request, grpc, streamInfer))
   } catch (error) {
     if (error instanceof AppError) return writeStreamError(error.message, id)
     throw error
@@ -136,7 +155,7 @@ const modelMethods = ({ models, statistics }: GrpcMethodsDeps): PlainMethod[] =>
     {
       method: 'ModelReady',
       needs: 'model.read',
-      run: (request) => ({ ready: isModelReady(models, ...target(request)) }),
+      run: (request) => ({ ready: isReadyOrUnknown(models, ...target(request)) }),
     },
     { method: 'ModelMetadata', needs: 'model.read', run: (request) => modelMetadata(models, ...target(request)) },
     {
@@ -157,6 +176,16 @@ const modelMethods = ({ models, statistics }: GrpcMethodsDeps): PlainMethod[] =>
       },
     },
   ]
+}
+
+/** A model that there isn't is not ready, and no error: clients ask before they load it. */
+const isReadyOrUnknown: typeof isModelReady = (...target) => {
+  try {
+    return isModelReady(...target)
+  } catch (error) {
+    if (error instanceof AppError && error.status === 'not_found') return false
+    throw error
+  }
 }
 
 /** KServe's clients name the model in field 1, which is the repository's in Triton's layout. */

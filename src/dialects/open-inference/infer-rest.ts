@@ -5,6 +5,7 @@ import type { Exchange, Reply } from '../../protocol/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
 import type { JsonCaller, JsonThreads } from './json-threads.ts'
 import { callerTimeout } from './caller-timeout.ts'
+import type { Classes } from './classify.ts'
 import { requireInferType } from './infer-type.ts'
 import { inferOptions } from './infer-options.ts'
 import { rawInput } from './raw-input.ts'
@@ -21,7 +22,7 @@ export interface InferRestDeps {
   readonly jsonDepthMax: number
   /** Inputs of a model, for the raw form of a request, which doesn't name them. */
   inputsOf(model: string, version: string | undefined): Promise<readonly TensorSpec[]>
-  labelsOf(model: string, version: string, output: string): readonly string[]
+  classesOf(model: string, version: string, output: string): Classes
   isServing(model: string, version: string | undefined): boolean
 }
 
@@ -55,7 +56,9 @@ export const inferRest =
       timeoutMs: callerTimeout(exchange.header('slipway-timeout-ms')),
       cancellation,
       protocol: 'http',
+      route: exchange.route,
       traceparent: exchange.header('traceparent'),
+      tracestate: exchange.header('tracestate'),
       receivedAtMs: exchange.receivedAtMs,
     }
     const reply = await deps.predict(call)
@@ -65,7 +68,7 @@ export const inferRest =
       cancellation,
       threadBytesMin: deps.threadBytesMin,
       jsonAnswerBytesMax: deps.jsonAnswerBytesMax,
-      labelsOf: deps.labelsOf,
+      classesOf: deps.classesOf,
     })
   }
 

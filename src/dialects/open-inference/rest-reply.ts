@@ -4,6 +4,7 @@ import { fail } from '../../protocol/index.ts'
 import type { Reply } from '../../protocol/index.ts'
 import { encodeJsonData, jsonBytesAbout } from '../../tensor/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import type { Classes } from './classify.ts'
 import { classify } from './classify.ts'
 import { explanation } from './explanation.ts'
 import type { JsonThreads } from './json-threads.ts'
@@ -16,7 +17,7 @@ export interface ReplyOptions {
   readonly threadBytesMin: number
   /** Most bytes of tensors that are written as JSON. */
   readonly jsonAnswerBytesMax: number
-  labelsOf(model: string, version: string, output: string): readonly string[]
+  classesOf(model: string, version: string, output: string): Classes
 }
 
 /** Encodes a prediction as the request wants it: each output as JSON or as bytes behind the JSON. */
@@ -33,7 +34,7 @@ export const inferReply = async (
     const output =
       form === undefined || form.classification === 0
         ? computed
-        : classify(computed, form.classification, options.labelsOf(reply.model, reply.version, computed.name))
+        : classify(computed, form.classification, options.classesOf(reply.model, reply.version, computed.name))
     const inBinary = form?.binary ?? request.binaryOutputs
     if (outputs !== '') outputs += ','
     outputs += `{"name":${JSON.stringify(output.name)},"datatype":"${output.datatype}","shape":[${output.shape.join(',')}]`

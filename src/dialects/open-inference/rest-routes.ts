@@ -3,6 +3,7 @@ import { fail, jsonReply } from '../../protocol/index.ts'
 import type { Exchange, Reply, Route } from '../../protocol/index.ts'
 import { modelConfigToJson } from '../../serving/index.ts'
 import type { ModelManager } from '../../serving/index.ts'
+import { classesOf } from './classify.ts'
 import { inferRest } from './infer-rest.ts'
 import type { JsonThreads } from './json-threads.ts'
 import { extensions, isModelReady, modelMetadata, repositoryIndex, requireFacts, requireServed } from './metadata.ts'
@@ -87,7 +88,7 @@ const modelRoutes = (deps: OpenInferenceDeps): Route[] => {
     jsonDepthMax: deps.jsonDepthMax,
     inputsOf: async (model, version) => (await requireServed(models, model, version)).facts.signature.inputs,
     isServing: (model, version) => models.get(model, version) !== undefined,
-    labelsOf: (model, version, output) => models.get(model, version)?.facts.labels.get(output) ?? [],
+    classesOf: (model, version, output) => classesOf(models.get(model, version)?.facts, output),
   })
   const target = (exchange: Exchange): [string, string | undefined] => [
     exchange.params['model'] ?? '',

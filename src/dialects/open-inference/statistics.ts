@@ -17,6 +17,7 @@ interface BatchStatistics {
 
 interface BatchTimes {
   readonly rows: number
+  readonly failed: boolean
   readonly inputMs: number
   readonly computeMs: number
   readonly outputMs: number
@@ -87,7 +88,9 @@ export class Statistics {
     if (entry !== undefined) add(entry.fail, elapsedMs)
   }
 
-  batchDone(version: ServedVersion, { rows, inputMs, computeMs, outputMs }: BatchTimes): void {
+  /** As Triton's, the counts of runs are of those that went well. */
+  batchDone(version: ServedVersion, { rows, failed, inputMs, computeMs, outputMs }: BatchTimes): void {
+    if (failed) return
     const entry = this.#entry(version)
     entry.executions += 1
     const batch = entry.batches.get(rows) ?? { count: 0, inputNs: 0, computeNs: 0, outputNs: 0 }

@@ -47,7 +47,9 @@ export const score = async (
     timeoutMs: callerTimeout(exchange.header('slipway-timeout-ms')),
     cancellation,
     protocol: 'http',
+    route: exchange.route,
     traceparent: exchange.header('traceparent'),
+    tracestate: exchange.header('tracestate'),
     receivedAtMs: exchange.receivedAtMs,
   }
   const caller = { owner: model, cancellation }

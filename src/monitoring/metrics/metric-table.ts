@@ -110,7 +110,11 @@ export const metricTable = {
     labels: [...version, 'reason'],
   },
   nv_inference_count: { kind: 'counter', help: "Rows inferred, under Triton's name.", labels: version },
-  nv_inference_exec_count: { kind: 'counter', help: "Batches run, under Triton's name.", labels: version },
+  nv_inference_exec_count: {
+    kind: 'counter',
+    help: "Batches that ran and did not fail, under Triton's name.",
+    labels: version,
+  },
   nv_inference_pending_request_count: {
     kind: 'gauge',
     help: "Requests that wait, under Triton's name.",

@@ -72,10 +72,14 @@ export class PredictionMetrics {
     this.#registry.series('nv_inference_request_failure', { model, version, reason: tritonReason(failure.code) }).add(1)
   }
 
-  batchDone(model: string, version: string, batch: { readonly rows: number; readonly reason: string }): void {
+  batchDone(
+    model: string,
+    version: string,
+    batch: { readonly rows: number; readonly reason: string; readonly failed: boolean },
+  ): void {
     const series = this.#of(model, version)
     series.batchRows.observe(batch.rows)
-    series.executions.add(1)
+    if (!batch.failed) series.executions.add(1)
     const { reason } = batch
     this.#kept(series.batches, reason, 'slipway_batches_total', () => ({ model, version, reason })).add(1)
   }

@@ -1,5 +1,5 @@
 import type { Context, Tracer } from '@opentelemetry/api'
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api'
+import { createTraceState, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import {
@@ -56,7 +56,7 @@ const splitHeader = (header: string): [string, string] => {
 }
 
 const recordPrediction = (tracer: Tracer, prediction: TracedPrediction): void => {
-  const context = parentContext(prediction.traceparent)
+  const context = parentContext(prediction)
   const { startedAtMs, endedAtMs, error } = prediction
   const span = tracer.startSpan(
     `infer ${prediction.model}`,
@@ -73,7 +73,7 @@ const recordPrediction = (tracer: Tracer, prediction: TracedPrediction): void =>
   span.end(endedAtMs)
 }
 
-const parentContext = (traceparent: string | undefined): Context => {
+const parentContext = ({ traceparent, tracestate }: TracedPrediction): Context => {
   const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent)
   if (parent === undefined) return ROOT_CONTEXT
   return trace.setSpanContext(ROOT_CONTEXT, {
@@ -81,5 +81,6 @@ const parentContext = (traceparent: string | undefined): Context => {
     spanId: parent.parentId,
     traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
     isRemote: true,
+    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
   })
 }

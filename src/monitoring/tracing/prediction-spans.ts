@@ -25,14 +25,14 @@ export const predictionPhases = ({ startedAtMs, endedAtMs, timing }: TracedPredi
 
 /** Attributes of a prediction's span by OpenTelemetry's semantic conventions for HTTP and RPC, and Slipway's own. */
 export const predictionAttributes = (prediction: TracedPrediction): Attributes => {
-  const { model, version, id, protocol, timing, error } = prediction
+  const { model, version, id, protocol, route, timing, error } = prediction
   return {
     'slipway.model': model,
     'slipway.version': version,
     ...(id === '' ? {} : { 'slipway.request.id': id }),
     ...(protocol === 'grpc'
-      ? { 'rpc.system': 'grpc', 'rpc.service': 'inference.GRPCInferenceService', 'rpc.method': 'ModelInfer' }
-      : { 'http.request.method': 'POST', 'http.route': '/v2/models/{model}/infer' }),
+      ? { 'rpc.system': 'grpc', 'rpc.service': 'inference.GRPCInferenceService', 'rpc.method': route }
+      : { 'http.request.method': 'POST', 'http.route': route }),
     ...(timing === undefined
       ? {}
       : { 'slipway.batch.rows': timing.batchRows, 'slipway.batch.requests': timing.batchRequests }),

@@ -4,8 +4,12 @@ export interface TracedPrediction {
   readonly version: string
   readonly id: string
   readonly protocol: 'http' | 'grpc'
+  /** Path of the HTTP route, or name of the gRPC method. */
+  readonly route: string
   /** W3C traceparent of the caller, as received. */
   readonly traceparent: string | undefined
+  /** W3C tracestate of the caller, as received. */
+  readonly tracestate: string | undefined
   readonly startedAtMs: number
   readonly endedAtMs: number
   /** Absent when the prediction failed before or during its run. */

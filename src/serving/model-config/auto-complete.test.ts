@@ -61,8 +61,21 @@ describe('auto-completion', () => {
     expect(config.instanceGroups[0]?.count).toBe(5)
   })
 
-  it('leaves the backend empty when the platform tells it', () => {
-    expect(complete('platform: "onnxruntime_onnx"').config.backend).toBe('')
+  it('names engine and file as they are, and as they were written', () => {
+    const told = { platform: 'onnxruntime_onnx', backend: 'onnxruntime' }
+    expect(complete(undefined, { ...batchedModel, file: 'model.onnx' }).config).toMatchObject({
+      ...told,
+      defaultModelFilename: 'model.onnx',
+    })
+    expect(complete('platform: "onnxruntime_onnx" default_model_filename: "m.onnx"').config).toMatchObject({
+      ...told,
+      defaultModelFilename: 'm.onnx',
+    })
+    expect(complete('', { ...batchedModel, engine: 'js' }).config).toMatchObject({
+      platform: '',
+      backend: 'js',
+      defaultModelFilename: '',
+    })
   })
 
   it('holds requests to a batch size only when it was written', () => {

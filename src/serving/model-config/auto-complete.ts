@@ -9,6 +9,8 @@ export interface Completion {
   /** What the loaded model says of itself; shapes with every dimension. */
   readonly model: {
     readonly engine: string
+    /** Name of its file; undefined when that isn't in the folder of the version itself. */
+    readonly file?: string | undefined
     readonly inputs: readonly TensorSpec[]
     readonly outputs: readonly TensorSpec[]
     /** Whether the engine takes several rows at once; undefined: when every first dimension is open. */
@@ -25,9 +27,10 @@ export interface Completed {
 
 /** Triton's names of the backends by engine. */
 const backends: Readonly<Record<string, string>> = { onnx: 'onnxruntime', js: 'js', echo: 'echo' }
+const platforms: Readonly<Record<string, string>> = { onnx: 'onnxruntime_onnx' }
 
 /**
- * Completes a configuration from the model: inputs, outputs, batching, instances. What was written is checked
+ * Completes a configuration from the model: engine, file, inputs, outputs, batching, instances. What was written is checked
  * against the model. Without a written max_batch_size a model whose first dimensions are all open is batched
  * adaptively, and requests may have any number of rows.
  */
@@ -49,7 +52,7 @@ export const autoComplete = ({ name, config, model, defaults }: Completion): Com
     config: {
       ...base,
       name,
-      backend: base.backend || (base.platform === '' ? (backends[model.engine] ?? model.engine) : ''),
+      ...engineFields(base, model),
       maxBatchSize,
       inputs: base.inputs.length > 0 ? base.inputs : tensorConfigs(model.inputs, batched),
       outputs: base.outputs.length > 0 ? base.outputs : tensorConfigs(model.outputs, batched),
@@ -59,6 +62,15 @@ export const autoComplete = ({ name, config, model, defaults }: Completion): Com
     refuseAboveMaxBatch: batchWritten,
   }
 }
+
+const engineFields = (
+  { platform, backend, defaultModelFilename }: ModelConfig,
+  { engine, file = '' }: Completion['model'],
+): Pick<ModelConfig, 'platform' | 'backend' | 'defaultModelFilename'> => ({
+  platform: platform || (platforms[engine] ?? ''),
+  backend: backend || (backends[engine] ?? engine),
+  defaultModelFilename: defaultModelFilename || file,
+})
 
 const isBatched = (model: Completion['model']): boolean => {
   const tensors = [...model.inputs, ...model.outputs]
