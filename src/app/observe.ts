@@ -73,13 +73,12 @@ export class Observer {
       },
       failed: (call, version, error, elapsedMs) => {
         statistics.failed(call, version, elapsedMs)
-        this.#predictions.failed(failedTarget(call, version, error), {
-          code: error.code,
-          category: errorRow(error.code).category,
-        })
         const { code } = error
-        this.#log.failed(logged(call, version, elapsedMs, error), { code, category: errorRow(code).category, error })
-        this.#trace(call, version, { elapsedMs, timing: undefined, error: error.code })
+        const failure = { code, category: errorRow(code).category }
+        this.#predictions.failed(failedTarget(call, version, error), failure)
+        if (this.#log.takesFailed({ model: call.model, version }, failure))
+          this.#log.failed(logged(call, version, elapsedMs, error), failure, error)
+        this.#trace(call, version, { elapsedMs, timing: undefined, error: code })
       },
     }
   }

@@ -16,10 +16,10 @@ describe('PredictionLog', () => {
     const logger = { ...silentLogger, error: note('error'), warn: note('warn'), debug: note('debug') }
     const log = new PredictionLog(logger, clock, { answeredRatio: 0 })
     const fail = (model: string, id: number, category: 'client' | 'model' = 'model'): void => {
-      const error = new Error('why')
       const requestId = String(id)
       const prediction = { requestId, model, version: '1', protocol: 'http', traceparent: undefined, elapsedMs: 1 }
-      log.failed(prediction, { code: category, category, error })
+      const failure = { code: category, category }
+      if (log.takesFailed(prediction, failure)) log.failed(prediction, failure, new Error('why'))
     }
     for (let id = 0; id < 12; id++) fail('a', id)
     fail('b', 1)

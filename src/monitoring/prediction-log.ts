@@ -14,7 +14,6 @@ export interface LoggedPrediction {
 export interface PredictionFailure {
   readonly code: string
   readonly category: 'client' | 'model' | 'infrastructure'
-  readonly error: Error
 }
 
 export interface PredictionLogOptions {
@@ -63,10 +62,17 @@ export class PredictionLog {
     this.#logger.info('prediction.answered', fieldsOf(prediction))
   }
 
-  failed(prediction: LoggedPrediction, { code, category, error }: PredictionFailure): void {
+  /** Whether a failure is to be logged, which counts it: asked before anything is made for its line, since floods fail too. */
+  takesFailed(
+    { model, version }: Pick<LoggedPrediction, 'model' | 'version'>,
+    { code, category }: PredictionFailure,
+  ): boolean {
     // Why: a name that no version answers to may be the caller's invention.
-    const model = category === 'client' || prediction.version === '' ? '' : prediction.model
-    if (!this.#hasRoom(model, code)) return
+    return this.#hasRoom(category === 'client' || version === '' ? '' : model, code)
+  }
+
+  /** One that was asked for. */
+  failed(prediction: LoggedPrediction, { code, category }: PredictionFailure, error: Error): void {
     const fields = { ...fieldsOf(prediction), code, reason: error.message.slice(0, textLengthMax) }
     if (category === 'client') this.#logger.debug('prediction.refused', fields)
     // What nobody expected is told with its causes.

@@ -26,6 +26,13 @@ describe('the last words of a host', () => {
     expect(last).toBe('Fatal Python error: Aborted')
   })
 
+  it('are what C++ ended it for, although Python tells of an abort after that', async () => {
+    const said = "terminate called after throwing an instance of 'std::out_of_range'\n  what():  no such leaf\n"
+    const script = `import os, sys; sys.stderr.write(${JSON.stringify(said)}); sys.stderr.flush(); os.abort()`
+    const last = await lastLineOfProgram('python3', ['-X', 'faulthandler', '-c', script])
+    expect(last).toBe('what():  no such leaf')
+  })
+
   it('are what it said before it aborted, or none', async () => {
     expect(await lastLineOf('process.abort()')).toBe('')
     expect(await lastLineOf("console.error('1: the weights are gone'); process.abort()")).toBe(

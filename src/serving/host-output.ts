@@ -50,6 +50,8 @@ export class HostOutput {
   #note(text: string): void {
     if (traceHeading.test(text)) this.#inTrace = true
     else if (fatal.test(text)) {
+      // Why: what C++ ends a process for, Python sees as no more than an abort.
+      if (this.#isFatal && text === pythonAborted) return
       this.#isFatal = true
       this.lastLine = text.trim()
     } else if (!this.#isFatal && telling(text) && !(this.#inTrace && traceFrame.test(text))) {
@@ -61,6 +63,7 @@ export class HostOutput {
 
 /** What V8, Python and the C++ library begin the reason with for which they end a process; stack traces follow. */
 const fatal = /^(FATAL ERROR: |Fatal Python error: |terminate called|#\s+Fatal |\s+what\(\): )/
+const pythonAborted = 'Fatal Python error: Aborted'
 /** Node's headings of its traces, whose frames are numbered. */
 const traceHeading = /^-+ .*stack trace -+$/
 const traceFrame = /^\s*\d+: /

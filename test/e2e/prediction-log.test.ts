@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, obedientModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
+import { openGrpcClient } from './grpc-client.ts'
 
 const linesOf = (app: TestApp, event: string): TestApp['log'] => app.log.filter((line) => line.event === event)
 
@@ -31,6 +32,24 @@ describe('the log tells of predictions', () => {
     expect(second).toMatchObject({ requestId: 'by-header' })
     expect(third).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown })
     expect(linesOf(app, 'prediction.answered')).toEqual([])
+  })
+
+  it('that came over gRPC, with the id in their metadata, which comes back with every answer', async () => {
+    await using app = await startTestApp({ models: { 'bad/1/model.mjs': obedientModel() } })
+    const client = openGrpcClient(app)
+    const named = { 'x-request-id': 'by-metadata' }
+    const echoed = { 'x-request-id': 'by-metadata' }
+    expect(await client.infer('bad', 1, {}, named)).toMatchObject({ code: 0, metadata: echoed })
+    expect(await client.infer('bad', 670, {}, named)).toMatchObject({ code: 13, metadata: echoed })
+    expect(await client.infer('nope', 1, {}, named)).toMatchObject({ code: 5, metadata: echoed })
+    expect(await client.call('ServerLive', {}, named)).toMatchObject({ code: 0, metadata: echoed })
+    expect(await client.infer('bad', 670, { id: 'mine' }, named)).toMatchObject({ code: 13, metadata: echoed })
+    // As over HTTP: what isn't plain text of a sane length stays here.
+    for (const id of ['with space', 'x'.repeat(129)])
+      expect((await client.infer('bad', 1, {}, { 'x-request-id': id })).metadata).not.toHaveProperty('x-request-id')
+    client.close()
+    expect(linesOf(app, 'prediction.failed').map(({ fields }) => fields['requestId'])).toEqual(['by-metadata', 'mine'])
+    expect(linesOf(app, 'prediction.refused').map(({ fields }) => fields['requestId'])).toEqual(['by-metadata'])
   })
 
   it('that were inside a host when it crashed', async () => {

@@ -1,3 +1,4 @@
+import { echoedId, requestIdField } from '../../protocol/index.ts'
 import type { AppError, GrpcCall } from '../../protocol/index.ts'
 import { encodeHeaders } from '../http2/index.ts'
 import type { Http2Stream } from '../http2/index.ts'
@@ -107,12 +108,18 @@ export class CallStream implements GrpcCall {
   }
 
   #endWith(headers: Readonly<Record<string, string>>): void {
-    this.stream.respond(encodeHeaders(Object.entries(headers)))
+    this.stream.respond(this.#withId(encodeHeaders(Object.entries(headers))))
     this.stream.end()
   }
 
   #begin(): void {
-    this.stream.respond(replyHead)
+    if (!this.stream.begun) this.stream.respond(this.#withId(replyHead))
+  }
+
+  /** Adds the id that the client gave the call, if it did. */
+  #withId(head: Buffer): Buffer {
+    const id = echoedId(this.stream.field(requestIdField))
+    return id === undefined ? head : Buffer.concat([head, encodeHeaders([[requestIdField, id]])])
   }
 
   #cancel(): void {

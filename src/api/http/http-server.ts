@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { Server as NetServer } from 'node:net'
 import type { Clock, Logger } from '../../lib/index.ts'
-import { AppError, fail } from '../../protocol/index.ts'
+import { AppError, echoedId, fail, requestIdField } from '../../protocol/index.ts'
 import type { ErrorShape, Reply, Route } from '../../protocol/index.ts'
 import { Share } from '../budget/index.ts'
 import type { ByteBudget } from '../budget/index.ts'
@@ -46,12 +46,9 @@ export interface HttpServerDeps {
 /** How often Node looks for connections that are too slow. */
 const timeoutCheckMs = 2000
 
-/** Ids of requests that are sent back as they came. */
-const echoed = /^[\x21-\x7e]{1,128}$/
-
 const echoRequestId = (response: ServerResponse): void => {
-  const id = response.req.headers['x-request-id']
-  if (typeof id === 'string' && echoed.test(id)) response.setHeader('x-request-id', id)
+  const id = echoedId(response.req.headers[requestIdField])
+  if (id !== undefined) response.setHeader(requestIdField, id)
 }
 
 /** The HTTP door: limits, guards, routing, error replies. What routes do is theirs. */

@@ -1,6 +1,6 @@
 import type { InferCall, ParameterValue, Predict } from '../../gateway/index.ts'
 import { Cancellation } from '../../lib/index.ts'
-import { AppError, fail } from '../../protocol/index.ts'
+import { AppError, fail, requestIdField } from '../../protocol/index.ts'
 import type { GrpcCall, GrpcMethod, Permission } from '../../protocol/index.ts'
 import { modelConfigToJson } from '../../serving/index.ts'
 import type { ModelManager } from '../../serving/index.ts'
@@ -82,7 +82,7 @@ const inferMessage = async (
     model: request.model,
     version: request.version,
     id: request.id,
-    requestId: grpc.metadata('x-request-id'),
+    requestId: grpc.metadata(requestIdField),
     inputs: request.inputs,
     parameters: request.parameters,
     outputs: request.outputs.map((output) => output.name),

@@ -1,6 +1,6 @@
 import type { InferCall, ParameterValue, Predict } from '../../gateway/index.ts'
 import { Cancellation } from '../../lib/index.ts'
-import { fail } from '../../protocol/index.ts'
+import { fail, requestIdField } from '../../protocol/index.ts'
 import type { Exchange, Reply } from '../../protocol/index.ts'
 import type { TensorSpec } from '../../tensor/index.ts'
 import type { JsonCaller, JsonThreads } from './json-threads.ts'
@@ -47,7 +47,7 @@ export const inferRest =
       model,
       version,
       id: request.id,
-      requestId: exchange.header('x-request-id'),
+      requestId: exchange.header(requestIdField),
       inputs: request.inputs,
       parameters: request.parameters,
       outputs: request.outputs.map((output) => output.name),

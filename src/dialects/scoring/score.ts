@@ -1,5 +1,6 @@
 import type { InferCall, InferReply, Predict } from '../../gateway/index.ts'
 import { Cancellation } from '../../lib/index.ts'
+import { requestIdField } from '../../protocol/index.ts'
 import type { Exchange } from '../../protocol/index.ts'
 import type { ModelManager, ServedVersion } from '../../serving/index.ts'
 import { callerTimeout } from '../open-inference/index.ts'
@@ -39,7 +40,7 @@ export const score = async (
     model,
     version,
     id: '',
-    requestId: exchange.header('x-request-id'),
+    requestId: exchange.header(requestIdField),
     inputs: [],
     outputs: [],
     priority: 0,
