@@ -8,12 +8,16 @@ const linesMax = 1000
 /** What colours a terminal (SGR of ECMA-48, which begins with ESC) is no part of what is said. */
 const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 
+/** What is told of the end of a host: the last lines that say something, so many and so long in all. */
+const wordsMax = 3
+const wordsCharactersMax = 500
+
 /** Puts what a host prints into the log, line by line, and remembers what it said last on its standard error. */
 export class HostOutput {
-  /** The last line that says something: what a runtime gave as the reason of its end, or else any that is no stack trace. */
-  lastLine = ''
+  #words: readonly string[] = []
   #isFatal = false
-  #inTrace = false
+  #trace: Trace | undefined
+  #traceLines = 0
   #lines = 0
   readonly #logger: Logger
   readonly #owner: LogFields
@@ -24,6 +28,20 @@ export class HostOutput {
     this.#owner = owner
     if (child.stdout !== null) this.#read(child.stdout, 'stdout')
     if (child.stderr !== null) this.#read(child.stderr, 'stderr')
+  }
+
+  /**
+   * The last lines that say something: what a runtime gave as the reason of its end, an exception, or else any that are
+   * no part of a stack trace. Paths of the machine are left out but for their last part; empty when nothing was said.
+   */
+  get lastWords(): string {
+    let words = ''
+    for (const line of this.#words.toReversed()) {
+      const joined = words === '' ? line : `${line} | ${words}`
+      if (joined.length > wordsCharactersMax) return words === '' ? line.slice(0, wordsCharactersMax) : words
+      words = joined
+    }
+    return words
   }
 
   #read(stream: Readable, name: 'stdout' | 'stderr'): void {
@@ -48,29 +66,57 @@ export class HostOutput {
   }
 
   #note(text: string): void {
-    if (traceHeading.test(text)) this.#inTrace = true
-    else if (fatal.test(text)) {
+    const trace = traces.find(({ heading }) => heading.test(text))
+    if (trace !== undefined) {
+      this.#trace = trace
+      this.#traceLines = 0
+    } else if (fatal.test(text)) {
       // Why: what C++ ends a process for, Python sees as no more than an abort.
       if (this.#isFatal && text === pythonAborted) return
       this.#isFatal = true
-      this.lastLine = text.trim()
-    } else if (!this.#isFatal && telling(text) && !(this.#inTrace && traceFrame.test(text))) {
-      this.#inTrace = false
-      this.lastLine = text.trim()
+      this.#remember(text)
+    } else if (!this.#isFatal && telling(text) && !this.#isOfTrace(text)) {
+      this.#trace = undefined
+      this.#remember(text)
     }
   }
+
+  #isOfTrace(text: string): boolean {
+    this.#traceLines += 1
+    const { frame, linesMax: max = Infinity } = this.#trace ?? {}
+    return frame?.test(text) === true && this.#traceLines <= max
+  }
+
+  #remember(text: string): void {
+    this.#words = [...this.#words, text.trim().replace(path, '…/$1')].slice(-wordsMax)
+  }
 }
+
+/** An absolute path of two parts or more, or the URL of one; none within another URL. */
+const path = /(?<![\w.:/-])(?:file:\/\/)?(?:\/[^\s/:;,'"()<>|]+)+\/([^\s/:;,'"()<>|]+)/g
 
 /** What V8, Python and the C++ library begin the reason with for which they end a process; stack traces follow. */
 const fatal = /^(FATAL ERROR: |Fatal Python error: |terminate called|#\s+Fatal |\s+what\(\): )/
 const pythonAborted = 'Fatal Python error: Aborted'
-/** Node's headings of its traces, whose frames are numbered. */
-const traceHeading = /^-+ .*stack trace -+$/
-const traceFrame = /^\s*\d+: /
 
-/** The frames of a stack trace and the runtime's banner, Node's and Python's, follow the line that says what went wrong. */
+/** What comes before the lines of a stack trace, of code or of a table, and what these look like. */
+interface Trace {
+  readonly heading: RegExp
+  readonly frame: RegExp
+  readonly linesMax?: number
+}
+
+const traces: readonly Trace[] = [
+  { heading: /^-+ .*stack trace -+$/, frame: /^\s*\d+: / },
+  { heading: /^Traceback \(most recent call last\):$/, frame: /^\s/ },
+  { heading: /^<--- .* --->$/, frame: /^\[\d+:0x/ },
+  // Where Node found an error, above the line of code.
+  { heading: /^((file:\/\/)?\/\S+|\[eval\]):\d+$/, frame: /./, linesMax: 1 },
+]
+
+/** The frames of a stack trace and the runtime's banner, Node's and Python's, surround the line that says what went wrong. */
 const telling = (text: string): boolean =>
   text.trim() !== '' &&
-  !/^\s+at |^Node\.js v|^\s*\^+\s*$|^[{}]$|^\s+File "|^(Current t|T)hread 0x|^Extension modules:|^\s+<no Python frame>/.test(
+  !/^\s+at |^Node\.js v|^\s*\^+\s*$|^[{}]$|^\s+File "|^(Current t|T)hread 0x|^Extension modules:|^\s+<no Python frame>|^During handling of the above|^The above exception was/.test(
     text,
   )

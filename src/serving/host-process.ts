@@ -91,7 +91,7 @@ export class HostProcess implements HostLink {
     const output = new HostOutput(this.#child, options.logger, options.owner)
     this.#child.on('exit', (code, signal) => {
       endGroup(this.#child.pid)
-      this.#end(this.#killReason ?? exitReason(code, signal, output.lastLine))
+      this.#end(this.#killReason ?? exitReason(code, signal, output.lastWords))
     })
     lowerPriority(this.#child.pid, options.niceness)
   }
@@ -168,9 +168,9 @@ export class HostProcess implements HostLink {
   }
 }
 
-const exitReason = (code: number | null, signal: string | null, lastLine: string): string => {
+const exitReason = (code: number | null, signal: string | null, lastWords: string): string => {
   const how = signal === null ? `exited with code ${code ?? 'unknown'}` : `ended by ${signal}`
-  return lastLine === '' ? how : `${how}; its last words: ${lastLine}`
+  return lastWords === '' ? how : `${how}; its last words: ${lastWords}`
 }
 
 /** Ends the processes that a model left behind; the group lasts, and its number is nobody else's, as long as one is in it. */

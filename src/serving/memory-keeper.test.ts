@@ -83,6 +83,14 @@ describe('room for a load', () => {
     expect(evicted).toEqual([])
   })
 
+  it('is not made for what is called off meanwhile', async () => {
+    const { reserve, versionOf, evicted } = open(100, { idle: { bytes: 60, lastUsedMs: 1 } })
+    const reserved = codeOf(reserve('new', 60))
+    versionOf('new').unavailable = 'another change came first'
+    expect(await reserved).toBe('load_failed')
+    expect(evicted).toEqual([])
+  })
+
   it('is asked for every instance of a version that was never loaded', async () => {
     const { keeper, versionOf } = open(300 * mebibyte)
     const six = versionOf('six', 6)

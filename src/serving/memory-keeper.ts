@@ -90,6 +90,9 @@ export class MemoryKeeper {
   async reserve({ version, lastBytes, unloads }: LoadNeed): Promise<(() => void) | undefined> {
     const { budgetBytes } = this.#options
     const filesBytes = await folderBytes(version.found.directory)
+    // Why: what has been called off is not to take another's place.
+    if (version.unavailable !== undefined)
+      throw fail('load_failed', { model: version.model, reason: version.unavailable })
     const neededBytes = lastBytes ?? this.#estimate(version, filesBytes)
     const victims = this.#victims(neededBytes)
     if (!unloads && neededBytes <= budgetBytes && victims?.length !== 0) return undefined

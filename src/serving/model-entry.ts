@@ -1,5 +1,6 @@
 import type { Cancellation, Clock } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
+import { BesideLoads } from './beside-loads.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import type { ServedVersion } from './served-version.ts'
 import type { VersionState } from './serving-events.ts'
@@ -110,6 +111,8 @@ export interface EntryBefore {
 export class ModelEntry {
   readonly name: string
   readonly versions: Map<number, VersionSlot> = new Map()
+  /** What is loaded beside a change that is under way. */
+  readonly beside: BesideLoads = new BesideLoads()
   /** Why the model as a whole can't be loaded. */
   problem: string | undefined
   /** Configuration that a load request gave instead of the file's. */
@@ -263,9 +266,12 @@ export class ModelEntry {
     }
   }
 
-  /** Changes to a model happen one after another. */
+  /** Changes to a model happen one after another, each once what was loaded beside the one before has ended. */
   inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(change, change)
+    const turn = this.#turn.then(async () => {
+      await this.beside.ended()
+      return change()
+    })
     this.#turn = turn.catch(() => undefined)
     return turn
   }

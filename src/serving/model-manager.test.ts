@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AppError } from '../protocol/index.ts'
+import { AppError, fail } from '../protocol/index.ts'
 import type { SeededRandom } from '../testing/seeded-random.ts'
 import { simulate } from '../testing/simulate.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
@@ -22,18 +22,22 @@ class FakeVersion {
   /** What it still has to answer. */
   inside: Promise<void> = Promise.resolve()
   readonly #load: () => Promise<void>
+  readonly #ended = Promise.withResolvers<never>()
 
   constructor(order: VersionOrder, load: () => Promise<void>) {
     this.model = order.model
     this.version = order.found.version
     this.found = order.found
     this.#load = load
+    this.#ended.promise.catch(() => {})
   }
 
   async prepare(): Promise<void> {}
 
+  moveTo(): void {}
+
   async start(): Promise<void> {
-    await this.#load()
+    await Promise.race([this.#load(), this.#ended.promise])
     if (this.state === 'ended') throw new Error('ended while loading')
     this.state = 'serving'
   }
@@ -47,6 +51,7 @@ class FakeVersion {
   async end(reason: string): Promise<void> {
     this.unavailable ??= reason
     this.state = 'ended'
+    this.#ended.reject(new Error('ended while loading'))
   }
 }
 
@@ -66,7 +71,12 @@ const boundless: Pick<MemoryKeeper, 'budgetBytes' | 'reserve'> = {
 }
 
 /** A manager over folders in memory: what each model's files are called now, undefined for none. */
-const open = (folders: Map<string, string>, load: () => Promise<void>, clock = new VirtualClock()) => {
+const open = (
+  folders: Map<string, string>,
+  load: (order: VersionOrder) => Promise<void>,
+  clock = new VirtualClock(),
+  memory = boundless,
+) => {
   const opened: FakeVersion[] = []
   const find = async (name: string): Promise<FoundModel | undefined> => {
     const fingerprint = folders.get(name)
@@ -82,12 +92,12 @@ const open = (folders: Map<string, string>, load: () => Promise<void>, clock = n
     clock,
     logger: quiet,
     events,
-    memory: boundless as MemoryKeeper,
+    memory: memory as MemoryKeeper,
     loads: new LoadTurns({ places: 4, clock }),
     swap: 'availability',
     queueDepthMax: 1000,
     openVersion: (order) => {
-      const version = new FakeVersion(order, load)
+      const version = new FakeVersion(order, () => load(order))
       opened.push(version)
       return version as unknown as ServedVersion
     },
@@ -146,10 +156,133 @@ describe('closing', () => {
   })
 })
 
+describe('a request for a version that was unloaded, while its model moves to another', () => {
+  /** Version 1 of a model was unloaded, and a move to version 2 is under way; loads wait at the gates that there are. */
+  const openMove = async ({ staying = [2], memory = boundless, held = [2] }) => {
+    const gates = new Map<number, PromiseWithResolvers<void>>()
+    const loads: number[] = []
+    const load = async ({ found }: VersionOrder): Promise<void> => {
+      loads.push(found.version)
+      await gates.get(found.version)?.promise
+    }
+    const { manager, opened } = open(new Map([['m', 'first']]), load, undefined, memory)
+    await manager.load('m')
+    await manager.evict({ model: 'm', version: 1, bytes: 1 })
+    for (const version of held) gates.set(version, Promise.withResolvers<void>())
+    const version = (number: number) => ({ version: number, directory: `/no/such/folder/${number}`, fingerprint: 'x' })
+    const found = (versions: readonly number[]): FoundModel => ({
+      name: 'm',
+      directory: '/no/such/folder',
+      config: undefined,
+      warnings: [],
+      problem: undefined,
+      versions: versions.map(version),
+      serve: { versions, preferred: 2 },
+    })
+    const move = manager.change('m', { find: async () => found([2]), keep: async () => found(staying) })
+    move.catch(() => {})
+    await expect.poll(() => loads).toContain(2)
+    return { manager, opened, move, loads, gate: (of: number) => gates.get(of) }
+  }
+  const states = (opened: readonly FakeVersion[]) => opened.map(({ version, state }) => `${version} ${state}`)
+
+  it('is answered by it at once, and by the other once the move was made', async () => {
+    const { manager, opened, move, loads, gate } = await openMove({})
+    const answers = await Promise.all([manager.require('m', undefined), manager.require('m', '1')])
+    expect(answers.map(({ version }) => version)).toEqual([1, 1])
+    expect(manager.get('m', undefined)?.version).toBe(1)
+    expect(loads).toEqual([1, 2, 1])
+    gate(2)?.resolve()
+    await move
+    expect(manager.get('m', undefined)?.version).toBe(2)
+    await expect.poll(() => states(opened)).toEqual(['1 ended', '2 serving', '1 ended'])
+    await expect(manager.require('m', '1')).rejects.toMatchObject({ code: 'version_not_found' })
+  })
+
+  it('brings it to stay, where the move keeps it beside', async () => {
+    const { manager, opened, move, gate } = await openMove({ staying: [1, 2] })
+    await manager.require('m', undefined)
+    gate(2)?.resolve()
+    await move
+    expect([manager.get('m', undefined)?.version, manager.get('m', '1')?.version]).toEqual([2, 1])
+    expect(states(opened)).toEqual(['1 ended', '2 serving', '1 serving'])
+  })
+
+  it('is answered by the other when that comes first, and what was loading ends', async () => {
+    const { manager, opened, move, loads, gate } = await openMove({ held: [1, 2] })
+    const answer = manager.require('m', undefined)
+    await expect.poll(() => loads).toEqual([1, 2, 1])
+    gate(2)?.resolve()
+    await move
+    expect((await answer).version).toBe(2)
+    expect(states(opened)).toEqual(['1 ended', '2 serving', '1 ended'])
+  })
+
+  it('goes on when the move fails, and the next change waits for it', async () => {
+    const { manager, opened, move, loads, gate } = await openMove({ held: [1, 2] })
+    const answer = manager.require('m', undefined)
+    await expect.poll(() => loads).toEqual([1, 2, 1])
+    gate(2)?.reject(new Error('no weights'))
+    await expect(move).rejects.toThrow('no weights')
+    const ended: string[] = []
+    const loaded = manager.load('m').then(() => ended.push('change'))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(ended).toEqual([])
+    gate(1)?.resolve()
+    expect((await answer).version).toBe(1)
+    await loaded
+    expect(states(opened)).toEqual(['1 ended', '2 ended', '1 serving'])
+  })
+
+  it('is told why it does not load, while the move goes on', async () => {
+    const { manager, move, gate } = await openMove({ held: [1, 2] })
+    gate(1)?.reject(new Error('no weights any more'))
+    await expect(manager.require('m', undefined)).rejects.toThrow('no weights any more')
+    gate(2)?.resolve()
+    await move
+    expect((await manager.require('m', undefined)).version).toBe(2)
+  })
+
+  it('waits for the move where there is no room for both', async () => {
+    let taken = 0
+    const memory: typeof boundless = {
+      budgetBytes: 1,
+      reserve: async () => {
+        if (taken === 1) throw fail('memory_budget_exceeded', { model: 'm', neededBytes: 1, budgetBytes: 1 })
+        taken += 1
+        return () => {
+          taken -= 1
+        }
+      },
+    }
+    const { manager, opened, move, gate } = await openMove({ memory })
+    const answer = manager.require('m', undefined)
+    await expect.poll(() => opened.length).toBe(3)
+    gate(2)?.resolve()
+    await move
+    expect((await answer).version).toBe(2)
+    expect(states(opened)).toEqual(['1 ended', '2 serving', '1 ended'])
+  })
+})
+
+/** A change to version 2 that is made, or given up in the end. */
+const move = (manager: ModelManager, name: string, random: SeededRandom): Promise<void> => {
+  const version = { version: 2, directory: `/no/such/folder/${name}/2`, fingerprint: String(random.next()) }
+  const found = { name, directory: '', config: undefined, warnings: [], problem: undefined, versions: [version] }
+  const isMade = random.chance(0.7)
+  return manager.change(name, {
+    find: async () => found,
+    keep: async () => {
+      if (!isMade) throw new Error('it does not load')
+      return { ...found, serve: { versions: [2], preferred: 2 } }
+    },
+  })
+}
+
 /** One random operation of every kind there is. */
 const operate = async (manager: ModelManager, folders: Map<string, string>, random: SeededRandom): Promise<void> => {
   const name = random.pick(['a', 'b', 'c'])
-  const doing = random.pick(['load', 'unload', 'require', 'evict', 'write', 'remove', 'poll'] as const)
+  const doing = random.pick(['load', 'unload', 'require', 'evict', 'write', 'remove', 'poll', 'move'] as const)
   if (doing === 'write') folders.set(name, String(random.next()))
   else if (doing === 'remove') folders.delete(name)
   else if (doing === 'poll') await manager.poll()
@@ -157,7 +290,8 @@ const operate = async (manager: ModelManager, folders: Map<string, string>, rand
     const served = await manager.require(name, undefined)
     // An unload right behind the load may have ended it by now.
     expect((served as unknown as FakeVersion).state).not.toBe('new')
-  } else if (doing === 'evict') await manager.evict({ model: name, version: 1, bytes: 1 })
+  } else if (doing === 'evict') await manager.evict({ model: name, version: random.pick([1, 2]), bytes: 1 })
+  else if (doing === 'move') await move(manager, name, random)
   else await manager[doing](name)
 }
 

@@ -75,22 +75,27 @@ export class ModelManager {
         if (isNamed || !slot.failed || entry.answering === slot) throw error
       })
     }
-    throw whyNot(entry, version)
+    const served = this.get(name, version)
+    if (served === undefined) throw whyNot(entry, version)
+    return served
   }
 
   /** One load for all who wait for it: a load that fails isn't tried again for each of them. */
   #bringBack(entry: ModelEntry, slot: VersionSlot, patience: Patience): Promise<void> {
     const { clock, queueDepthMax } = this.#options
-    const only = slot.version
-    return slot.waits.wait(
-      () =>
-        entry.inTurn(() =>
-          slot.onDemand && entry.versions.get(only) === slot
-            ? this.#reconciler.want(entry, { unloads: true, awaited: true, only })
-            : Promise.resolve(),
-        ),
-      patience,
-      { clock, depthMax: entry.queueDepthMax ?? queueDepthMax },
+    const depthMax = entry.queueDepthMax ?? queueDepthMax
+    return slot.waits.wait(() => this.#loadAwaited(entry, slot), patience, { clock, depthMax })
+  }
+
+  async #loadAwaited(entry: ModelEntry, slot: VersionSlot): Promise<void> {
+    // Why: a move lasts as long as its candidate takes to load; what serves until then isn't to wait for that.
+    if (entry.beside.areTaken) await entry.beside.run((signal) => this.#reconciler.loadBeside(entry, slot, signal))
+    const isMissing = (): boolean => slot.onDemand && entry.versions.get(slot.version) === slot
+    if (!isMissing()) return
+    await entry.inTurn(() =>
+      isMissing()
+        ? this.#reconciler.want(entry, { unloads: true, awaited: true, only: slot.version })
+        : Promise.resolve(),
     )
   }
 
@@ -185,8 +190,10 @@ export class ModelManager {
   async change(name: string, staged: StagedChange): Promise<void> {
     await this.#change(name, async (entry) => {
       const before = entry.remember()
+      const change = (): Promise<void> => this.#reconciler.want(entry, { unloads: true, staged })
       try {
-        await this.#reconciler.want(entry, { unloads: true, staged })
+        // Why: with swap resource there is no room for two versions of a model.
+        await (this.#options.swap === 'resource' ? change() : entry.beside.during(change))
       } catch (error) {
         await this.#takeBack(entry, before)
         this.#forgetUnknown(entry)

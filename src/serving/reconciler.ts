@@ -7,6 +7,7 @@ import type { ModelConfig } from './model-config/model-config.ts'
 import type { ModelEntry, VersionSlot } from './model-entry.ts'
 import type { FoundModel, FoundVersion, ModelSource } from './model-source.ts'
 import type { StagedChange } from './staged-change.ts'
+import { isWantOfRoom } from './version-lifecycle.ts'
 import type { VersionLifecycle } from './version-lifecycle.ts'
 import { wantedVersions } from './version-policy.ts'
 
@@ -54,6 +55,27 @@ export class Reconciler {
     if (found === undefined)
       throw fail('load_failed', { model: entry.name, reason: 'no model repository has a folder of this name' })
     await this.reconcile(entry, found, manner)
+  }
+
+  /**
+   * Loads a version that requests wait for while a staged change of its model is under way, and leaves the change as it
+   * is. Where there is no room for both, or the change takes its place first, nothing is loaded. Not in the model's turn.
+   */
+  async loadBeside(entry: ModelEntry, slot: VersionSlot, signal: AbortSignal): Promise<void> {
+    const { source, lifecycle } = this.#options
+    const model = await source.find(entry.name)
+    const found = model?.versions.find(({ version }) => version === slot.version)
+    const isWaitedFor = (): boolean =>
+      !signal.aborted && entry.versions.get(slot.version) === slot && slot.current === undefined && slot.onDemand
+    if (model === undefined || found === undefined || !isWaitedFor()) return
+    const order = { found, model, config: model.config, unloads: true, awaited: true, signal }
+    const fresh = await lifecycle.open(entry, order).catch((error: unknown) => {
+      if (signal.aborted || isWantOfRoom(error)) return undefined
+      throw error
+    })
+    if (fresh === undefined) return
+    if (isWaitedFor()) lifecycle.serve(entry, fresh, configOf(found, model.config))
+    else await lifecycle.giveUp(fresh)
   }
 
   /** Serves what was found of a model. Throws why it can't. */
@@ -134,6 +156,8 @@ export class Reconciler {
     const kept = await staged.keep(
       (version) => fresh.find(({ slot }) => slot.version === version)?.version ?? entry.versions.get(version)?.current,
     )
+    // What was loaded beside it may stay as well.
+    entry.policyVersions = kept?.serve?.versions ?? entry.policyVersions
     return fresh.map((ready) => {
       const found = kept?.versions.find((version) => version.version === ready.found.version)
       assert(found !== undefined, 'files are where they were put')

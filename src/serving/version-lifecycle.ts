@@ -184,4 +184,6 @@ export class VersionLifecycle {
   }
 }
 
-const isWantOfRoom = (error: unknown): boolean => error instanceof AppError && error.code === 'memory_budget_exceeded'
+/** Whether a load failed for nothing but want of memory. */
+export const isWantOfRoom = (error: unknown): boolean =>
+  error instanceof AppError && error.code === 'memory_budget_exceeded'

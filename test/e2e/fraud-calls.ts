@@ -2,8 +2,8 @@ import { inferBody } from '../../src/testing/index.ts'
 import { expectOk } from './registered-version.ts'
 import type { SpawnedServer } from './spawn-server.ts'
 
-/** What tests ask of a server in a process of its own, whose endpoint `fraud` follows `models:/fraud@champion`. */
-export const fraudCalls = ({ http }: SpawnedServer) => {
+/** What tests ask of a server whose endpoint `fraud` follows `models:/fraud@champion`. */
+export const fraudCalls = ({ http }: Pick<SpawnedServer, 'http'>) => {
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> => fetch(new URL(path, http), init)
   const post = (path: string, body?: unknown): Promise<Response> =>
     fetchPath(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })

@@ -1,6 +1,7 @@
 """From training to serving and on: the alias moves, and callers notice nothing but the better answers."""
 
 import http.client
+import itertools
 import json
 import os
 import sys
@@ -51,8 +52,8 @@ def train(name: str, factor: float, columns=COLUMNS):
 
 @pytest.fixture(scope="module")
 def linear(server):
-    """An endpoint that follows @champion, with two versions: version n answers n times the sum."""
-    assert [train("linear", factor) for factor in (1, 2)] == [1, 2]
+    """An endpoint that follows @champion, with three versions: version n answers n times the sum."""
+    assert [train("linear", factor) for factor in (1, 2, 3)] == [1, 2, 3]
     mlflow.MlflowClient().set_registered_model_alias("linear", "champion", 1)
     status, endpoint = server.deploy("linear", "models:/linear@champion")
     assert (status, endpoint["version"]) == (200, 1)
@@ -61,7 +62,7 @@ def linear(server):
 
 @pytest.fixture
 def champion(linear):
-    """Version 1 serves, and version 2 is in memory beside it."""
+    """Version 1 serves, and version 2 is in memory beside it; no process has loaded version 3."""
     for version in (2, 1):
         mlflow.MlflowClient().set_registered_model_alias("linear", "champion", version)
     return linear
@@ -74,12 +75,14 @@ def predict(server):
 
 
 class Callers:
-    """An open load: every request leaves at its time, whatever the others do."""
+    """An open load: every request leaves at its time, whatever the others do, until it is told to end and has made its requests."""
 
     def __init__(self, server, requests: int):
         self.address = urlparse(server.http)
         self.start_time = time.monotonic() + 0.2
         self.requests = requests
+        self.is_ending = False
+        self.sent = 0
         self.failures, self.wrong, self.late = [], [], []
         self.versions = {}
         # When the newest move was acknowledged, and to which version; None while one is under way.
@@ -93,7 +96,11 @@ class Callers:
         connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=30)
         body = json.dumps({"data": [ROW]})
         counts = {}
-        for number in range(caller, self.requests, CALLERS):
+        sent = 0
+        for number in itertools.count(caller, CALLERS):
+            if self.is_ending and number >= self.requests:
+                break
+            sent += 1
             delay = self.start_time + number / RATE - time.monotonic()
             if delay > 0:
                 time.sleep(delay)
@@ -118,6 +125,7 @@ class Callers:
             if settled is not None and settled is self.settled and version != settled[1]:
                 self.late.append((version, settled))
         with self.lock:
+            self.sent += sent
             for version, count in counts.items():
                 self.versions[version] = self.versions.get(version, 0) + count
 
@@ -129,32 +137,39 @@ class Callers:
         self.settled = (time.monotonic(), to)
         return elapsed
 
-    def join(self):
+    def end(self):
+        self.is_ending = True
         for thread in self.threads:
             thread.join()
 
 
+def checks_of_last_move(server):
+    return json.loads(server.cli("history", "linear", "--json").stdout)[0]["checked"][0]["checks"]
+
+
 def test_no_request_fails_while_the_alias_moves(champion):
+    """To a version that is in memory, and to one whose process has yet to start and to load it; each time back again."""
     client = mlflow.MlflowClient()
     callers = Callers(champion, REQUESTS)
-    seconds = REQUESTS / RATE
-    promote = lambda: client.set_registered_model_alias("linear", "champion", 2)
+    pause = REQUESTS / RATE / 5
+    promote = lambda version: lambda: client.set_registered_model_alias("linear", "champion", version)
     rollback = lambda: champion.call("POST", "/api/slipway/v1/endpoints/linear/rollback", {})
-    moves, rollbacks = [], []
-    for part in range(1, 5):
-        time.sleep(max(0, callers.start_time + part * seconds / 5 - time.monotonic()))
-        if part % 2:
-            moves.append(callers.move(promote, "2"))
-        else:
-            rollbacks.append(callers.move(rollback, "1"))
-    callers.join()
-    print(f"{REQUESTS} requests at {RATE}/s: by version {callers.versions}; moves {moves} s, rollbacks {rollbacks} s")
+    elapsed, checks = {}, []
+    for name, change, to in [("2", promote(2), "2"), ("1", rollback, "1"), ("3", promote(3), "3"), ("1 again", rollback, "1")]:
+        time.sleep(pause)
+        elapsed[name] = callers.move(change, to)
+        checks.append(checks_of_last_move(champion))
+    time.sleep(pause)
+    callers.end()
+    print(f"{callers.sent} requests at {RATE}/s: by version {callers.versions}; seconds of moves {elapsed}")
     assert callers.failures == []
     assert callers.wrong == []
     assert callers.late == []
-    assert set(callers.versions) == {"1", "2"}
-    assert sum(callers.versions.values()) == REQUESTS
-    assert all(elapsed <= 1 for elapsed in rollbacks), rollbacks
+    assert set(callers.versions) == {"1", "2", "3"}
+    assert sum(callers.versions.values()) == callers.sent >= REQUESTS
+    assert ["in_memory" in passed for passed in checks] == [True, True, False, True]
+    assert {"load", "signature", "input_example"} <= set(checks[2])
+    assert elapsed["1"] <= 1 and elapsed["1 again"] <= 1, elapsed
 
 
 def test_the_new_version_answers_within_a_second_once_it_is_loaded(champion):
@@ -201,7 +216,7 @@ def test_broken_versions_are_refused_and_the_incumbent_serves(champion, monkeypa
         return max(int(v.version) for v in client.search_model_versions("name = 'linear'"))
 
     broken = [
-        (train("linear", 3, columns=["a", "b", "c", "e"]), "input 'e' is required, and is new"),
+        (train("linear", 4, columns=["a", "b", "c", "e"]), "input 'e' is required, and is new"),
         (custom(NotANumber()), "is not a number (NaN)"),
         (custom(NoWeights()), "the weights are missing"),
     ]
