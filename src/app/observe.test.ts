@@ -33,6 +33,7 @@ it('makes the line of a failed prediction, and an id for it, only while the log 
     timeoutMs: undefined,
     cancellation: new Cancellation(),
     protocol: 'http',
+    route: '/v2/models/{model}/infer',
     traceparent: undefined,
     receivedAtMs: 0,
   }

@@ -1,6 +1,6 @@
 import { fail } from '../../protocol/index.ts'
 import { encodeStrings, toTypedArray } from '../../tensor/index.ts'
-import type { Tensor, TypedArray } from '../../tensor/index.ts'
+import type { DataType, Tensor, TypedArray } from '../../tensor/index.ts'
 import type { VersionFacts } from '../../serving/index.ts'
 
 /** What a model says of the classes of an output. */
@@ -16,6 +16,8 @@ export const classesOf = (facts: VersionFacts | undefined, output: string): Clas
   batched: facts === undefined || facts.config.maxBatchSize > 0,
 })
 
+const unclassified: ReadonlySet<DataType> = new Set(['BYTES', 'BOOL', 'FP16', 'BF16'])
+
 /** Texts are made on the thread that serves everybody. */
 const textsMax = 1_000_000
 
@@ -25,14 +27,8 @@ const textsMax = 1_000_000
  * all.
  */
 export const classify = (output: Tensor, k: number, classes: Classes): Tensor => {
-  if (
-    output.datatype === 'BYTES' ||
-    output.datatype === 'BOOL' ||
-    output.datatype === 'FP16' ||
-    output.datatype === 'BF16'
-  ) {
+  if (unclassified.has(output.datatype))
     throw fail('invalid_request', { reason: `output '${output.name}' of type ${output.datatype} can't be classified` })
-  }
   const values = toTypedArray(output)
   const batched = classes.batched && output.shape.length > 0
   const rows = batched ? (output.shape[0] ?? 1) : 1
