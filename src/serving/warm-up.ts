@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readRegularFile } from '../lib/index.ts'
 import type { Random } from '../lib/index.ts'
 import { datatypeBytes, elementCount, encodeStrings } from '../tensor/index.ts'
 import type { DataType, Signature } from '../tensor/index.ts'
@@ -20,6 +20,7 @@ export interface WarmUp {
 
 /** A sample larger than this is a mistake in the configuration. */
 const sampleElementsMax = 64 * 1024 * 1024
+const sampleBytesMax = 8 * sampleElementsMax
 
 /**
  * Runs the configured samples on every instance; without any, one row of zeros when all dimensions are known, so
@@ -84,7 +85,7 @@ const sampleData = async (input: WarmupInput, shape: readonly number[], work: Wa
       return data
     }
     case 'file':
-      return readFile(join(work.directory, 'warmup', input.source.file))
+      return readRegularFile(join(work.directory, 'warmup', input.source.file), sampleBytesMax)
   }
 }
 

@@ -46,7 +46,10 @@ describe('classification', () => {
   })
 
   it('refuses to answer with more classes than the main thread should write', () => {
-    const output = floats([1_000_001], Array.from({ length: 1_000_001 }, () => 1))
+    const output = floats(
+      [1_000_001],
+      Array.from({ length: 1_000_001 }, () => 1),
+    )
     expect(classes(output, 1)).toEqual(['1.000000:0'])
     expect(() => classify(output, 2 ** 40, [])).toThrow("output 'y' has 1000001 classes to answer with")
   })
