@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Logger } from '../lib/index.ts'
-import { Cancellation, deferToCheckPhase, reasonOf } from '../lib/index.ts'
+import { Cancellation, deferToCheckPhase, readRegularFile, reasonOf } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { MoveCheck } from '../registry/index.ts'
 import type { InferAnswer, ServedVersion } from '../serving/index.ts'
@@ -110,10 +110,10 @@ export class CandidateChecks {
 
   async #requireGolden({ folder, version }: Candidate): Promise<boolean> {
     const path = join(folder, goldenFile)
-    const size = (await stat(path).catch(() => undefined))?.size
-    if (size === undefined) return false
-    if (size > goldenBytesMax) throw failed(version, `${goldenFile} has ${size} bytes; ${goldenBytesMax} are read`)
-    const bytes = await readFile(path)
+    if ((await stat(path).catch(() => undefined)) === undefined) return false
+    const bytes = await readRegularFile(path, goldenBytesMax).catch((error: unknown) => {
+      throw failed(version, reasonOf(error))
+    })
     const { count, tolerance, caseAt } = orFailed(version, () => readGoldenCases(bytes))
     for (let index = 0; index < count; index++) {
       // Why: predictions that have arrived meanwhile go first.

@@ -105,7 +105,7 @@ export class HostMemory implements MemoryUse {
 }
 
 /** Second field of /proc/PID/statm (proc(5)): resident pages. */
-const residentBytes = async (pid: number): Promise<number | undefined> => {
+export const residentBytes = async (pid: number): Promise<number | undefined> => {
   try {
     const pages = Number((await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')[1])
     return Number.isFinite(pages) ? pages * pageBytes : undefined

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { deferToCheckPhase } from '../lib/index.ts'
 import type { LogFields, Logger } from '../lib/index.ts'
 
 /** A model that prints without end must not fill the log or the server's memory. */
@@ -21,11 +22,13 @@ export class HostOutput {
   #lines = 0
   readonly #logger: Logger
   readonly #owner: LogFields
+  readonly #streams: readonly (Readable | null)[]
 
   /** `owner` says in every line whose host it is. */
   constructor(child: ChildProcess, logger: Logger, owner: LogFields) {
     this.#logger = logger
     this.#owner = owner
+    this.#streams = [child.stdout, child.stderr]
     if (child.stdout !== null) this.#read(child.stdout, 'stdout')
     if (child.stderr !== null) this.#read(child.stderr, 'stderr')
   }
@@ -44,6 +47,21 @@ export class HostOutput {
     return words
   }
 
+  /**
+   * The process has ended: reads no more than is there by now. Why: a process that it started and that left its group
+   * may hold the other ends for as long as it likes, and with them descriptors of the server.
+   */
+  end(): void {
+    const [stdout, stderr] = this.#streams
+    // Why twice: events that have arrived already may not have told of it yet.
+    deferToCheckPhase(() =>
+      deferToCheckPhase(() => {
+        stdout?.destroy()
+        stderr?.destroy()
+      }),
+    )
+  }
+
   #read(stream: Readable, name: 'stdout' | 'stderr'): void {
     let rest = ''
     stream.setEncoding('utf8')
@@ -52,7 +70,7 @@ export class HostOutput {
       rest = (lines.pop() ?? '').slice(0, lineCharactersMax)
       for (const line of lines) this.#line(name, line)
     })
-    stream.on('end', () => {
+    stream.on('close', () => {
       if (rest !== '') this.#line(name, rest)
     })
   }

@@ -14,8 +14,12 @@ import type {
 import { FrameSplitter, frameKinds, jsonFrame, readJsonPayload, readTensorPayload, tensorFrame } from '../host/index.ts'
 import { IdTable, reasonOf } from '../lib/index.ts'
 import type { LogFields, Logger } from '../lib/index.ts'
+import { checkTensor, TensorError } from '../tensor/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { HostLink } from './host-link.ts'
+import { residentBytes } from './host-memory.ts'
 import { HostOutput } from './host-output.ts'
+import { checkedReport } from './load-report.ts'
 
 /** The host ended, or was ended, before it answered. */
 export class HostGone extends Error {
@@ -83,7 +87,7 @@ export class HostProcess implements HostLink {
       try {
         frames.push(chunk, (frame) => this.#receive(frame))
       } catch (error) {
-        this.kill(`it broke the frame protocol: ${reasonOf(error)}`)
+        this.kill(brokenProtocol(error))
       }
     })
     // Why: writing to a host that just died reports here as well; the exit tells the reason.
@@ -91,6 +95,7 @@ export class HostProcess implements HostLink {
     const output = new HostOutput(this.#child, options.logger, options.owner)
     this.#child.on('exit', (code, signal) => {
       endGroup(this.#child.pid)
+      output.end()
       this.#end(this.#killReason ?? exitReason(code, signal, output.lastWords))
     })
     lowerPriority(this.#child.pid, options.niceness)
@@ -107,7 +112,10 @@ export class HostProcess implements HostLink {
 
   async load(order: LoadOrder): Promise<LoadReport> {
     const frame = await this.#call((id) => this.#link.write(jsonFrame(frameKinds.load, id, order)))
-    return readJsonPayload(frame.payload) as LoadReport
+    const report = this.#checked(() => checkedReport(readJsonPayload(frame.payload)))
+    const [pid = 0] = this.pids
+    // Why: what a host claims would be taken from the memory of others.
+    return { ...report, memoryBytes: Math.min(report.memoryBytes, (await residentBytes(pid)) ?? Infinity) }
   }
 
   /** Runs once; the answer's `number` is the engine's run time in ms. */
@@ -118,7 +126,20 @@ export class HostProcess implements HostLink {
       for (const piece of pieces) this.#link.write(piece)
       this.#link.uncork()
     })
-    return readTensorPayload(frame.payload)
+    const payload = this.#checked(() => readTensorPayload(frame.payload))
+    for (const tensor of payload.tensors) checkOutput(tensor)
+    return payload
+  }
+
+  /** What a frame holds; a host that sent anything else is ended. */
+  #checked<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      const reason = brokenProtocol(error)
+      this.kill(reason)
+      throw new HostGone(reason)
+    }
   }
 
   /** Ends the process at once, also in the middle of a run. */
@@ -167,6 +188,18 @@ export class HostProcess implements HostLink {
     this.#exited.resolve(reason)
   }
 }
+
+/** Why: whoever reads an output relies on its shape and its bytes, and the code of a model may have sent anything. */
+const checkOutput = (output: Tensor): void => {
+  try {
+    checkTensor(output)
+  } catch (error) {
+    if (!(error instanceof TensorError)) throw error
+    throw new HostRefusal({ fault: 'model', reason: `its output '${error.tensor}' is none: ${error.reason}` })
+  }
+}
+
+const brokenProtocol = (error: unknown): string => `it broke the frame protocol: ${reasonOf(error)}`
 
 const exitReason = (code: number | null, signal: string | null, lastWords: string): string => {
   const how = signal === null ? `exited with code ${code ?? 'unknown'}` : `ended by ${signal}`

@@ -46,14 +46,20 @@ export const findModelFile = async (
     .filter((row) => engine === undefined || row.engine === engine)
     .flatMap((row) => fileNames(row.names, config).map((name) => ({ engine: row.engine, name })))
   for (const candidate of candidates) {
-    const path = join(directory, candidate.name)
-    const facts = await stat(path).catch(() => undefined)
-    // A model with external data may be a folder named model.onnx that holds the file of the same name.
-    if (facts?.isDirectory() === true) return { engine: candidate.engine, path: join(path, candidate.name) }
-    if (facts !== undefined) return { engine: candidate.engine, path }
+    const path = await pathOf(model, directory, candidate.name)
+    if (path !== undefined) return { engine: candidate.engine, path }
   }
   const looked = [...new Set(candidates.map((candidate) => candidate.name))].join(', ')
   throw fail('load_failed', { model, reason: `its version folder has none of ${looked}` })
+}
+
+const pathOf = async (model: string, directory: string, name: string): Promise<string | undefined> => {
+  const path = join(directory, name)
+  const facts = await stat(path).catch(() => undefined)
+  if (facts === undefined || facts.isFile()) return facts && path
+  // A model with external data may be a folder named model.onnx that holds the file of the same name.
+  if (facts.isDirectory()) return join(path, name)
+  throw fail('load_failed', { model, reason: `its ${name} is not a file` })
 }
 
 /** The ONNX file of a folder that MLflow saved, when its python_function does nothing but run that file. */

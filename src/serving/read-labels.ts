@@ -1,5 +1,9 @@
+import { join } from 'node:path'
+import { readRegularFile } from '../lib/index.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
-import { readModelFile } from './read-model-file.ts'
+
+/** A class has some tens of characters, and there are thousands of them where there are many. */
+const labelBytesMax = 16 * 1024 ** 2
 
 /** Reads the label files that a configuration names: one class a line, in the order of the classes. */
 export const readLabels = async (
@@ -9,7 +13,8 @@ export const readLabels = async (
   const labels = new Map<string, readonly string[]>()
   for (const output of config.outputs) {
     if (output.labelFilename === '') continue
-    const text = (await readModelFile(directory, output.labelFilename)).toString('utf8')
+    const bytes = await readRegularFile(join(directory, output.labelFilename), labelBytesMax)
+    const text = bytes.toString('utf8')
     labels.set(output.name, text.replace(/\r?\n$/, '').split(/\r?\n/))
   }
   return labels

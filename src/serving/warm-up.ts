@@ -1,10 +1,11 @@
+import { join } from 'node:path'
+import { readRegularFile } from '../lib/index.ts'
 import type { Random } from '../lib/index.ts'
 import { checkTensor, datatypeBytes, elementCount, encodeStrings } from '../tensor/index.ts'
 import type { DataType, Signature } from '../tensor/index.ts'
 import type { ScatteredTensor } from '../host/index.ts'
 import type { ModelConfig, WarmupInput, WarmupSample } from './model-config/model-config.ts'
 import type { ModelInstance } from './model-instance.ts'
-import { readModelFile } from './read-model-file.ts'
 import type { Reshaping } from './reshaping.ts'
 
 export interface WarmUp {
@@ -19,6 +20,7 @@ export interface WarmUp {
 
 /** A sample larger than this is a mistake in the configuration. */
 const sampleElementsMax = 64 * 1024 * 1024
+const sampleBytesMax = 8 * sampleElementsMax
 
 /**
  * Runs the configured samples on every instance; without any, one row of zeros when all dimensions are known, so
@@ -86,9 +88,10 @@ const repeatedFile = async (
 ): Promise<Uint8Array[]> => {
   const { name, input, rows, directory } = sample
   const { dataType: datatype, dims: shape } = input
-  const content = await readModelFile(directory, `warmup/${file}`)
+  const content = await readRegularFile(join(directory, 'warmup', file), sampleBytesMax)
   const data = datatype === 'BYTES' ? content : content.subarray(0, elementCount(shape, name) * datatypeBytes[datatype])
   checkTensor({ name, datatype, shape, data })
+  if (data.length * rows > sampleBytesMax) throw new Error(`warm-up sample '${name}' is too large`)
   return Array.from({ length: rows }, () => data)
 }
 

@@ -153,6 +153,28 @@ describe('a request that contradicts itself or the model', () => {
   })
 })
 
+describe('bytes that are no text', () => {
+  it.each([1, 20_000])('are refused as JSON and sent as bytes: %s', async (count) => {
+    const element = Buffer.from([2, 0, 0, 0, 0xff, 0])
+    const data = Buffer.alloc(count * element.length, element)
+    const send = (binary: boolean): Promise<Response> => {
+      const input = { name: 'text', datatype: 'BYTES', shape: [count], parameters: { binary_data_size: data.length } }
+      const json = Buffer.from(JSON.stringify({ inputs: [input], parameters: { binary_data_output: binary } }))
+      return app.fetch('/v2/models/echo/infer', {
+        method: 'POST',
+        body: Buffer.concat([json, data]),
+        headers: { 'inference-header-content-length': String(json.length) },
+      })
+    }
+    const { status, error } = await refusal(await send(false))
+    expect([status, error]).toEqual([
+      400,
+      expect.stringMatching(/^output 'text' is no text.* ask for it with "binary_data"/),
+    ])
+    expect(Buffer.from(await (await send(true)).arrayBuffer()).subarray(-data.length)).toEqual(data)
+  })
+})
+
 describe('rows that hold nothing', () => {
   it('may be as many as a number can say, also when their classes are asked for', async () => {
     const rows = 2 ** 50

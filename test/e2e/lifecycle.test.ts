@@ -200,7 +200,7 @@ describe('loading and unloading on request', () => {
     expect(await answerOf(app, 'long')).toBe(1)
     app.write('long/config.pbtxt', input('gone'))
     expect(await (await load(app, 'long')).json()).toEqual({
-      error: "failed to load 'long': 'warmup/gone' can't be read: there is no such file",
+      error: "failed to load 'long': gone can't be read: there is no such file",
     })
     expect(await answerOf(app, 'short')).toMatch(/failed to load 'short': tensor 'x'.*takes 4 bytes, got 3/)
   })

@@ -2,12 +2,13 @@ import type { InferReply } from '../../gateway/index.ts'
 import type { Cancellation } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
 import type { Reply } from '../../protocol/index.ts'
-import { encodeJsonData, jsonBytesAbout } from '../../tensor/index.ts'
+import { jsonBytesAbout } from '../../tensor/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Classes } from './classify.ts'
 import { classify } from './classify.ts'
 import { explanation } from './explanation.ts'
 import type { JsonThreads } from './json-threads.ts'
+import { outputJson } from './output-json.ts'
 import type { RestInferRequest } from './rest-request.ts'
 
 export interface ReplyOptions {
@@ -70,4 +71,4 @@ const requireFits = (bytes: number, limitBytes: number): void => {
 const jsonData = (output: Tensor, owner: string, options: ReplyOptions): string | Promise<string> =>
   jsonBytesAbout(output) > options.threadBytesMin
     ? options.threads.encode(output, { owner, cancellation: options.cancellation })
-    : encodeJsonData(output)
+    : outputJson(output)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 
@@ -37,7 +38,8 @@ export const digestOf = (path: string, { bytes, mark }: SourceFile): Promise<str
   })
 
 const withFile = async <T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T | undefined> => {
-  const file = await open(path, 'r').catch(() => undefined)
+  // Why: to open a pipe would wait for whoever writes to it.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined)
   if (file === undefined) return undefined
   try {
     return await use(file)
