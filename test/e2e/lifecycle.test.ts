@@ -216,14 +216,25 @@ describe('loading and unloading on request', () => {
     expect(new Set(answers).size).toBe(3)
   })
 
-  it('with swap resource the old version ends before the new one loads', async () => {
-    await using app = await startTestApp({
-      models: { 'm/1/model.mjs': addModel(1) },
-      flags: ['--serving.swap', 'resource'],
-    })
-    app.write('m/2/model.mjs', addModel(2))
+  it.each([
+    ['availability', 'while the old one serves', 1],
+    ['resource', 'once the old one has ended', 0],
+  ])('with swap %s a new version loads %s', async (swap, _, others) => {
+    await using app = await startTestApp({ flags: ['--serving.swap', swap] })
+    const note = join(app.dataDir, 'pid')
+    // Tells whether the host that loaded before it is still there.
+    const looking = `
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+const isThere = (pid) => { try { process.kill(pid, 0); return true } catch { return false } }
+const others = existsSync(${JSON.stringify(note)}) && isThere(Number(readFileSync(${JSON.stringify(note)}, 'utf8'))) ? 1 : 0
+writeFileSync(${JSON.stringify(note)}, String(process.pid))
+${jsModel('return Array.from(x.data, () => others)')}`
+    app.write('m/1/model.mjs', looking)
     expect((await load(app, 'm')).status).toBe(200)
-    expect(await answerOf(app, 'm')).toBe(12)
+    expect(await answerOf(app, 'm', '1')).toBe(0)
+    app.write('m/2/model.mjs', looking)
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await answerOf(app, 'm', '2')).toBe(others)
   })
 })
 

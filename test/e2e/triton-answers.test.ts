@@ -84,6 +84,37 @@ describe('an answer on a stream', () => {
   })
 })
 
+describe('why a request waited', () => {
+  const told = {
+    slipway_queue_ms: expect.any(Number) as unknown,
+    slipway_transfer_ms: expect.any(Number) as unknown,
+    slipway_compute_ms: expect.any(Number) as unknown,
+    slipway_batch_rows: 2,
+    slipway_batch_requests: 1,
+    slipway_batch_reason: 'idle',
+  }
+
+  it('is told to who asks by a header, or over gRPC', async () => {
+    const headers = { 'slipway-explain': 'true' }
+    const body = JSON.stringify({ inputs: [{ ...inputOf([2, 1]), data: [1, 2] }] })
+    const response = await app.fetch('/v2/models/add/infer', { method: 'POST', headers, body })
+    expect(await response.json()).toMatchObject({ parameters: told })
+    const reply = await call('ModelInfer', {
+      model_name: 'add',
+      inputs: [inputOf([2, 1])],
+      raw_input_contents: [rawOf([1, 2])],
+      parameters: { slipway_explain: { bool_param: true } },
+    })
+    const parameters = Object.entries(reply['parameters'] as Record<string, Record<string, unknown>>).map(
+      ([name, choice]) => {
+        const value = Object.values(choice)[0]
+        return [name, typeof value === 'string' && value !== 'idle' ? Number(value) : value]
+      },
+    )
+    expect(Object.fromEntries(parameters)).toEqual(told)
+  })
+})
+
 describe('classification', () => {
   const cases = [
     {
