@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, jsModel, startTestApp } from '../../src/testing/index.ts'
@@ -139,6 +139,35 @@ describe('loading and unloading on request', () => {
     expect((await load(app, 'm')).status).toBe(200)
     expect(await answerOf(app, 'm')).toBe(12)
     expect((await app.post('/v2/models/m/infer', inferBody(Array.from({ length: 500 }, () => 1)))).status).toBe(200)
+  })
+
+  it('the index tells what a version is doing, and it is ready only while it serves', async () => {
+    await using app = await startTestApp()
+    const begun = join(app.dataDir, 'begun')
+    const latches = ['load', 'run'].map((name) => join(app.dataDir, name))
+    const [loaded = '', answered = ''] = latches
+    const until = (path: string): string =>
+      `while (!existsSync(${JSON.stringify(path)})) await new Promise((done) => setTimeout(done, 10))`
+    app.write(
+      'm/1/model.mjs',
+      `import { existsSync, writeFileSync } from 'node:fs'
+${until(loaded)}
+${jsModel(`if (x.data[0] === 10) { writeFileSync(${JSON.stringify(begun)}, ''); ${until(answered)} } return Array.from(x.data)`)}`,
+    )
+    const seen = async (): Promise<string> =>
+      `${(await index(app)).join()} ${(await app.fetch('/v2/models/m/ready')).status}`
+    const loading = load(app, 'm')
+    await eventually('it loads', async () => ((await seen()) === 'm/1 LOADING 503' ? true : undefined))
+    writeFileSync(loaded, '')
+    expect((await loading).status).toBe(200)
+    expect(await seen()).toBe('m/1 READY 200')
+    const inside = answerOf(app, 'm')
+    await eventually('a request is inside', () => (existsSync(begun) ? true : undefined))
+    expect((await app.post('/v2/repository/models/m/unload')).status).toBe(200)
+    expect(await seen()).toBe('m/1 UNLOADING 503')
+    writeFileSync(answered, '')
+    expect(await inside).toBe(10)
+    await eventually('it is gone', async () => ((await seen()) === 'm/1 UNAVAILABLE 503' ? true : undefined))
   })
 
   it('a load that fails is told in the index until the next one that does not', async () => {

@@ -18,6 +18,14 @@ const models = {
   'whole/config.pbtxt': 'max_batch_size: 0',
   'rows/1/model.onnx': buildOnnx(identityModel('FP32', [-1])),
   'rows/config.pbtxt': 'max_batch_size: 8',
+  'two/1/model.mjs': `export const signature = {
+  inputs: ['a', 'b'].map((name) => ({ name, datatype: 'FP32', shape: [-1, 1] })),
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
+}
+export const batched = true
+export const predict = ({ a, b }) => ({ y: Array.from(a.data, (value, i) => value - b.data[i]) })
+`,
+  'two/config.pbtxt': 'max_batch_size: 4 dynamic_batching { max_queue_delay_microseconds: 5000000 }',
   'picky/1/model.mjs': jsModel('if (x.data.includes(13)) throw new Error("unlucky"); return Array.from(x.data)'),
   'picky/config.pbtxt': 'max_batch_size: 8 dynamic_batching { max_queue_delay_microseconds: 100000 }',
 }
@@ -112,6 +120,23 @@ describe('why a request waited', () => {
       },
     )
     expect(Object.fromEntries(parameters)).toEqual(told)
+  })
+})
+
+describe('requests that name their inputs in different orders', () => {
+  it('share a batch', async () => {
+    const tensor = (name: string, value: number): object => ({ name, datatype: 'FP32', shape: [1, 1], data: [value] })
+    const ask = async (value: number): Promise<unknown> => {
+      const inputs = [tensor('a', value), tensor('b', 10)]
+      const body = { inputs: value % 2 === 0 ? inputs : inputs.toReversed(), parameters: { slipway_explain: true } }
+      return (await app.post('/v2/models/two/infer', body)).json()
+    }
+    expect(await Promise.all([1, 2, 3, 4].map(ask))).toMatchObject(
+      [-9, -8, -7, -6].map((value) => ({
+        outputs: [{ data: [value] }],
+        parameters: { slipway_batch_requests: 4, slipway_batch_reason: 'full' },
+      })),
+    )
   })
 })
 
