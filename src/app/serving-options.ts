@@ -99,6 +99,8 @@ export const servingOptionsOf = (
       engineDefaults: {
         intra_op_thread_count: String(serving['onnx.intraOpThreads']),
         inter_op_thread_count: String(serving['onnx.interOpThreads']),
+      },
+      engineLimits: {
         onnx_file_bytes_max: String(serving['onnx.fileBytesMax']),
         onnx_allowed_domains: serving['onnx.allowedDomains'].join(','),
       },

@@ -19,7 +19,7 @@ export const batchShape = (
   if (first?.name.startsWith('\0') === true) return { rows: 1, key: undefined }
   if (!joinsRows || first === undefined) return { rows: 1, key: '' }
   let key = ''
-  for (const input of task.inputs) {
+  for (const input of inNameOrder(task.inputs)) {
     // Why the length: clients choose the names that some models take, also ones that look like several inputs.
     key += `${input.name.length}:${input.name},${input.datatype}`
     for (let i = 1; i < input.shape.length; i++) key += `,${input.shape[i]}`
@@ -28,6 +28,10 @@ export const batchShape = (
   if (task.parameters) key += task.parameters
   return { rows: Math.max(1, first.shape[0] ?? 1), key }
 }
+
+/** Callers name inputs in any order, which keeps no two of them apart. */
+const inNameOrder = (inputs: readonly Tensor[]): readonly Tensor[] =>
+  inputs.length === 1 ? inputs : inputs.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 
 /** Lays the requests' rows behind one another, without copying. */
 export const batchInputs = (

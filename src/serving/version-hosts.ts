@@ -99,7 +99,7 @@ export class VersionHosts {
 
   #loadOrder({ engine, path }: ModelFile, config: ModelConfig | undefined): LoadOrder {
     const { model, version, limits } = this.#options
-    const options = { ...limits.engineDefaults, ...engineOptions(config) }
+    const options = { ...limits.engineDefaults, ...engineOptions(config), ...limits.engineLimits }
     return { model, version: String(version), engine, path, options }
   }
 

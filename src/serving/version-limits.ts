@@ -16,4 +16,6 @@ export interface VersionLimits {
   readonly pickle: 'allow' | 'refuse'
   /** Options of the engine that the model's own parameters override. */
   readonly engineDefaults: Readonly<Record<string, string>>
+  /** Options of the engine that are the server's alone. */
+  readonly engineLimits: Readonly<Record<string, string>>
 }

@@ -2,11 +2,26 @@ import { describe, expect, it } from 'vitest'
 import type { TensorPayload } from '../host/index.ts'
 import { Cancellation } from '../lib/index.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
+import type { BatchOptions } from './batcher/batch-options.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
 import type { ModelInstance } from './model-instance.ts'
 import { VersionScheduler } from './version-scheduler.ts'
 
 const policy = { timeoutAction: 'reject', timeoutMsDefault: 0, allowTimeoutOverride: false, depthMax: 0 } as const
+
+const batch: BatchOptions = {
+  rowsMax: 32,
+  refuseAboveRowsMax: false,
+  mode: 'adaptive',
+  preferredRows: [],
+  delayMs: 0,
+  preserveOrdering: false,
+  priorityLevels: 0,
+  priorityDefault: 0,
+  policyDefault: policy,
+  policies: new Map(),
+  depthMax: 100,
+}
 
 const taskOf = (data: Uint8Array): InferTask => ({
   inputs: [{ name: 'x', datatype: 'UINT8', shape: [1, data.length], data }],
@@ -24,19 +39,7 @@ const openScheduler = (batchBytesMax: number): { scheduler: VersionScheduler; ru
   const runs: number[] = []
   const scheduler = new VersionScheduler({
     model: 'm',
-    batch: {
-      rowsMax: 32,
-      refuseAboveRowsMax: false,
-      mode: 'adaptive',
-      preferredRows: [],
-      delayMs: 0,
-      preserveOrdering: false,
-      priorityLevels: 0,
-      priorityDefault: 0,
-      policyDefault: policy,
-      policies: new Map(),
-      depthMax: 100,
-    },
+    batch,
     batchBytesMax,
     joinsRows: true,
     clock,
@@ -74,5 +77,55 @@ describe('the size of a run', () => {
       "the size of the inputs for model 'm' exceeds the limit of 2146435072 bytes",
     )
     expect([scheduler.depth, runs]).toEqual([0, []])
+  })
+})
+
+describe('answers in the order of arrival', () => {
+  const ended = async (preserveOrdering: boolean): Promise<string[]> => {
+    const runs: (() => void)[] = []
+    const turns: (() => void)[] = []
+    const scheduler = new VersionScheduler({
+      model: 'm',
+      batch: { ...batch, rowsMax: 1, mode: 'off', preserveOrdering },
+      batchBytesMax: 1024,
+      joinsRows: false,
+      clock: new VirtualClock(),
+      defer: (fn) => turns.push(fn),
+      events: { batchDone: () => {} },
+    })
+    const instance = (): ModelInstance => {
+      const one = {
+        free: true,
+        onFree: () => {},
+        run: async (tensors: Parameters<ModelInstance['run']>[0]): Promise<TensorPayload> => {
+          one.free = false
+          await new Promise<void>((resolve) => runs.push(resolve))
+          one.free = true
+          return {
+            number: 1,
+            wanted: [],
+            tensors: tensors.map(({ pieces, ...tensor }) => ({ ...tensor, data: Buffer.concat(pieces) })),
+          }
+        },
+      }
+      return one as unknown as ModelInstance
+    }
+    scheduler.useInstances([instance(), instance()])
+    const order: string[] = []
+    const waiting = ['first', 'second'].map((name) =>
+      scheduler.infer(taskOf(new Uint8Array(4))).then(() => order.push(name)),
+    )
+    turns.splice(0).forEach((fn) => fn())
+    runs[1]?.()
+    await new Promise(setImmediate)
+    order.push('the second run is over')
+    runs[0]?.()
+    await Promise.all(waiting)
+    return order
+  }
+
+  it('is kept where the model asks for it, though a later run ends first', async () => {
+    expect(await ended(true)).toEqual(['the second run is over', 'first', 'second'])
+    expect(await ended(false)).toEqual(['second', 'the second run is over', 'first'])
   })
 })

@@ -84,6 +84,11 @@ describe('a request that contradicts itself or the model', () => {
       { inputs: [...(input({})['inputs'] as []), ...(input({})['inputs'] as [])] },
       /given more than once/,
     ],
+    [
+      'an input too many',
+      { inputs: [...(input({})['inputs'] as []), { name: 'more', datatype: 'FP32', shape: [1, 1], data: [1] }] },
+      /unexpected inference input 'more'; the model takes x/,
+    ],
     ['an unknown output', { ...input({}), outputs: [{ name: 'z' }] }, /unexpected inference output 'z'/],
     ['an output twice', { ...input({}), outputs: [{ name: 'y' }, { name: 'y' }] }, /requested more than once/],
     ['a reserved parameter', { ...input({}), parameters: { triton_magic: 1 } }, /'triton_magic' is reserved/],

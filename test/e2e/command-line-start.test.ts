@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/app/config/load-config.ts'
 import { start } from '../../src/app/start.ts'
 import { runSlipway } from './run-slipway.ts'
 import type { Ran } from './run-slipway.ts'
+import { spawnServer } from './spawn-server.ts'
 import { addModel, startTestApp } from '../../src/testing/index.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-start-'))
@@ -50,6 +51,17 @@ describe('a server that starts', () => {
     expect(existsSync(begun)).toBe(false)
     expect(existsSync(join(dataDir, 'slipway.lock')), 'no lock stays behind').toBe(false)
     server.close()
+  })
+
+  it('tells where it is, or what is wrong, as JSON when asked', async () => {
+    const server = await spawnServer(join(root, 'json'), { flags: ['--json'], output: 'pipe' })
+    server.output.stdout?.setEncoding('utf8')
+    const said = new Promise<string>((resolve) => server.output.stdout?.once('data', resolve))
+    expect(JSON.parse(await said)).toEqual({ http: server.http, grpc: server.grpc })
+    await server.stop()
+    const { code, out, err } = await up('--json', '--port', 'x')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(JSON.parse(err)).toMatchObject({ error: { code: 'wrong_usage' } })
   })
 
   it('answers "not ready" until its models are loaded', async () => {

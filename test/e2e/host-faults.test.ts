@@ -11,6 +11,7 @@ import {
   startTestApp,
 } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
+import { runSlipway } from './run-slipway.ts'
 
 /** Processes that run a model host for this test process, oldest first. */
 const hostsOf = (pid: number): number[] =>
@@ -239,6 +240,17 @@ describe('a version that crashes again and again', () => {
     const metrics = await (await app.fetch('/metrics')).text()
     expect(metrics).toContain('slipway_host_crashes_total{model="bad",version="1"} 3')
     expect(metrics).toContain('slipway_version_ready{model="bad",version="1"} 0')
+    const listed = (await runSlipway(app, ['models'])).out
+    expect(listed).toMatch(
+      /^bad +1 +unavailable +js .*quarantined after 3 crashes within 60 s; the last: ended by SIGABRT/m,
+    )
+    expect((await runSlipway(app, ['models', 'show', 'bad'])).out).toMatch(
+      /version 1 {2}unavailable: quarantined after 3/,
+    )
+    expect(await runSlipway(app, ['doctor'])).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^✗ server at .*: bad version 1: quarantined after 3 crashes/m) as unknown,
+    })
     await app.post('/v2/repository/models/bad/load')
     expect((await app.post('/v2/models/bad/infer', inferBody([1]))).status, 'a load brings it back').toBe(200)
   })

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, jsModel, startTestApp } from '../../src/testing/index.ts'
@@ -141,6 +141,35 @@ describe('loading and unloading on request', () => {
     expect((await app.post('/v2/models/m/infer', inferBody(Array.from({ length: 500 }, () => 1)))).status).toBe(200)
   })
 
+  it('the index tells what a version is doing, and it is ready only while it serves', async () => {
+    await using app = await startTestApp()
+    const begun = join(app.dataDir, 'begun')
+    const latches = ['load', 'run'].map((name) => join(app.dataDir, name))
+    const [loaded = '', answered = ''] = latches
+    const until = (path: string): string =>
+      `while (!existsSync(${JSON.stringify(path)})) await new Promise((done) => setTimeout(done, 10))`
+    app.write(
+      'm/1/model.mjs',
+      `import { existsSync, writeFileSync } from 'node:fs'
+${until(loaded)}
+${jsModel(`if (x.data[0] === 10) { writeFileSync(${JSON.stringify(begun)}, ''); ${until(answered)} } return Array.from(x.data)`)}`,
+    )
+    const seen = async (): Promise<string> =>
+      `${(await index(app)).join()} ${(await app.fetch('/v2/models/m/ready')).status}`
+    const loading = load(app, 'm')
+    await eventually('it loads', async () => ((await seen()) === 'm/1 LOADING 503' ? true : undefined))
+    writeFileSync(loaded, '')
+    expect((await loading).status).toBe(200)
+    expect(await seen()).toBe('m/1 READY 200')
+    const inside = answerOf(app, 'm')
+    await eventually('a request is inside', () => (existsSync(begun) ? true : undefined))
+    expect((await app.post('/v2/repository/models/m/unload')).status).toBe(200)
+    expect(await seen()).toBe('m/1 UNLOADING 503')
+    writeFileSync(answered, '')
+    expect(await inside).toBe(10)
+    await eventually('it is gone', async () => ((await seen()) === 'm/1 UNAVAILABLE 503' ? true : undefined))
+  })
+
   it('a load that fails is told in the index until the next one that does not', async () => {
     await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
     const row = async (): Promise<unknown> => ((await (await app.post('/v2/repository/index')).json()) as unknown[])[0]
@@ -216,14 +245,25 @@ describe('loading and unloading on request', () => {
     expect(new Set(answers).size).toBe(3)
   })
 
-  it('with swap resource the old version ends before the new one loads', async () => {
-    await using app = await startTestApp({
-      models: { 'm/1/model.mjs': addModel(1) },
-      flags: ['--serving.swap', 'resource'],
-    })
-    app.write('m/2/model.mjs', addModel(2))
+  it.each([
+    ['availability', 'while the old one serves', 1],
+    ['resource', 'once the old one has ended', 0],
+  ])('with swap %s a new version loads %s', async (swap, _, others) => {
+    await using app = await startTestApp({ flags: ['--serving.swap', swap] })
+    const note = join(app.dataDir, 'pid')
+    // Tells whether the host that loaded before it is still there.
+    const looking = `
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+const isThere = (pid) => { try { process.kill(pid, 0); return true } catch { return false } }
+const others = existsSync(${JSON.stringify(note)}) && isThere(Number(readFileSync(${JSON.stringify(note)}, 'utf8'))) ? 1 : 0
+writeFileSync(${JSON.stringify(note)}, String(process.pid))
+${jsModel('return Array.from(x.data, () => others)')}`
+    app.write('m/1/model.mjs', looking)
     expect((await load(app, 'm')).status).toBe(200)
-    expect(await answerOf(app, 'm')).toBe(12)
+    expect(await answerOf(app, 'm', '1')).toBe(0)
+    app.write('m/2/model.mjs', looking)
+    expect((await load(app, 'm')).status).toBe(200)
+    expect(await answerOf(app, 'm', '2')).toBe(others)
   })
 })
 

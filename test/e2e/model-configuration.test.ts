@@ -2,7 +2,7 @@ import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
 import type { Client, ServiceError } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildOnnx, identityModel, startTestApp } from '../../src/testing/index.ts'
+import { buildOnnx, identityModel, mlpModel, startTestApp } from '../../src/testing/index.ts'
 import type { OnnxModel, TestApp } from '../../src/testing/index.ts'
 
 type Reply = Readonly<Record<string, unknown>>
@@ -37,7 +37,7 @@ const models = {
   'scalars/config.pbtxt': `max_batch_size: 8
     ${tensor('input', 'x', 'dims: [ 1 ] reshape { shape: [ ] }')}
     ${tensor('output', 'y', 'dims: [ 1, 1 ] reshape { shape: [ ] }')}
-    dynamic_batching { max_queue_delay_microseconds: 20000 }
+    dynamic_batching { max_queue_delay_microseconds: 300000 }
     instance_group { count: 1 gpus: [ 1 ] rate_limiter { priority: 3 } }
     metric_tags { key: "team" value: "red" }
     model_metrics { metric_control { histogram_options { buckets: [ 0.5 ] } } }
@@ -214,6 +214,27 @@ describe('a model configuration', () => {
     })
     expect(response.status).toBe(200)
     expect(await json('/v2/models/scalars/config')).toEqual(config)
+  })
+
+  it('does not lift a limit of the server', async () => {
+    await using strict = await startTestApp({ flags: ['--serving.onnx.file-bytes-max', '1KiB'] })
+    strict.write('large/1/model.onnx', buildOnnx(mlpModel()))
+    const parameters = {
+      onnx_file_bytes_max: { string_value: '1000000000' },
+      onnx_allowed_domains: { string_value: 'com.example' },
+    }
+    const config = JSON.stringify({ parameters })
+    const large = await strict.post('/v2/repository/models/large/load', { parameters: { config } })
+    expect(large.status).toBe(400)
+    expect(await large.text()).toContain('the limit is 1024')
+    const foreign: OnnxModel = {
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }],
+      outputs: [{ name: 'y', datatype: 'FP32', shape: [1] }],
+      nodes: [{ op: 'Gadget', domain: 'com.example', inputs: ['x'], outputs: ['y'] }],
+    }
+    strict.write('foreign/1/model.onnx', buildOnnx(foreign))
+    const refused = await strict.post('/v2/repository/models/foreign/load', { parameters: { config } })
+    expect(await refused.text()).toContain("which serving.onnx.allowedDomains doesn't list")
   })
 
   it('lets requests leave out an optional input', async () => {

@@ -18,6 +18,14 @@ const models = {
   'whole/config.pbtxt': 'max_batch_size: 0',
   'rows/1/model.onnx': buildOnnx(identityModel('FP32', [-1])),
   'rows/config.pbtxt': 'max_batch_size: 8',
+  'two/1/model.mjs': `export const signature = {
+  inputs: ['a', 'b'].map((name) => ({ name, datatype: 'FP32', shape: [-1, 1] })),
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
+}
+export const batched = true
+export const predict = ({ a, b }) => ({ y: Array.from(a.data, (value, i) => value - b.data[i]) })
+`,
+  'two/config.pbtxt': 'max_batch_size: 4 dynamic_batching { max_queue_delay_microseconds: 5000000 }',
   'picky/1/model.mjs': jsModel('if (x.data.includes(13)) throw new Error("unlucky"); return Array.from(x.data)'),
   'picky/config.pbtxt': 'max_batch_size: 8 dynamic_batching { max_queue_delay_microseconds: 100000 }',
 }
@@ -81,6 +89,54 @@ describe('an answer on a stream', () => {
     ])
     const unary = await call('ModelInfer', request)
     expect(unary).not.toHaveProperty('parameters')
+  })
+})
+
+describe('why a request waited', () => {
+  const told = {
+    slipway_queue_ms: expect.any(Number) as unknown,
+    slipway_transfer_ms: expect.any(Number) as unknown,
+    slipway_compute_ms: expect.any(Number) as unknown,
+    slipway_batch_rows: 2,
+    slipway_batch_requests: 1,
+    slipway_batch_reason: 'idle',
+  }
+
+  it('is told to who asks by a header, or over gRPC', async () => {
+    const headers = { 'slipway-explain': 'true' }
+    const body = JSON.stringify({ inputs: [{ ...inputOf([2, 1]), data: [1, 2] }] })
+    const response = await app.fetch('/v2/models/add/infer', { method: 'POST', headers, body })
+    expect(await response.json()).toMatchObject({ parameters: told })
+    const reply = await call('ModelInfer', {
+      model_name: 'add',
+      inputs: [inputOf([2, 1])],
+      raw_input_contents: [rawOf([1, 2])],
+      parameters: { slipway_explain: { bool_param: true } },
+    })
+    const parameters = Object.entries(reply['parameters'] as Record<string, Record<string, unknown>>).map(
+      ([name, choice]) => {
+        const value = Object.values(choice)[0]
+        return [name, typeof value === 'string' && value !== 'idle' ? Number(value) : value]
+      },
+    )
+    expect(Object.fromEntries(parameters)).toEqual(told)
+  })
+})
+
+describe('requests that name their inputs in different orders', () => {
+  it('share a batch', async () => {
+    const tensor = (name: string, value: number): object => ({ name, datatype: 'FP32', shape: [1, 1], data: [value] })
+    const ask = async (value: number): Promise<unknown> => {
+      const inputs = [tensor('a', value), tensor('b', 10)]
+      const body = { inputs: value % 2 === 0 ? inputs : inputs.toReversed(), parameters: { slipway_explain: true } }
+      return (await app.post('/v2/models/two/infer', body)).json()
+    }
+    expect(await Promise.all([1, 2, 3, 4].map(ask))).toMatchObject(
+      [-9, -8, -7, -6].map((value) => ({
+        outputs: [{ data: [value] }],
+        parameters: { slipway_batch_requests: 4, slipway_batch_reason: 'full' },
+      })),
+    )
   })
 })
 

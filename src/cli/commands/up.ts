@@ -15,6 +15,7 @@ const flags: readonly Flag[] = [
     return [{ name: flag, doc, ...(value === '' ? {} : { value }), ...(fallback === '' ? {} : { default: fallback }) }]
   }),
   { name: 'config', value: 'FILE', doc: 'Configuration file.', default: './slipway.yaml' },
+  { name: 'json', doc: 'Tell the addresses, or what is wrong, for programs.' },
 ]
 
 /** Starts the server and stays until it is told to stop. */
@@ -28,12 +29,13 @@ export const up: Command = {
   ],
   drains: true,
   async run(context) {
-    const { config } = loadConfig(context)
+    const json = context.args.includes('--json')
+    const { config } = loadConfig({ ...context, args: context.args.filter((arg) => arg !== '--json') })
     const logger = openLogger({ level: config.log.level, write: (line) => context.err(line) })
     const app = await start(config, { logger, environment: context.environment })
     try {
       await Promise.race([app.loaded, stopSignal])
-      context.out(readyText(app.addresses, config.app.example))
+      context.out(json ? `${JSON.stringify(app.addresses)}\n` : readyText(app.addresses, config.app.example))
       await stopSignal
     } finally {
       logger.info('server.stopping')

@@ -111,6 +111,7 @@ describe('an inference request in JSON', () => {
     ['{"inputs":[],"outputs":{}}', "'outputs' must be a list"],
     ['{"inputs":[],"outputs":[{"name":"y"},{"name":"y"}]}', "output 'y' is requested more than once"],
     ['{"inputs":[],"outputs":[{"name":"y","parameters":{"classification":-1}}]}', 'must be a whole number'],
+    ['{"inputs":[],"parameters":{"binary_data_output":"yes"}}', "'binary_data_output' must be true or false"],
     ['{"inputs":[],"parameters":{"a":{}}}', "parameter 'a' of the request must be a string, a number or a boolean"],
     ['{"inputs":[],"id":{}}', "'id' must be a string"],
     ['{"inputs":[],"inputs":[]}', 'the name "inputs" appears twice'],

@@ -47,8 +47,14 @@ export const readInferRequest = (json: JsonValue, binary: Uint8Array, exact: boo
     parameters,
     inputs,
     outputs,
-    binaryOutputs: parameters.get('binary_data_output') === true,
+    binaryOutputs: binaryByDefault(parameters),
   }
+}
+
+const binaryByDefault = (parameters: ReadonlyMap<string, ParameterValue>): boolean => {
+  const wanted = parameters.get('binary_data_output') ?? false
+  if (typeof wanted !== 'boolean') throw invalid("parameter 'binary_data_output' must be true or false")
+  return wanted
 }
 
 const readId = (id: JsonValue, exact: boolean): string => {

@@ -43,7 +43,7 @@ export const configFields: Readonly<Record<string, Readonly<Record<string, Field
     cc_model_filenames: kept('one file serves every device: that of default_model_filename'),
     metric_tags: kept('the labels of a metric are the same for every model'),
     parameters: honoured(
-      "Options of the engine, which come before the server's own; a JavaScript model gets them in load().",
+      "Options of the engine, which come before the server's own, but for its limits; a JavaScript model gets them in load().",
     ),
     model_operations: kept('it can only name libraries of operators'),
     model_transaction_policy: kept('every model answers a request once'),
