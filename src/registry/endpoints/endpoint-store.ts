@@ -10,6 +10,7 @@ import type { VersionRow } from '../model-rows.ts'
 import type { ModelStore } from '../model-store.ts'
 import type { ModelFile } from '../signing/verify-signature.ts'
 import { versionFiles } from '../signing/version-files.ts'
+import { runFiles } from '../run-files.ts'
 import { artifactsUri, keptPath } from '../source-uri.ts'
 import type { ArtifactStore } from '../artifact-store.ts'
 import type { VersionSeals } from '../version-seals.ts'
@@ -175,12 +176,8 @@ export class EndpointStore {
 
   async #runFolder(selector: string): Promise<string> {
     const [runId = ''] = selector.split('/', 1)
-    const [run] = await this.#deps.db.query<{ artifact_uri: string }>(
-      'SELECT artifact_uri FROM runs WHERE run_id = ?',
-      [runId],
-    )
-    if (run === undefined) throw fail('resource_missing', { reason: `Run with id=${excerpt(runId)} not found` })
-    return keptPath(run.artifact_uri, selector.slice(runId.length + 1))
+    const { location } = await runFiles(this.#deps.db, runId, selector.slice(runId.length + 1))
+    return keptPath(location, '')
   }
 
   async #planned(name: string, before: EndpointRow | undefined, { version, folder }: Followed): Promise<PlannedMove[]> {
