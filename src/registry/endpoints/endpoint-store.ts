@@ -144,8 +144,20 @@ export class EndpointStore {
       throw fail('conflict', {
         reason: `@${alias} of '${excerpt(model)}' has no earlier version to go back to: it was never moved, or every move was taken back`,
       })
+    if (version === undefined) await this.#requireKept(name, to)
     await models.setAlias(model, alias, String(to), { ...actor, cause: rollbackCause })
     return this.require(name)
+  }
+
+  /** Nobody is brought to a version further back than was asked for. */
+  async #requireKept(name: string, version: number | string): Promise<void> {
+    const { db, moves } = this.#deps
+    const { model_key: modelKey } = await this.#row(name)
+    if ((await moves.find(db, { kind: 'version', selector: String(version), model_key: modelKey })) !== undefined)
+      return
+    throw fail('conflict', {
+      reason: `the version before the newest move, ${version}, has been deleted since; name the version to go back to`,
+    })
   }
 
   async #alias(name: string, otherwise: string): Promise<{ readonly model: string; readonly alias: string }> {

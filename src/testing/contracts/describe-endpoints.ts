@@ -296,6 +296,20 @@ export const describeEndpoints = (database: string, open: Open): void => {
       await registry.endpoints.delete('logged', ada)
     })
 
+    it('do not go back to a version that has been deleted, nor past it unasked', async () => {
+      await using test = await opened(open)
+      const { registry, move, put, served } = test
+      for (const version of [1, 2, 3]) await move(version)
+      await put('models:/fraud@champion')
+      await registry.versions.delete('fraud', '2', ada)
+      await expect(registry.endpoints.rollback('fraud', undefined, ada)).rejects.toMatchObject({
+        code: 'conflict',
+        message: /the version before the newest move, 2, has been deleted since; name the version to go back to/,
+      })
+      await registry.endpoints.rollback('fraud', '1', ada)
+      expect(await served()).toBe(1)
+    })
+
     it('are refused for files that are kept elsewhere', async () => {
       await using test = await opened(open)
       const { registry, move, put } = test
