@@ -23,9 +23,9 @@ const open = (wanted: readonly string[], failures: number) => {
 
 describe('endpoints that the configuration names', () => {
   it('are made at start, references with an equals sign too', async () => {
-    const { configured, made } = open(['a=models:/m@x', 'b=models:/n=2/1'], 0)
+    const { configured, made } = open(['a=models:/m@x', 'b=models:/n=2/1', 'c=runs:/0af/model'], 0)
     await configured.start()
-    expect(made).toEqual(['a follows models:/m@x', 'b follows models:/n=2/1'])
+    expect(made).toEqual(['a follows models:/m@x', 'b follows models:/n=2/1', 'c follows runs:/0af/model'])
   })
 
   it('are tried until they can be made, and the reason is told once', async () => {
@@ -40,6 +40,17 @@ describe('endpoints that the configuration names', () => {
   it('have the form of a name and a reference', () => {
     for (const wrong of ['churn', '=models:/m/1', 'a='])
       expect(() => open([wrong], 0)).toThrow(`--endpoint '${wrong}' is not NAME=REFERENCE`)
+  })
+
+  it('are refused at once when no try could make them', () => {
+    for (const [wrong, reason] of [
+      ['a=model:/m@x', "'model:/m@x' doesn't refer to a model; the forms are"],
+      ['a=models:/m', "'models:/m' doesn't refer to a model"],
+      ['a=models:/m/Prod', 'Invalid Model Version stage: Prod'],
+      ['.a=models:/m/1', "'.a' can't name an endpoint"],
+    ] as const)
+      expect(() => open([wrong], 0)).toThrow(`--endpoint '${wrong}': ${reason}`)
+    expect(() => open(['a=models:/m/1', 'b=models:/m/1', 'a=models:/m/2'], 0)).toThrow("--endpoint names 'a' twice")
   })
 
   it('are not tried any more once the server stops', async () => {

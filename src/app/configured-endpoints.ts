@@ -1,5 +1,6 @@
 import { backoffMs, reasonOf } from '../lib/index.ts'
 import type { Clock, Logger, Random, Timer } from '../lib/index.ts'
+import { parseModelReference, requireEndpointName } from '../registry/index.ts'
 
 export interface ConfiguredEndpointsDeps {
   /** `NAME=REFERENCE` each. */
@@ -26,6 +27,12 @@ export class ConfiguredEndpoints {
     const wrong = deps.wanted.find((text) => !/^[^=]+=.+$/.test(text))
     if (wrong !== undefined)
       throw new Error(`--endpoint '${wrong}' is not NAME=REFERENCE, for example fraud=models:/fraud@champion`)
+    const names = new Set<string>()
+    for (const [name, reference] of deps.wanted.map(partsOf)) {
+      requireReadable(name, reference)
+      if (names.has(name)) throw new Error(`--endpoint names '${name}' twice; an endpoint follows one reference`)
+      names.add(name)
+    }
     this.#deps = deps
   }
 
@@ -41,9 +48,8 @@ export class ConfiguredEndpoints {
 
   async #try(text: string, attempt: number, toldReason: string): Promise<void> {
     const { make, clock, random, logger } = this.#deps
-    const equals = text.indexOf('=')
     try {
-      await make(text.slice(0, Math.max(0, equals)), text.slice(equals + 1))
+      await make(...partsOf(text))
     } catch (error) {
       if (this.#closed) return
       const reason = reasonOf(error)
@@ -57,5 +63,20 @@ export class ConfiguredEndpoints {
       )
       this.#timers.add(timer)
     }
+  }
+}
+
+const partsOf = (text: string): [name: string, reference: string] => {
+  const equals = text.indexOf('=')
+  return [text.slice(0, Math.max(0, equals)), text.slice(equals + 1)]
+}
+
+/** What no try can mend is told at once. */
+const requireReadable = (name: string, reference: string): void => {
+  try {
+    requireEndpointName(name)
+    parseModelReference(reference)
+  } catch (error) {
+    throw new Error(`--endpoint '${name}=${reference}': ${reasonOf(error)}`, { cause: error })
   }
 }

@@ -1,6 +1,7 @@
 export { requireArtifactPath } from './artifact-path.ts'
 export { type Artifact, type ArtifactEntry } from './artifact-store.ts'
-export type { Endpoint, EndpointTarget, ServedFiles } from './endpoints/endpoint.ts'
+export { type Endpoint, type EndpointTarget, requireEndpointName, type ServedFiles } from './endpoints/endpoint.ts'
+export { parseModelReference } from './endpoints/model-reference.ts'
 export {
   type MoveCheck,
   type MoveGuard,

@@ -3,6 +3,7 @@ import { fail } from '../protocol/index.ts'
 import { excerpt } from './limits.ts'
 import { requireModelRow, requireVersionRow, versionColumns, versionsFrom } from './model-rows.ts'
 import type { VersionRow } from './model-rows.ts'
+import { runFiles } from './run-files.ts'
 import { parseModelSource } from './source-uri.ts'
 
 export interface ResolvedSource {
@@ -26,8 +27,10 @@ export class SourceResolver {
         return ofVersion(await requireVersionRow(tx, source.name, source.version))
       case 'model-alias':
         return ofVersion(await aliased(tx, source.name, source.alias))
-      case 'run':
-        return { storageLocation: await runFolder(tx, source.runId, source.path), runId: source.runId, modelId: '' }
+      case 'run': {
+        const { location, modelId } = await runFiles(tx, source.runId, source.path)
+        return { storageLocation: location, runId: source.runId, modelId }
+      }
       default:
         return { storageLocation: version.source, runId: '', modelId: '' }
     }
@@ -60,10 +63,4 @@ const aliased = async (tx: Queries, name: string, alias: string): Promise<Versio
   if (row !== undefined) return row
   await requireModelRow(tx, name)
   throw fail('invalid_parameter', { reason: `Registered model alias ${excerpt(alias)} not found.` })
-}
-
-const runFolder = async (tx: Queries, runId: string, path: string): Promise<string> => {
-  const [row] = await tx.query<{ artifact_uri: string }>('SELECT artifact_uri FROM runs WHERE run_id = ?', [runId])
-  if (row === undefined) throw fail('resource_missing', { reason: `Run with id=${excerpt(runId)} not found` })
-  return path === '' ? row.artifact_uri : `${row.artifact_uri}/${path}`
 }

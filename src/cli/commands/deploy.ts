@@ -9,6 +9,7 @@ import { UsageError } from '../command.ts'
 import { isWholeModel, modelInFolder } from '../model-folder.ts'
 import { printable } from '../printable.ts'
 import { showingLoads } from '../show-loading.ts'
+import { requireServed } from '../whether-served.ts'
 import { uploadedText, uploadFolder, uploadModel } from '../upload-model.ts'
 
 const flags: readonly Flag[] = [
@@ -61,12 +62,21 @@ const deployReference = async (
   { name, reference }: { readonly name: string; readonly reference: string },
 ): Promise<number> => {
   const wait = !args.isSet('no-wait')
-  const put = (): Promise<EndpointView> =>
-    args.client.json<EndpointView>({
+  const put = async (): Promise<EndpointView> => {
+    const made = await args.client.json<EndpointView>({
       method: 'PUT',
       path: `${apiRoot}/endpoints/${encodeURIComponent(name)}`,
       body: JSON.stringify({ reference, wait }),
     })
+    const version = String(made.version ?? 1)
+    // Why: one that follows it already is left as it is, whether it serves or not.
+    if (wait)
+      await requireServed(args.client, [name], {
+        version,
+        done: `${name} follows ${made.reference}, version ${version}`,
+      })
+    return made
+  }
   const endpoint = await (args.json ? put() : showingLoads(args.client, [name], { work: put, err: context.err }))
   const text = wait
     ? `serves version ${endpoint.version ?? 1}`

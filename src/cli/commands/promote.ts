@@ -5,6 +5,7 @@ import type { Command, Flag } from '../command.ts'
 import { UsageError } from '../command.ts'
 import { reasonOf } from '../promotion-actions.ts'
 import { showingLoads } from '../show-loading.ts'
+import { requireServed } from '../whether-served.ts'
 
 const flags: readonly Flag[] = [
   { name: 'to', value: 'ALIAS', doc: 'the alias that moves to the version', default: 'champion' },
@@ -34,12 +35,17 @@ export const promote: Command = soleActionCommand(
       const { aliases } = await api.registeredModels.get({ name })
       const { items } = await api.endpoints.list({})
       const followers = items.filter(({ model, reference }) => model === name && reference.endsWith(`@${alias}`))
-      const move = () => api.registeredModels.setAlias({ name, alias, version, ...reasonOf(text('reason')) })
       const names = followers.map((endpoint) => endpoint.name)
+      const done = `@${alias} of ${name} is version ${version}`
+      const move = async () => {
+        const moved = await api.registeredModels.setAlias({ name, alias, version, ...reasonOf(text('reason')) })
+        await requireServed(client, names, { version: String(Number(version)), done })
+        return moved
+      }
       const value = await (json ? move() : showingLoads(client, names, { work: move, err }))
       const served = followers.map((endpoint) => `; ${endpoint.name} serves it`).join('')
       err(newAliasText(name, alias, aliases))
-      return { value, text: `@${alias} of ${name} is version ${version}${served}\n` }
+      return { value, text: `${done}${served}\n` }
     },
   },
   {

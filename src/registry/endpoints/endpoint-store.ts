@@ -10,6 +10,7 @@ import type { VersionRow } from '../model-rows.ts'
 import type { ModelStore } from '../model-store.ts'
 import type { ModelFile } from '../signing/verify-signature.ts'
 import { versionFiles } from '../signing/version-files.ts'
+import { runFiles } from '../run-files.ts'
 import { artifactsUri, keptPath } from '../source-uri.ts'
 import type { ArtifactStore } from '../artifact-store.ts'
 import type { VersionSeals } from '../version-seals.ts'
@@ -143,8 +144,20 @@ export class EndpointStore {
       throw fail('conflict', {
         reason: `@${alias} of '${excerpt(model)}' has no earlier version to go back to: it was never moved, or every move was taken back`,
       })
+    if (version === undefined) await this.#requireKept(name, to)
     await models.setAlias(model, alias, String(to), { ...actor, cause: rollbackCause })
     return this.require(name)
+  }
+
+  /** Nobody is brought to a version further back than was asked for. */
+  async #requireKept(name: string, version: number | string): Promise<void> {
+    const { db, moves } = this.#deps
+    const { model_key: modelKey } = await this.#row(name)
+    if ((await moves.find(db, { kind: 'version', selector: String(version), model_key: modelKey })) !== undefined)
+      return
+    throw fail('conflict', {
+      reason: `the version before the newest move, ${version}, has been deleted since; name the version to go back to`,
+    })
   }
 
   async #alias(name: string, otherwise: string): Promise<{ readonly model: string; readonly alias: string }> {
@@ -175,12 +188,8 @@ export class EndpointStore {
 
   async #runFolder(selector: string): Promise<string> {
     const [runId = ''] = selector.split('/', 1)
-    const [run] = await this.#deps.db.query<{ artifact_uri: string }>(
-      'SELECT artifact_uri FROM runs WHERE run_id = ?',
-      [runId],
-    )
-    if (run === undefined) throw fail('resource_missing', { reason: `Run with id=${excerpt(runId)} not found` })
-    return keptPath(run.artifact_uri, selector.slice(runId.length + 1))
+    const { location } = await runFiles(this.#deps.db, runId, selector.slice(runId.length + 1))
+    return keptPath(location, '')
   }
 
   async #planned(name: string, before: EndpointRow | undefined, { version, folder }: Followed): Promise<PlannedMove[]> {

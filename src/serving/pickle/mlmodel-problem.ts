@@ -47,6 +47,21 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
 /** Fields of a python_function that have a pickle, or code in the place of a loader, behind them. */
 const ofPythonModel = ['python_model', 'cloudpickle_version', 'artifacts', 'model_code_path']
 
+/** Fields that name a file or folder of the model. */
+const placeFields = ['data', 'model_path', 'pickled_model', 'model_data', 'code']
+
+/**
+ * MLflow looks for the MLmodel beside what it reads, and takes a model for a pickle where it finds none or another; its
+ * own are right in the model's folder.
+ */
+const strayPlace = (fields: Fields): string | undefined => {
+  const stray = placeFields.map((name) => fields[name]).find((place) => !isOwnPlace(place))
+  return stray === undefined ? undefined : shown(stray)
+}
+
+const isOwnPlace = (place: unknown): boolean =>
+  place === undefined || place === null || (typeof place === 'string' && place !== '..' && !/[/\\]/.test(place))
+
 /** Why a model that MLflow saved can't be said to be free of pickles by its MLmodel; undefined when it is. */
 export const mlmodelProblem = (text: string): string | undefined => {
   // Why: Python's reader of YAML takes these otherwise than this one does, and could see other fields.
@@ -70,7 +85,12 @@ const flavorsProblem = ({ python_function: python, ...flavors }: Fields): string
   if (!Object.hasOwn(flavors, loaded)) return `its flavor ${loaded} is not told`
   const hidden = ofPythonModel.find((name) => Object.hasOwn(fields, name))
   if (hidden !== undefined) return `its python_function has a ${hidden}`
+  const stray = strayPlace(fields)
+  if (stray !== undefined) return `its python_function names ${stray}, which is not right in its folder`
   for (const [name, value] of Object.entries(flavors)) {
+    const strayOfFlavor = strayPlace(fieldsOf(value))
+    if (strayOfFlavor !== undefined)
+      return `its flavor ${name.slice(0, 100)} names ${strayOfFlavor}, which is not right in its folder`
     if (!Object.hasOwn(rules, name))
       return `its flavor ${name.slice(0, 100)} is not one that is known to need no pickle`
     const problem = rules[name]?.map((rule) => rule(fieldsOf(value))).find((found) => found !== undefined)

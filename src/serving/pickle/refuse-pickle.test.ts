@@ -57,6 +57,7 @@ describe('a folder without pickles', () => {
     ['lightgbm', '    data: model.lgb\n    model_class: lightgbm.basic.Booster\n'],
     ['catboost', '    data: model.cb\n    model_type: CatBoostClassifier\n    save_format: cbm\n'],
     ['onnx', '    data: model.onnx\n    onnx_version: 1.16.0\n'],
+    ['lightgbm', '    code: code\n    data: model.txt\n'],
   ])('passes with a model of %s:\n%s', async (flavor, fields) => {
     write('MLmodel', mlmodel(flavor, fields))
     const allowed = await refusePickle('m', directory)
@@ -166,6 +167,16 @@ describe('an MLmodel that does not rule a pickle out', () => {
     ],
     [mlmodel('lightgbm', '    data: model.bin\n'), /its data is "model.bin"/],
     [mlmodel('xgboost', '    data: model.ubj\n    model_class: evil.Booster\n'), /its model_class is "evil.Booster"/],
+    // From another folder MLflow would read as a pickle what this one calls skops.
+    [
+      mlmodel('sklearn', skops, '    data: ../../other/1/weights\n'),
+      /its python_function names "..\/..\/other\/1\/weights"/,
+    ],
+    [mlmodel('sklearn', skops, '    data: /srv/weights\n'), /its python_function names "\/srv\/weights"/],
+    [mlmodel('sklearn', skops, '    data: inner/model.skops\n'), /its python_function names "inner\/model.skops"/],
+    [mlmodel('sklearn', skops, '    model_path: ..\n'), /its python_function names ".."/],
+    [mlmodel('sklearn', skops, '    code: ../other/code\n'), /its python_function names "..\/other\/code"/],
+    [mlmodel('xgboost', '    data: ../other/model.ubj\n'), /its flavor xgboost names "..\/other\/model.ubj"/],
     [mlmodel('catboost', '    data: model.cb\n    save_format: python\n'), /its save_format is "python"/],
     // What Python's reader of YAML would see otherwise.
     [

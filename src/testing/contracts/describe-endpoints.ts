@@ -269,6 +269,47 @@ export const describeEndpoints = (database: string, open: Open): void => {
       await change()
     })
 
+    it('serve the model that a run has logged beside it under a name, the newest of several', async () => {
+      await using test = await opened(open)
+      const { registry, put, served } = test
+      const experimentId = '0'
+      const { info } = await registry.runs.create({ experimentId, name: '', userId: 'ada', startTime: 1, tags: [] })
+      const model = { experimentId, name: 'model', modelType: '', sourceRunId: info.runId, params: [], tags: [] }
+      await registry.loggedModels.create(model)
+      await test.clock.advance(1)
+      const logged = await registry.loggedModels.create(model)
+      const folder = logged.artifactUri.replace('mlflow-artifacts:/', '')
+      const reference = `runs:/${info.runId}/model`
+      await expect(put(reference, 'logged')).rejects.toMatchObject({ code: 'not_servable' })
+      await test.upload(`${folder}/model.onnx`, 'weights')
+      await put(reference, 'logged')
+      expect(await served('logged')).toBe(1)
+      await expect(test.upload(`${folder}/model.onnx`, 'others')).rejects.toMatchObject({ code: 'artifact_sealed' })
+      // Registered by the same reference it is that model's, too.
+      const version = await registry.versions.create(
+        { name: 'fraud', source: reference, runId: '', runLink: '', modelId: '', description: '', tags: [] },
+        ada,
+      )
+      expect(version).toMatchObject({ source: reference, runId: info.runId, modelId: logged.modelId })
+      await put(`models:/fraud/${version.version}`, 'registered')
+      expect(await served('registered')).toBe(version.version)
+      await registry.endpoints.delete('logged', ada)
+    })
+
+    it('do not go back to a version that has been deleted, nor past it unasked', async () => {
+      await using test = await opened(open)
+      const { registry, move, put, served } = test
+      for (const version of [1, 2, 3]) await move(version)
+      await put('models:/fraud@champion')
+      await registry.versions.delete('fraud', '2', ada)
+      await expect(registry.endpoints.rollback('fraud', undefined, ada)).rejects.toMatchObject({
+        code: 'conflict',
+        message: /the version before the newest move, 2, has been deleted since; name the version to go back to/,
+      })
+      await registry.endpoints.rollback('fraud', '1', ada)
+      expect(await served()).toBe(1)
+    })
+
     it('are refused for files that are kept elsewhere', async () => {
       await using test = await opened(open)
       const { registry, move, put } = test
