@@ -77,7 +77,7 @@ describe('an answer that is none', () => {
   const plain = (...outputs: Tensor[]): Answered => ({ outputs })
   const written = (...texts: string[]): Answered => ({
     outputs: [tensor('FP64', [Number.NaN])],
-    predictions: { form: 'json', names: [], json: tensor('BYTES', texts) },
+    predictions: { form: 'json', names: [], json: tensor('BYTES', texts), nulls: [] },
   })
 
   it('is one that is not a number; infinities and other types are', () => {

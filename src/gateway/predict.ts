@@ -3,6 +3,7 @@ import { admit, deadlineOf } from './admit.ts'
 import type { AdmitLimits } from './admit.ts'
 import type { InferCall, InferReply } from './infer-call.ts'
 import type { Clock } from '../lib/index.ts'
+import { requireValues } from '../serving/index.ts'
 import type { ModelManager, ServedVersion } from '../serving/index.ts'
 
 /** Told of every prediction once, as it ends. */
@@ -46,6 +47,8 @@ export const openPredict =
       }
       const task = admit(call, served, deps.limits, deps.clock.now())
       const answer = await served.infer(task)
+      // Only who lays out the inputs writes the answer as the model laid it out.
+      if (layOut === undefined) requireValues(call.model, answer.predictions)
       const reply = { model: call.model, version, id: call.id, ...answer }
       deps.recorder.answered(call, reply, deps.clock.now() - call.receivedAtMs)
       return reply

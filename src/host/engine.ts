@@ -44,6 +44,8 @@ export interface LoadReport {
 export interface HostFailure {
   readonly fault: 'input' | 'model'
   readonly reason: string
+  /** The input could be read, but is not what the model's signature declares. */
+  readonly bySignature?: boolean
 }
 
 export interface LoadedModel extends AsyncDisposable {

@@ -20,6 +20,7 @@ export interface ModelSpec {
     readonly memory?: number
     readonly requirements?: readonly string[]
   }
+  readonly batching?: { readonly rows: number }
   readonly warmup?: readonly {
     readonly inputs: Readonly<Record<string, WarmupInputSpec>>
     readonly count?: number

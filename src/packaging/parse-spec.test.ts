@@ -53,6 +53,22 @@ metadata: [1]
     ])
   })
 
+  it('joins no rows where there are none, nor more than it says', () => {
+    const tensors = (shape: string): string =>
+      `signature: { inputs: [{ name: x, datatype: FP32, shape: [-1, 2] }], outputs: [{ name: y, datatype: FP32, shape: ${shape} }] }\n`
+    const sample = 'warmup: [{ inputs: { x: { datatype: FP32, shape: [3, 2], values: [1, 2, 3, 4, 5, 6] } } }]\n'
+    for (const right of [
+      `batching: { rows: 3 }\n${tensors('[-1]')}${sample}`,
+      `batching: { rows: 0 }\n${tensors('[2]')}${sample}`,
+    ])
+      expect(problems(least + right)).toEqual([])
+    expect(problems(`${least}batching: { rows: 2 }\n${tensors('[2]')}${sample}`)).toEqual([
+      "model.yaml: signature.outputs: 'y' must begin with -1, since rows are joined",
+      'model.yaml: warmup[0]: has 3 rows; batching.rows is 2',
+    ])
+    expect(problems(`${least}batching: {}\n`)).toEqual(['model.yaml: batching.rows: is missing'])
+  })
+
   it.each([
     ['/etc/passwd', /path below the folder/],
     ['../other/model.onnx', /must not lead out/],

@@ -75,9 +75,22 @@ const checkWhole = (spec: ModelSpec, problems: Problems): void => {
     const twice = names.find((tensorName, index) => names.indexOf(tensorName) < index)
     if (twice !== undefined) problems.add(`signature.${which}`, `'${twice.slice(0, 100)}' appears more than once`)
   }
+  checkRows(spec, problems)
   for (const line of spec.resources?.requirements ?? [])
     if (/^\s*-|[\r\n]/.test(line))
       problems.add('resources.requirements', `'${line.slice(0, 100)}' is not a requirement`)
+}
+
+/** What is joined has rows, and no more of them than a run. */
+const checkRows = ({ signature, warmup, batching: { rows } = { rows: 0 } }: ModelSpec, problems: Problems): void => {
+  if (rows === 0) return
+  for (const which of ['inputs', 'outputs'] as const)
+    for (const { name, shape } of signature?.[which] ?? [])
+      if (shape[0] !== -1)
+        problems.add(`signature.${which}`, `'${name.slice(0, 100)}' must begin with -1, since rows are joined`)
+  for (const [index, { inputs }] of (warmup ?? []).entries())
+    for (const { shape } of Object.values(inputs))
+      if ((shape[0] ?? 0) > rows) problems.add(`warmup[${index}]`, `has ${shape[0]} rows; batching.rows is ${rows}`)
 }
 
 /** Paths stay in the folder of model.yaml; symbolic links are looked at when the files are. */

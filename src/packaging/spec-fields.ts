@@ -98,6 +98,19 @@ export const specFields: Readonly<Record<string, Field>> = {
     },
     doc: 'What it needs to run.',
   },
+  batching: {
+    type: {
+      kind: 'object',
+      fields: {
+        rows: {
+          type: { kind: 'integer', min: 0, max: 1_000_000 },
+          required: true,
+          doc: 'Most rows of a request, and of the requests that one run joins; with 0 every request runs alone.',
+        },
+      },
+    },
+    doc: 'Whether the rows of requests are joined. Left out, they are where the model says or its library proves that no row has a say in the answer for another.',
+  },
   warmup: {
     type: { kind: 'list', of: { kind: 'object', fields: warmupFields }, max: 100 },
     doc: 'Runs before the first request.',

@@ -22,10 +22,12 @@ export interface ConfigSteps {
 
 /** The configuration of a packaged model in Triton's text form; empty when there is nothing to say. */
 export const tritonConfig = (spec: ModelSpec, steps: ConfigSteps): string => {
-  const { signature = {}, resources, metadata, warmup } = spec
+  const { signature = {}, resources, metadata, warmup, batching } = spec
+  const hasRows = isBatched(spec)
   const lines = [
-    ...(signature.inputs ?? []).map((tensor) => tensorText('input', tensor, signature)),
-    ...(signature.outputs ?? []).map((tensor) => tensorText('output', tensor, signature)),
+    ...(batching === undefined ? [] : [batchingText(batching.rows)]),
+    ...(signature.inputs ?? []).map((tensor) => tensorText('input', tensor, hasRows)),
+    ...(signature.outputs ?? []).map((tensor) => tensorText('output', tensor, hasRows)),
     ...(resources?.instances === undefined ? [] : [`instance_group { count: ${resources.instances} }`]),
     ...parameters({
       ...steps,
@@ -33,7 +35,7 @@ export const tritonConfig = (spec: ModelSpec, steps: ConfigSteps): string => {
       ...(resources?.memory === undefined ? {} : { memory_bytes_max: String(resources.memory) }),
       ...Object.fromEntries(Object.entries(metadata ?? {}).map(([name, value]) => [`metadata.${name}`, value])),
     }),
-    ...(warmup ?? []).map(warmupText),
+    ...(warmup ?? []).map((sample, index) => warmupText(sample, index, batching?.rows !== 0)),
   ]
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
@@ -43,24 +45,29 @@ const parameters = (values: Readonly<Record<string, string>>): string[] =>
     ([key, value]) => `parameters { key: ${quoted(key)} value { string_value: ${quoted(value)} } }`,
   )
 
-/** Whether rows of requests are joined, which leaves their dimension out of `dims`: all first dimensions are open. */
-const isBatched = ({ inputs = [], outputs = [] }: NonNullable<ModelSpec['signature']>): boolean =>
-  [...inputs, ...outputs].every((tensor) => tensor.shape[0] === -1)
+/** In Triton's configuration rows are joined only where both are said. */
+const batchingText = (rows: number): string =>
+  rows === 0 ? 'max_batch_size: 0' : `max_batch_size: ${rows} dynamic_batching { }`
 
-const tensorText = (what: string, tensor: TensorSpec, signature: NonNullable<ModelSpec['signature']>): string => {
-  const dims = isBatched(signature) ? tensor.shape.slice(1) : tensor.shape
+/** Whether rows of requests are joined, which leaves their dimension out of `dims`: all first dimensions are open. */
+const isBatched = ({ batching, signature: { inputs = [], outputs = [] } = {} }: ModelSpec): boolean =>
+  batching?.rows !== 0 && [...inputs, ...outputs].every((tensor) => tensor.shape[0] === -1)
+
+const tensorText = (what: string, tensor: TensorSpec, hasRows: boolean): string => {
+  const dims = hasRows ? tensor.shape.slice(1) : tensor.shape
   const optional = tensor.optional === true ? ' optional: true' : ''
   return `${what} { name: ${quoted(tensor.name)} data_type: ${typeName(tensor.datatype)} dims: [ ${dims.join(', ')} ]${optional} }`
 }
 
 type Sample = NonNullable<ModelSpec['warmup']>[number]
 
-/** The rows of a sample are its batch, so every input of it has as many. */
-const warmupText = (sample: Sample, index: number): string => {
+/** The rows of a sample are its batch, where there are batches, so every input of it has as many. */
+const warmupText = (sample: Sample, index: number, hasRows: boolean): string => {
+  const dims = (shape: readonly number[]): string => (hasRows ? shape.slice(1) : shape).join(', ')
   const inputs = Object.entries(sample.inputs).map(
     ([name, input], at) =>
-      `inputs { key: ${quoted(name)} value { data_type: ${typeName(input.datatype)} dims: [ ${input.shape.slice(1).join(', ')} ] input_data_file: ${quoted(warmupFile(index, at))} } }`,
+      `inputs { key: ${quoted(name)} value { data_type: ${typeName(input.datatype)} dims: [ ${dims(input.shape)} ] input_data_file: ${quoted(warmupFile(index, at))} } }`,
   )
-  const rows = Object.values(sample.inputs)[0]?.shape[0] ?? 1
-  return `model_warmup { name: ${quoted(`sample-${index}`)} batch_size: ${rows} count: ${sample.count ?? 1} ${inputs.join(' ')} }`
+  const rows = hasRows ? ` batch_size: ${Object.values(sample.inputs)[0]?.shape[0] ?? 1}` : ''
+  return `model_warmup { name: ${quoted(`sample-${index}`)}${rows} count: ${sample.count ?? 1} ${inputs.join(' ')} }`
 }

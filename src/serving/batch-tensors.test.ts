@@ -5,6 +5,7 @@ import { decodeStrings, encodeStrings } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { batchAnswers, batchInputs, batchShape, UndividableBatch } from './batch-tensors.ts'
 import type { InferTask } from './infer-task.ts'
+import { missingValue } from './predictions.ts'
 
 const task = (inputs: readonly Tensor[], wanted: readonly string[] = []): InferTask => ({
   inputs,
@@ -55,6 +56,18 @@ const tasks = fc
   )
 
 describe('a batch', () => {
+  it('divides what is null by rows, beside the outputs', () => {
+    const marks = { ...bytes('n\0null', [3, 1], Uint8Array.of(0, 0, 1)), datatype: 'BOOL' as const }
+    const tensors = [bytes('n', [3, 1], Uint8Array.of(5, 6, 0)), strings('\0predictions', ['5', '6', 'null']), marks]
+    const asked = [task([bytes('x', [2, 1], new Uint8Array(2))]), task([bytes('x', [1, 1], new Uint8Array(1))])]
+    const answers = batchAnswers({ tensors, wanted: ['json'] }, asked)
+    expect(answers.map(({ outputs }) => outputs.map(({ name }) => name))).toEqual([['n'], ['n']])
+    expect(answers.map(({ predictions }) => missingValue(predictions?.nulls ?? []))).toEqual([
+      undefined,
+      "output 'n' is null at position 0, which its datatype can't say",
+    ])
+  })
+
   it('gives every request its own rows back, BYTES included, in whatever order its inputs came', () => {
     fc.assert(
       fc.property(tasks, (list) => {
@@ -115,7 +128,10 @@ describe('a batch', () => {
       ['[2]'],
     ])
     const [named] = batchAnswers({ tensors: [], wanted: ['records', 'a', 'b'] }, [task([x])])
-    expect(named).toEqual({ outputs: [], predictions: { form: 'records', names: ['a', 'b'], json: undefined } })
+    expect(named).toEqual({
+      outputs: [],
+      predictions: { form: 'records', names: ['a', 'b'], json: undefined, nulls: [] },
+    })
   })
 
   it('whose outputs have another number of rows can not be divided', () => {

@@ -2,7 +2,7 @@ import type { ScatteredTensor, TensorPayload } from '../host/index.ts'
 import { encodeStrings, splitRows } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { InferAnswer, InferTask } from './infer-task.ts'
-import { predictionsJson } from './predictions.ts'
+import { isBesideOutputs, nullsAmong, predictionsJson } from './predictions.ts'
 
 /** The host's outputs can't be divided among the requests of the batch. */
 export class UndividableBatch extends Error {
@@ -107,8 +107,9 @@ const answerOf = (tensors: readonly Tensor[], layout: readonly string[], task: I
   const [form, ...names] = layout
   if (form === undefined) return { outputs: wantedOutputs(tensors, task) }
   const json = tensors.find(({ name }) => name === predictionsJson)
-  const outputs = json === undefined ? tensors : tensors.filter((tensor) => tensor !== json)
-  return { outputs: wantedOutputs(outputs, task), predictions: { form, names, json } }
+  const nulls = nullsAmong(tensors)
+  const outputs = tensors.filter((tensor) => !isBesideOutputs(tensor))
+  return { outputs: wantedOutputs(outputs, task), predictions: { form, names, json, nulls } }
 }
 
 const wantedOutputs = (outputs: readonly Tensor[], task: InferTask): readonly Tensor[] =>

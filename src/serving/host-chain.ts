@@ -5,7 +5,7 @@ import { fullSignature } from './full-signature.ts'
 import type { HostLink } from './host-link.ts'
 import { HostGone, HostRefusal } from './host-process.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
-import { predictionsJson } from './predictions.ts'
+import { isBesideOutputs, missingValue, nullsAmong } from './predictions.ts'
 import type { Step, StepName } from './steps.ts'
 
 export interface ChainStep {
@@ -69,6 +69,8 @@ export class HostChain implements HostLink {
     const answer = await within('model', this.#options.model.run(inputs, after === undefined ? wanted : []))
     runMs += answer.number
     if (after === undefined) return { ...answer, number: runMs }
+    const lack = missingValue(nullsAmong(answer.tensors))
+    if (lack !== undefined) throw new HostRefusal({ fault: 'model', reason: `model: ${lack}` })
     const made = await within('postprocess', after.run(scattered(answer), wanted), 'model')
     return { ...made, number: runMs + made.number }
   }
@@ -116,7 +118,7 @@ const isBatched = (config: ModelConfig, report: LoadReport): boolean => {
 
 const scattered = ({ tensors }: TensorPayload): ScatteredTensor[] =>
   tensors
-    .filter(({ name }) => name !== predictionsJson)
+    .filter((tensor) => !isBesideOutputs(tensor))
     .map(({ name, datatype, shape, data }) => ({ name, datatype, shape, pieces: [data] }))
 
 /** Names the step in what it throws; `fault` is whose fault its refusals are, when not as it says. */
@@ -124,8 +126,10 @@ const within = async <T>(name: StepName | 'model', work: Promise<T>, fault?: 'mo
   try {
     return await work
   } catch (error) {
-    if (error instanceof HostRefusal)
-      throw new HostRefusal({ fault: fault ?? error.fault, reason: `${name}: ${error.message}` })
+    if (error instanceof HostRefusal) {
+      const { bySignature } = error
+      throw new HostRefusal({ fault: fault ?? error.fault, reason: `${name}: ${error.message}`, bySignature })
+    }
     if (error instanceof HostGone) throw new HostGone(`${name}: ${error.message}`)
     throw error
   }

@@ -30,10 +30,12 @@ export class HostGone extends Error {
 export class HostRefusal extends Error {
   override name = 'HostRefusal'
   readonly fault: HostFailure['fault']
+  readonly bySignature: boolean
 
   constructor(failure: HostFailure) {
     super(failure.reason)
     this.fault = failure.fault
+    this.bySignature = failure.bySignature === true
   }
 }
 

@@ -61,6 +61,8 @@ export const suites: readonly Suite[] = [
   { name: 'mlflow 2.22', venv: mlflow2, args: mlflowTests, door: 'mlflow' },
   { name: 'served models, newest mlflow', venv: newestMlflow, args: servedTests('test_alias_moves') },
   { name: 'served models, mlflow 2.22', venv: mlflow2, args: servedTests('test_alias_moves') },
+  { name: 'typed models, newest mlflow', venv: newestMlflow, args: servedTests('test_typed_models') },
+  { name: 'typed models, mlflow 2.22', venv: mlflow2, args: servedTests('test_typed_models') },
   { name: 'hostile models', venv: newestMlflow, args: servedTests('test_hostile_mlmodel') },
   { name: 'scikit-learn, newest mlflow', venv: newestMlflow, args: [train('sklearn')], door: 'mlflow' },
   { name: 'scikit-learn, mlflow 2.22', venv: mlflow2, args: [train('sklearn')] },

@@ -89,6 +89,24 @@ describe('a package', () => {
     }
   })
 
+  it.each([
+    ['at most as many rows as it says', 2, { max_batch_size: 2, dynamic_batching: {} }, [200, 400]],
+    ['none where it says so', 0, { max_batch_size: 0 }, [200, 200]],
+  ])('joins %s', async (_, rows, config, statuses) => {
+    const name = `joins-${rows}`
+    project(name, `${modelYaml}batching: { rows: ${rows} }\n`)
+    await packaged(name, '--output', `${name}-out`)
+    await using app = await startTestApp({ flags: ['--package', join(root, `${name}-out`)] })
+    expect(await (await app.fetch('/v2/models/weather/config')).json()).toMatchObject(config)
+    expect(await (await app.fetch('/v2/models/weather')).json()).toMatchObject({
+      inputs: [{ name: 'celsius', datatype: 'FP32', shape: [-1, 1] }],
+      outputs: [{ name: 'felt', datatype: 'BYTES', shape: [-1, 1] }],
+    })
+    const records = question.dataframe_records
+    const replies = [records.slice(0, 2), records].map((some) => app.post('/invocations', { dataframe_records: some }))
+    expect((await Promise.all(replies)).map(({ status }) => status)).toEqual(statuses)
+  })
+
   it('is the same each time it is made, and another when anything in it is', async () => {
     const first = await packaged('weather', '--output', 'first')
     const second = await packaged('weather/model.yaml', '--output', 'second')

@@ -15,12 +15,22 @@ const texts = (shape: number[], values: string[]): Tensor => ({
 const laidOut = (
   outputs: readonly Tensor[],
   form: string,
-  { names = [] as string[], json = undefined as Tensor | undefined } = {},
-) => encodePredictions({ outputs, predictions: { form, names, json } })
+  { names = [] as string[], json = undefined as Tensor | undefined, nulls = [] as Tensor[] } = {},
+) => encodePredictions({ outputs, predictions: { form, names, json, nulls } })
 
 describe('predictions', () => {
   const column = numbers('a', [2, 1], [1, 2])
   const matrix = numbers('m', [2, 2], [1, 2, 3, 4])
+
+  it('have nulls as JSON alone', () => {
+    const nulls = [{ name: 'a', datatype: 'BOOL' as const, shape: [2, 1], data: Uint8Array.of(0, 1) }]
+    expect(laidOut([column], 'json', { nulls, json: texts([2], ['{"a":1}', '{"a":null}']) })).toEqual({
+      text: '[{"a":1},{"a":null}]',
+    })
+    expect(laidOut([column], 'json', { nulls })).toEqual({
+      reason: "its output 'a' is null at position 1, which its datatype can't say",
+    })
+  })
 
   it('are laid out as the model says', () => {
     expect(encodePredictions({ outputs: [column] })).toEqual({ text: '[1,2]' })

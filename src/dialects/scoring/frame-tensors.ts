@@ -159,7 +159,7 @@ const flatTensor = (spec: TensorSpec, rows: number, read: ColumnReader, layout: 
   for (let row = 0; row < rows; row++) {
     const cell = read(row)
     if (cells.put(row, cell)) continue
-    if (!isMissing(cell) || !layout.target.open) throw wrongCell(spec, row, cell)
+    if (!isMissing(cell) || !layout.target.open || isNeverMissing(spec)) throw wrongCell(spec, row, cell)
     missing ??= new Uint8Array(rows)
     missing[row] = 1
     cells.put(row, zeroOf(spec))
@@ -167,6 +167,9 @@ const flatTensor = (spec: TensorSpec, rows: number, read: ColumnReader, layout: 
   if (missing !== undefined) layout.nulls.set(name, missing)
   return { name, datatype, shape, data: cells.data() }
 }
+
+/** MLflow makes whole numbers of such a column before its enforcement looks at it, and fails on a null. */
+const isNeverMissing = ({ datatype }: TensorSpec): boolean => datatype === 'INT32' || datatype === 'INT64'
 
 const isMissing = (cell: Cell): boolean => cell === null || cell === undefined
 

@@ -19,6 +19,15 @@ def time_table(rows):
     return pd.DataFrame({"time": pd.to_datetime(["2024-01-02T03:04:05.5"] * (rows - 1) + [None]), "text": ["é"] * rows})
 
 
+def but_last(value, rows):
+    """The value a row, and none in the last of several."""
+    return [value] if rows == 1 else [value] * (rows - 1) + [None]
+
+
+def objects(value, rows):
+    return pd.Series(but_last(value, rows), dtype=object)
+
+
 # Each by the number of rows that are asked for.
 ANSWERS = {
     "table": lambda rows: pd.DataFrame({"p": np.arange(rows) * 1.5, "q": ["x"] * rows, "b": [True] * rows}),
@@ -32,6 +41,9 @@ ANSWERS = {
     "table-with-other-types": lambda rows: pd.DataFrame({"c": pd.Categorical(["a"] * rows), "s": pd.array(["a"] * rows, "string"), "f": pd.array([0.5] * rows, "Float64")}),
     "table-with-bytes": lambda rows: pd.DataFrame({"b": [b"\xff\x00"] * rows, "d": [{"b": b"\xfe"}] * rows}),
     "table-without-rows": lambda rows: pd.DataFrame({"p": np.zeros(0), "q": []}),
+    "table-with-nulls": lambda rows: pd.DataFrame({"n": objects(1, rows), "flag": objects(True, rows), "m": pd.Series(but_last(7, rows)), "i": pd.Series(but_last(3, rows), dtype="Int64"), "x": objects(0.5, rows)}),
+    "list-with-null": lambda rows: but_last(1, rows),
+    "objects-with-null": lambda rows: [{"n": n, "flag": n and True} for n in but_last(2, rows)],
     "series": lambda rows: pd.Series(np.arange(rows)),
     "named-series": lambda rows: pd.Series(["a"] * rows, name="label"),
     "category": lambda rows: pd.Series(["a"] * rows, dtype="category"),

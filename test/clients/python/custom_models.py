@@ -8,6 +8,11 @@ import pandas as pd
 import pydantic
 
 
+def centred(rows):
+    """Mixes the rows that it is given together."""
+    return rows - np.asarray(rows).mean(axis=0)
+
+
 class Table(mlflow.pyfunc.PythonModel):
     """A table of numbers, text and times."""
 
@@ -17,6 +22,13 @@ class Table(mlflow.pyfunc.PythonModel):
             "label": ["big" if amount > 10 else "small" for amount in model_input["amount"]],
             "kept": model_input["amount"].gt(0),
         })
+
+
+class Centred(mlflow.pyfunc.PythonModel):
+    """Answers with how many rows came together, too."""
+
+    def predict(self, context, model_input, params=None):
+        return pd.DataFrame({"y": centred(model_input["x"]), "rows": np.full(len(model_input), len(model_input))})
 
 
 class Scaled(mlflow.pyfunc.PythonModel):

@@ -15,12 +15,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import answer_models
 import custom_models
 from answer_models import ANSWERS, Answering
-from custom_models import Named, Scaled, Seen, Table, Wrong
+from custom_models import Centred, Named, Scaled, Seen, Table, Wrong
 
 random = np.random.default_rng(7)
 NUMBERS = pd.DataFrame({f"f{at}": random.normal(size=200) for at in range(4)})
@@ -89,6 +89,27 @@ def _(path):
     save_sklearn(model, path, NUMBERS.to_numpy(), model.predict(NUMBERS.to_numpy()))
 
 
+# In the order in which tensors travel, since sums in another order differ in their last digit.
+POSITIVE = np.ascontiguousarray(NUMBERS.abs().to_numpy())
+
+
+def save_behind(function, path):
+    """A pipeline with a function in it."""
+    model = make_pipeline(FunctionTransformer(function), LinearRegression()).fit(POSITIVE, NUMBERS["f2"])
+    more = {"serialization_format": "cloudpickle", "code_paths": [custom_models.__file__]}
+    save_sklearn(model, path, POSITIVE, model.predict(POSITIVE), **more)
+
+
+@case("logarithms", POSITIVE)
+def _(path):
+    save_behind(np.log1p, path)
+
+
+@case("centred-pipeline", POSITIVE)
+def _(path):
+    save_behind(custom_models.centred, path)
+
+
 @case("unsigned", NUMBERS.to_numpy())
 def _(path):
     mlflow.sklearn.save_model(LogisticRegression().fit(NUMBERS.to_numpy(), LABELS), path)
@@ -110,6 +131,16 @@ ORDERS = pd.DataFrame({"amount": [1.5, 20.0, -3.0], "count": [1, 2, 3]})
 def _(path):
     model = Table()
     save_custom(model, path, infer_signature(ORDERS, model.predict(None, ORDERS)))
+
+
+ONE_COLUMN = pd.DataFrame({"x": [1.0, 2.0, 6.0]})
+
+
+def save_centred(path):
+    save_custom(Centred(), path, infer_signature(ONE_COLUMN, Centred().predict(None, ONE_COLUMN)))
+
+
+case("centred", ONE_COLUMN)(save_centred)
 
 
 @case("scaled", pd.DataFrame({"x": [1.0, 2.0]}))
@@ -173,6 +204,19 @@ def save_signed(kind):
     return lambda path: save_answering(Answering(kind), path, signature)
 
 
+# Columns whose types hold no nulls, which their answers have in the last of several rows.
+NULLED = {
+    "table-with-nulls": [("n", "long"), ("flag", "boolean"), ("m", "long"), ("i", "integer"), ("x", "double")],
+    "list-with-null": [(None, "long")],
+    "objects-with-null": [("n", "long"), ("flag", "boolean")],
+}
+
+
+def save_nulled(kind):
+    columns = Schema([ColSpec(type, name) for name, type in NULLED[kind]])
+    return lambda path: save_answering(Answering(kind), path, ModelSignature(Schema([ColSpec("double", "x")]), columns))
+
+
 ASKED = ModelSignature(Schema([ColSpec(DataType.string, "kind")]))
 JOINED = "max_batch_size: 64\ndynamic_batching { max_queue_delay_microseconds: 50000 }\n"
 
@@ -184,6 +228,15 @@ def save_joined(path):
 
 answers["answers"] = lambda path: save_answering(Answering(), path, ASKED)
 answers["joined"] = save_joined
+
+
+def save_centred_joined(path):
+    save_centred(path)
+    (Path(path).parent / "config.pbtxt").write_text(JOINED)
+
+
+answers["centred-joined"] = save_centred_joined
+answers |= {f"nulled-{kind}": save_nulled(kind) for kind in NULLED}
 answers |= {f"signed-{kind}": save_signed(kind) for kind in SIGNED_ANSWERS}
 
 if importlib.util.find_spec("xgboost"):
@@ -234,3 +287,17 @@ if importlib.util.find_spec("torch"):
         # The form that mlflow 2 knows alone.
         form = {} if mlflow.__version__.startswith("2.") else {"serialization_format": "pickle"}
         mlflow.pytorch.save_model(model, path, signature=infer_signature(data, answer), **form)
+
+    class CentredNetwork(torch.nn.Module):
+        """Mixes the rows that it is given together."""
+
+        def forward(self, rows):
+            return rows - rows.mean(dim=0)
+
+    @case("centred-network", POSITIVE.astype("float32"))
+    def _(path):
+        data = torch.from_numpy(POSITIVE.astype("float32"))
+        model = torch.jit.trace(CentredNetwork(), data)
+        signature = infer_signature(data.numpy(), model(data).numpy())
+        form = {} if mlflow.__version__.startswith("2.") else {"serialization_format": "pickle"}
+        mlflow.pytorch.save_model(model, path, signature=signature, **form)

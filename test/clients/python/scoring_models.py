@@ -72,6 +72,36 @@ def _(path):
 
 
 @asked(
+    "plain",
+    records({"a": 1.5, "n": 1, "s": "x"}),
+    records({"a": 1, "n": 2, "s": "x", "other": 3}),
+    records({"n": 1, "s": "x"}),
+    records({"n": 1, "s": "x", "other": 3}),
+    records({"a": "x", "n": 1, "s": "y"}),
+    records({"a": 1, "n": "x", "s": "y"}),
+    records({"a": [1, 2], "n": 1, "s": "y"}),
+    records({"a": None, "n": 1, "s": "y"}),
+    records({"a": 1, "n": None, "s": "y"}),
+    records({"a": 1, "n": 1, "s": "y"}, {"a": 1, "n": None, "s": "y"}),
+    {"inputs": {"a": [1.5], "n": [1], "s": ["x"]}},
+    {"inputs": {"a": [1.5], "n": [None], "s": ["x"]}},
+    {"inputs": {"a": [1.5]}},
+    {"inputs": [{"a": 1.5, "n": 1}]},
+    {"instances": [{"a": 1.5, "n": 1}]},
+    {"dataframe_split": {"columns": ["a", "n"], "data": [[1, 2]]}},
+    {"dataframe_split": {"columns": ["a", "n", "s"], "data": [[1, 2]]}},
+    {"dataframe_split": "x"},
+    {"dataframe_records": "x"},
+    {"inputs": [1], "instances": [1]},
+    {"other": 1},
+    "{",
+    "[1]",
+)
+def _(path):
+    save_columns(path, ColSpec(DataType.double, "a"), ColSpec(DataType.long, "n"), ColSpec(DataType.string, "s"))
+
+
+@asked(
     "unsigned-shown",
     records({"a": 1, "b": "x"}),
     records({"a": 1, "b": 2.5}),

@@ -11,8 +11,8 @@ import pytest
 from mlflow.pyfunc import scoring_server
 
 from answer_models import ANSWERS
-from save_models import NUMBERS, SIGNED_ANSWERS, cases
-from v2 import infer
+from save_models import NULLED, NUMBERS, SIGNED_ANSWERS, cases
+from v2 import Refused, infer
 
 # What the field's servers write as these words, which compare as unequal to themselves.
 WORDS = {"parse_constant": str}
@@ -60,6 +60,31 @@ def test_answers_with_a_signature_of_mlflows(http, loaded, kind):
     expected = mlflows(loaded(f"signed-{kind}"), body)
     assert exactly(ours(http, f"signed-{kind}", body)) == exactly(expected)
     assert infer(http, f"signed-{kind}", {"x": np.ones((2, 1))})
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("kind", NULLED)
+def test_nulls_that_the_declared_types_can_not_hold(http, loaded, kind, rows):
+    body = {"dataframe_records": [{"x": 1.0}] * rows}
+    expected = mlflows(loaded(f"nulled-{kind}"), body)
+    assert exactly(ours(http, f"nulled-{kind}", body)) == exactly(expected)
+    assert exactly(ours(http, f"nulled-{kind}", {"data": body["dataframe_records"]}, "predict")) == exactly(expected)
+
+
+@pytest.mark.parametrize("kind", NULLED)
+def test_tensors_say_that_they_can_not_hold_a_null(http, kind):
+    name = NULLED[kind][0][0] or "output-1"
+    answer = infer(http, f"nulled-{kind}", {"x": np.ones((1, 1))})
+    assert answer[name].ravel().tolist() == [2 if kind == "objects-with-null" else 1]
+    for wanted in ((), (name,)):
+        with pytest.raises(Refused) as refused:
+            infer(http, f"nulled-{kind}", {"x": np.ones((3, 1))}, outputs=wanted)
+        assert refused.value.status == 500 and f"output '{name}'" in refused.value.text and "null" in refused.value.text
+
+
+def test_a_float_holds_a_null_as_nan(http):
+    answer = infer(http, "nulled-table-with-nulls", {"x": np.ones((3, 1))}, outputs=["x"])
+    assert str(answer["x"].ravel().tolist()) == "[0.5, 0.5, nan]"
 
 
 @pytest.mark.parametrize("name", [name for name, case in cases.items() if isinstance(case.data, pd.DataFrame) and name not in ("seen", "wrong")])

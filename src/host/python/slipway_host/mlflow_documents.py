@@ -41,7 +41,7 @@ def read_document(form, data, meta):
     given = {name: value for name, value in given.items() if name in SUPPORTED_FORMATS}
     if _from_type_hint(meta):
         if INPUTS not in given:
-            raise EngineError("input", "a model with type hints takes its input under 'inputs'")
+            raise EngineError("input", "a model with type hints takes its input under 'inputs'", by_signature=True)
         return given[INPUTS], params
     if len(given) != 1:
         formats = ", ".join(f"'{name}'" for name in sorted(SUPPORTED_FORMATS))

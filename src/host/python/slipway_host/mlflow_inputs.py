@@ -8,9 +8,7 @@ from mlflow.types import DataType
 
 from .failure import EngineError
 from .mlflow_signature import INPUT_PREFIX, shown_name
-
-# A tensor of this name's ending marks the nulls of the tensor of the name before it. Only Slipway's own doors send it.
-NULL_SUFFIX = "\0null"
+from .tensors import NULL_SUFFIX
 
 
 def to_arrays(tensors, schema):

@@ -135,7 +135,8 @@ def _mlflows_refusals():
     except MlflowException as error:
         if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
             # MLflow quotes the whole input before it says what is wrong with it.
-            raise EngineError("input", error.message.rpartition("'. Error: ")[2]) from error
+            by_signature = error.error_code == "INVALID_PARAMETER_VALUE"
+            raise EngineError("input", error.message.rpartition("'. Error: ")[2], by_signature) from error
         raise
 
 

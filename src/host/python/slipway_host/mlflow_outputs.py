@@ -6,7 +6,8 @@ import pandas as pd
 from .failure import EngineError
 from .mlflow_predictions import with_layout
 from .mlflow_signature import OUTPUT_NAME
-from .outputs import as_objects, declared_tensor, plain_tensor
+from .outputs import as_objects, fail, nullable_tensors, plain_tensor
+from .tensors import NULL_SUFFIX
 
 
 class Outputs:
@@ -22,8 +23,13 @@ class Outputs:
 
     def tensors(self, prediction, rows, wanted):
         tensors = self._tensors(self._named(prediction), rows, wanted)
-        # A scoring server asks for all of it.
-        return tensors if wanted else with_layout(tensors, prediction)
+        marks = [tensor for tensor in tensors if tensor.name.endswith(NULL_SUFFIX)]
+        # A scoring server asks for all of it, and can write nulls.
+        if not wanted:
+            return with_layout([tensor for tensor in tensors if tensor not in marks], prediction, marks)
+        if marks:
+            raise fail(marks[0].name.removesuffix(NULL_SUFFIX), "has nulls, which its datatype can't hold")
+        return tensors
 
     def _tensors(self, values, rows, wanted):
         if not self._declared:
@@ -32,9 +38,10 @@ class Outputs:
         if missing:
             raise EngineError("model", f"the model answered {_listed(values)}; its signature declares {_listed(self._names)}")
         return [
-            declared_tensor(spec, values[spec["name"]], rows)
+            tensor
             for spec in self._declared
             if not wanted or spec["name"] in wanted
+            for tensor in nullable_tensors(spec, values[spec["name"]], rows)
         ]
 
     def _named(self, prediction):

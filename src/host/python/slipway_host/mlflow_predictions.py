@@ -30,8 +30,9 @@ class Answer(list):
     layout = ()
 
 
-def with_layout(tensors, prediction):
-    layout = _layout(prediction, tensors)
+def with_layout(tensors, prediction, marks):
+    """`marks` tell where the tensors lack a value that the prediction doesn't have."""
+    layout = None if marks else _layout(prediction, tensors)
     answer = Answer(tensors)
     if layout is not None:
         answer.layout = layout
@@ -39,6 +40,8 @@ def with_layout(tensors, prediction):
     written = _json(prediction, tensors)
     if written is not None:
         answer.append(written)
+    answer.extend(marks)
+    if len(answer) > len(tensors):
         answer.layout = ("json",)
     return answer
 

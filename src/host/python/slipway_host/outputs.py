@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from .failure import EngineError
-from .tensors import NUMPY_TYPES, datatype_of, tensor_of
+from .tensors import NULL_SUFFIX, NUMPY_TYPES, datatype_of, tensor_of
 
 
 # The kinds of numpy types whose values a kind of type may hold.
@@ -19,12 +19,43 @@ def fail(name, reason):
 
 def declared_tensor(spec, value, rows):
     """The tensor of a value under its declaration; `rows` is what an open first dimension stands for, None for any."""
-    name, datatype, declared = spec["name"], spec["datatype"], spec["shape"]
-    array = as_array(value, name)
-    array = _shaped(array, declared, name)
+    return tensor_of(spec["name"], spec["datatype"], cast(_declared(spec, value, rows), spec["datatype"], spec["name"]))
+
+
+def nullable_tensors(spec, value, rows):
+    """The same of a value that may have nulls: behind it the marks of those that its type can't hold, if there are any."""
+    name, datatype = spec["name"], spec["datatype"]
+    array, missing = _without_nulls(_declared(spec, value, rows), datatype)
+    tensors = [tensor_of(name, datatype, cast(array, datatype, name))]
+    return tensors if missing is None else [*tensors, tensor_of(name + NULL_SUFFIX, "BOOL", missing)]
+
+
+def _declared(spec, value, rows):
+    name, declared = spec["name"], spec["shape"]
+    array = _shaped(as_array(value, name), declared, name)
     if rows is not None and declared and declared[0] == -1:
         check_rows(name, array.shape, rows)
-    return tensor_of(name, datatype, cast(array, datatype, name))
+    return array
+
+
+def _without_nulls(array, datatype):
+    """The array with some value where there is none, and where that is; NaN is the value of a float."""
+    if datatype == "BYTES" or array.dtype.kind not in "Of" or (array.dtype.kind == "f" and datatype[0] not in "IU"):
+        return array, None
+    if array.dtype.kind == "f":
+        missing = np.isnan(array)
+        filled = np.where(missing, 0, array)
+        # pandas makes floats of whole numbers some of which are missing.
+        is_whole = missing.any() and bool((np.abs(filled) <= 2.0**53).all()) and bool((filled == np.floor(filled)).all())
+        return (filled.astype(np.int64), missing) if is_whole else (array, None)
+    flat = array.reshape(-1).tolist()
+    missing = np.fromiter(map(_is_missing, flat), dtype=np.bool_, count=len(flat))
+    if not missing.any():
+        return array, None
+    is_float = datatype[0] in "FB" and datatype != "BOOL"
+    instead = np.nan if is_float else False if datatype == "BOOL" else 0
+    filled = as_objects([instead if lacks else value for value, lacks in zip(flat, missing.tolist())])
+    return filled.reshape(array.shape), None if is_float else missing.reshape(array.shape)
 
 
 def plain_tensor(name, value, rows):

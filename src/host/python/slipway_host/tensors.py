@@ -25,6 +25,9 @@ NUMPY_TYPES = {
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
 }
+# A tensor of this name's ending marks the nulls of the tensor of the name before it. No client can send one, nor gets any.
+NULL_SUFFIX = "\0null"
+
 _DATATYPE_OF = {dtype: name for name, dtype in NUMPY_TYPES.items()}
 
 _COUNTS = struct.Struct("<dHH")
