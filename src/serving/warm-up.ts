@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { readRegularFile } from '../lib/index.ts'
 import type { Random } from '../lib/index.ts'
-import { checkTensor, datatypeBytes, elementCount, encodeStrings } from '../tensor/index.ts'
+import { checkTensor, datatypeBytes, elementCount } from '../tensor/index.ts'
 import type { DataType, Signature } from '../tensor/index.ts'
 import type { ScatteredTensor } from '../host/index.ts'
 import type { ModelConfig, WarmupInput, WarmupSample } from './model-config/model-config.ts'
@@ -18,7 +18,7 @@ export interface WarmUp {
   readonly random: Random
 }
 
-/** A sample larger than this is a mistake in the configuration. */
+/** A sample of more than this, in all its inputs, is a mistake in the configuration. */
 const sampleElementsMax = 64 * 1024 * 1024
 const sampleBytesMax = 8 * sampleElementsMax
 
@@ -64,12 +64,18 @@ const impliedSample = (signature: Signature): ScatteredTensor[] | undefined => {
   return tensors
 }
 
-const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTensor[]> =>
-  Promise.all(
-    Object.entries(sample.inputs).map(async ([name, input]) => {
-      const batch = work.config.maxBatchSize > 0 ? [Math.max(1, sample.batchSize)] : []
-      const shape = [...batch, ...input.dims]
-      if (elementCount(shape, name) > sampleElementsMax) throw new Error(`warm-up sample '${name}' is too large`)
+const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTensor[]> => {
+  const batch = work.config.maxBatchSize > 0 ? [Math.max(1, sample.batchSize)] : []
+  let elements = 0
+  const inputs = Object.entries(sample.inputs).map(([name, input]) => {
+    const shape = [...batch, ...input.dims]
+    elements += elementCount(shape, name)
+    if (elements > sampleElementsMax)
+      throw new Error(`warm-up sample '${sample.name}' has more than ${sampleElementsMax} elements`)
+    return { name, input, shape }
+  })
+  return Promise.all(
+    inputs.map(async ({ name, input, shape }) => {
       const pieces =
         input.source.kind === 'file'
           ? await repeatedFile(input.source.file, { name, input, rows: batch[0] ?? 1, directory: work.directory })
@@ -77,6 +83,7 @@ const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTen
       return { name, datatype: input.dataType, shape, pieces }
     }),
   )
+}
 
 /**
  * Triton's rule: a file has one row, which every row of the sample is; of a longer one of a type of fixed size, the rest
@@ -97,17 +104,22 @@ const repeatedFile = async (
 
 const madeUp = (input: WarmupInput, shape: readonly number[], random: Random): Uint8Array => {
   const data = zeros(input.dataType, shape)
-  if (input.source.kind === 'random' && input.dataType !== 'BYTES')
-    for (let i = 0; i < data.length; i++) data[i] = randomByte(input.dataType, random)
+  if (input.source.kind !== 'random' || input.dataType === 'BYTES') return data
+  const first = Math.min(data.length, randomBytes)
+  for (let i = 0; i < first; i++) data[i] = randomByte(input.dataType, random)
+  for (let filled = first; filled < data.length; filled *= 2) data.copyWithin(filled, 0, filled)
   return data
 }
+
+/** Of so many bytes each is drawn; larger samples repeat them, since this is the thread that serves everybody. */
+const randomBytes = 64 * 1024
+
 /** Bytes below 0x3f keep every type finite and of moderate size; a BOOL is 0 or 1. */
 const randomByte = (datatype: DataType, random: Random): number =>
   Math.floor(random.next() * (datatype === 'BOOL' ? 2 : 0x3f))
 
 const zeros = (datatype: DataType, shape: readonly number[]): Uint8Array => {
   const count = shape.reduce((product, dimension) => product * dimension, 1)
-  return datatype === 'BYTES'
-    ? encodeStrings(Array.from({ length: count }, () => ''))
-    : new Uint8Array(count * datatypeBytes[datatype])
+  // A text without bytes is its length alone.
+  return new Uint8Array(count * (datatype === 'BYTES' ? 4 : datatypeBytes[datatype]))
 }

@@ -328,6 +328,7 @@ describe('bad input over gRPC', () => {
     // Empty outputs, inputs, contents and parameters, each of two bytes.
     for (const tag of [0x32, 0x2a, 0x3a, 0x22])
       expect(await send('ModelInfer', Buffer.alloc(2_000_000, Uint8Array.of(tag, 0)))).toBe(3)
+    expect(await send('ModelMetadata', Buffer.alloc(2_000_000, Uint8Array.of(0x0a, 0)))).toBe(3)
     expect(
       (
         await call('ModelInfer', {

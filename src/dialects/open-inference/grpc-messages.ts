@@ -1,6 +1,6 @@
 import type { MethodDefinition, PackageDefinition } from '@grpc/proto-loader'
 import { loadSync } from '@grpc/proto-loader'
-import { assert, reasonOf } from '../../lib/index.ts'
+import { assert, ProtobufReader, reasonOf } from '../../lib/index.ts'
 import { fail } from '../../protocol/index.ts'
 
 export interface MessageCodec {
@@ -36,6 +36,7 @@ export class GrpcMessages {
     return {
       decode(bytes) {
         try {
+          checkFields(bytes)
           return found.requestDeserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as Readonly<
             Record<string, unknown>
           >
@@ -46,4 +47,13 @@ export class GrpcMessages {
       encode: (value) => found.responseSerialize(value as object),
     }
   }
+}
+
+/** None of these messages has nearly as many, the files of a load included. */
+const fieldsMax = 10_000
+
+/** Why: the decoder takes what comes, on the thread that serves everybody, and an empty field has two bytes. */
+const checkFields = (bytes: Uint8Array): void => {
+  const reader = new ProtobufReader(bytes, 0, bytes.length, { left: fieldsMax })
+  while (reader.next()) reader.skip()
 }
