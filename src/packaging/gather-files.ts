@@ -22,10 +22,22 @@ const modelNames: readonly (readonly [ending: string, name: string])[] = [
   ['.py', 'model.py'],
 ]
 
-/** The files of the model: one under the name that its engine looks for, or a folder as it is. */
-export const gatherModel = async (directory: string, model: string): Promise<GatheredFile[]> => {
+/**
+ * The files of the model: one under the name that its engine looks for, or a folder without what is hidden in it, of
+ * which `leftOut` is told: keys and histories of a user are, and no model is.
+ */
+export const gatherModel = async (
+  directory: string,
+  model: string,
+  leftOut: (path: string) => void,
+): Promise<GatheredFile[]> => {
   const source = await inside(directory, model, 'model')
-  if ((await stat(source)).isDirectory()) return gatherFolder(source)
+  if ((await stat(source)).isDirectory())
+    return gatherFolder(source, (path) => {
+      const isHidden = path.startsWith('.', path.lastIndexOf('/') + 1)
+      if (isHidden) leftOut(path)
+      return isHidden
+    })
   const name = modelNames.find(([ending]) => basename(model).endsWith(ending))?.[1]
   if (name === undefined) {
     const endings = modelNames.map(([ending]) => ending).join(', ')

@@ -20,6 +20,8 @@ export interface PackageOrder {
   readonly output: string
   /** Puts the files that a reference names into a folder, and answers what it stands for now. */
   fetchModel(reference: string, folder: string): Promise<string>
+  /** Told of hidden files and folders of the model, which stay behind. */
+  leftOut(path: string): void
   /** Freezes the requirements of a Python model in its folder, and may put wheels beside them. */
   freeze(order: FreezeOrder): Promise<void>
 }
@@ -66,14 +68,15 @@ const requireReplaceable = async (output: string): Promise<void> => {
     throw new PackagingError([`'${output}' holds something else than a package; name another folder`])
 }
 
-const fill = async ({ spec, directory, fetchModel, freeze }: PackageOrder, made: string): Promise<WrittenPackage> => {
+const fill = async (order: PackageOrder, made: string): Promise<WrittenPackage> => {
+  const { spec, directory, fetchModel, leftOut, freeze } = order
   const { name, version = 1 } = spec
   const home = join(made, name)
   const folder = join(home, String(version))
   await mkdir(folder, { recursive: true })
   let source = spec.model
   if (isReference(spec.model)) source = await fetchModel(spec.model, folder)
-  else await copyAll(await gatherModel(directory, spec.model), folder)
+  else await copyAll(await gatherModel(directory, spec.model, leftOut), folder)
   const { files, steps } = await gatherSteps(directory, spec)
   await copyAll(files, folder)
   const needsPython = await isPython(folder, Object.values(steps))

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   appendFileSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -247,6 +248,23 @@ describe('a package', () => {
     project('hostile-values', modelYaml.replace('values: [[10], [20]]', 'values: [1]'))
     const values = await slipway('package', 'hostile-values', '--output', 'hostile-out')
     expect(values.err).toMatch(/warmup\[0\].inputs.celsius: shape \[2,1\] takes 2 values, got 1/)
+  })
+
+  it('has nothing that is hidden in a folder, which is told', async () => {
+    const folder = project('hiding', modelYaml.replace('model: model.onnx', 'model: files'))
+    mkdirSync(join(folder, 'files', '.git'), { recursive: true })
+    mkdirSync(join(folder, 'files', 'inner'))
+    copyFileSync(join(folder, 'model.onnx'), join(folder, 'files', 'model.onnx'))
+    for (const path of ['.env', '.git/config', 'inner/.key', 'inner/a.txt'])
+      writeFileSync(join(folder, 'files', path), 'secret')
+    const { code, err } = await slipway('package', 'hiding', '--output', 'hiding-out')
+    const told = new Set(err.trim().split('\n'))
+    expect([code, told]).toEqual([
+      0,
+      new Set(['.env', '.git', 'inner/.key'].map((path) => `${path} is hidden and stays behind`)),
+    ])
+    const files = readdirSync(join(root, 'hiding-out', 'weather', '4'), { recursive: true, encoding: 'utf8' })
+    expect(new Set(files)).toEqual(new Set(['inner', 'inner/a.txt', 'model.onnx', 'postprocess.ts', 'preprocess.ts']))
   })
 
   it('leaves nothing of one whose making was killed', async () => {

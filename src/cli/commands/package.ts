@@ -59,6 +59,7 @@ export const packageModel: Command = {
         directory: dirname(file),
         output: at(output),
         fetchModel: (reference, folder) => downloadModel(args.client, reference, folder),
+        leftOut: (path) => say(`${path} is hidden and stays behind`),
         freeze: (order) =>
           freezeRequirements(order, {
             python,
