@@ -56,6 +56,14 @@ const expectWithinBudget = async (app: TestApp): Promise<void> => {
 const loadsOf = (app: TestApp, model: string): number =>
   app.log.filter((line) => line.event === 'model.ready' && line.fields['model'] === model).length
 
+it('statistics of a model that was unloaded for room are none, and no reason to load it', async () => {
+  const app = await startPair()
+  const stats = await app.fetch('/v2/models/b/stats')
+  expect([stats.status, await stats.json()]).toEqual([200, { model_stats: [] }])
+  expect((await app.fetch('/v2/models/b/versions/7/stats')).status).toBe(404)
+  expect([loadsOf(app, 'a'), loadsOf(app, 'b')]).toEqual([1, 1])
+})
+
 describe('a start with less memory than the models need', () => {
   it('loads until the budget is used, once each, and the rest when they are asked for', async () => {
     const models = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`m${i}/1/model.mjs`, addModel(i)]))

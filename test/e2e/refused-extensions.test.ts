@@ -39,6 +39,18 @@ const call = (method: string): Promise<{ code: number; details: string }> => {
   })
 }
 
+it.each(['system', 'cuda'])('%s shared memory is listed as none, and its regions are refused', async (kind) => {
+  const list = await app.fetch(`/v2/${kind}sharedmemory/status`)
+  expect([list.status, await list.json()]).toEqual([200, []])
+  for (const response of [
+    await app.fetch(`/v2/${kind}sharedmemory/region/r/status`),
+    await app.post(`/v2/${kind}sharedmemory/region/r/register`, { key: '/r', offset: 0, byte_size: 64 }),
+  ]) {
+    expect(response.status).toBe(501)
+    expect(await errorOf(response)).toMatch('shared memory')
+  }
+})
+
 describe('settings of a running server', () => {
   it.each([
     ['/v2/logging', /log\.level/],

@@ -11,7 +11,14 @@ import type { GrpcInferRequest } from './grpc-request.ts'
 import { readGrpcInferRequest } from './grpc-request.ts'
 import type { GrpcMessages } from './grpc-messages.ts'
 import { inferOptions } from './infer-options.ts'
-import { extensions, isModelReady, modelMetadata, repositoryIndex, requireFacts, requireServed } from './metadata.ts'
+import {
+  extensions,
+  isModelReady,
+  modelMetadata,
+  repositoryIndex,
+  requireFacts,
+  requireStatistics,
+} from './metadata.ts'
 import type { ModelLoads } from './model-loads.ts'
 import { refuseRepository } from './repository-rest.ts'
 import { settingMethods } from './settings.ts'
@@ -171,7 +178,7 @@ const modelMethods = ({ models, statistics }: GrpcMethodsDeps): PlainMethod[] =>
       run: async (request) => {
         const [model, version] = target(request)
         if (model === '') return { model_stats: statistics.rows() }
-        await requireServed(models, model, version)
+        await requireStatistics(models, model, version)
         return { model_stats: statistics.rows(model, version) }
       },
     },

@@ -129,3 +129,18 @@ export const requireServed = async (
   model: string,
   version: string | undefined,
 ): Promise<ServedVersion> => models.get(model, version) ?? models.require(model, version)
+
+/**
+ * Throws why a model has no statistics. Has none, but will, what the next request loads: to ask for the counters is not
+ * to take the memory of another model.
+ */
+export const requireStatistics = async (
+  models: ModelManager,
+  model: string,
+  version: string | undefined,
+): Promise<void> => {
+  const status = models.statusOf(model)
+  const isNamed = version !== undefined && version !== ''
+  const asked = isNamed ? status?.versions.find((row) => String(row.version) === version) : status
+  if (asked?.onDemand !== true) await requireServed(models, model, version)
+}

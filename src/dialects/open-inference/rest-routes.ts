@@ -6,7 +6,15 @@ import type { ModelManager } from '../../serving/index.ts'
 import { classesOf } from './classify.ts'
 import { inferRest } from './infer-rest.ts'
 import type { JsonThreads } from './json-threads.ts'
-import { extensions, isModelReady, modelMetadata, repositoryIndex, requireFacts, requireServed } from './metadata.ts'
+import {
+  extensions,
+  isModelReady,
+  modelMetadata,
+  repositoryIndex,
+  requireFacts,
+  requireServed,
+  requireStatistics,
+} from './metadata.ts'
 import type { ModelLoads } from './model-loads.ts'
 import { repositoryRoutes } from './repository-rest.ts'
 import { settingRoutes } from './settings.ts'
@@ -127,7 +135,7 @@ const modelRoutes = (deps: OpenInferenceDeps): Route[] => {
       doc: 'Inference statistics since the model was loaded.',
       handle: async (exchange) => {
         const [model, version] = target(exchange)
-        await requireServed(models, model, version)
+        await requireStatistics(models, model, version)
         return jsonReply({ model_stats: statistics.rows(model, version) })
       },
     }),
@@ -160,6 +168,13 @@ const sharedMemoryRoutes: readonly Route[] = ['systemsharedmemory', 'cudasharedm
     needs: 'server.read',
     doc: 'Always empty: no region can be registered.',
     handle: () => jsonReply([]),
+  },
+  {
+    method: 'GET',
+    path: `/v2/${kind}/region/{region}/status`,
+    needs: 'server.read',
+    doc: 'Refused with 501.',
+    handle: refuseSharedMemory,
   },
   {
     method: 'POST',

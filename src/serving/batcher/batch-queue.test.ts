@@ -138,13 +138,15 @@ describe('a batch that need not wait', () => {
     },
   )
 
-  it('takes the largest preferred size that fits, else everything', () => {
+  it('takes the largest preferred size that fits, else what is below them all, else everything', () => {
     const queue = open({ preferredRows: [2, 4], rowsMax: 8 })
     for (const item of ['a', 'b', 'c', 'd', 'e']) push(queue, 0, item)
     expect(leaveAll(queue, 0)).toEqual(['a b c d (4 rows, preferred)', 'e (1 rows, idle)'])
     push(queue, 0, 'f', { rows: 3 })
     push(queue, 0, 'g', { rows: 4 })
-    expect(leaveAll(queue, 0)).toEqual(['f g (7 rows, idle)'])
+    expect(leaveAll(queue, 0)).toEqual(['f (3 rows, full)', 'g (4 rows, preferred)'])
+    push(queue, 0, 'h', { rows: 3 })
+    expect(leaveAll(queue, 0)).toEqual(['h (3 rows, idle)'])
   })
 
   it('refuses rows above the maximum only if its owner let them through by mistake', () => {
@@ -199,6 +201,10 @@ describe('a batch that waits for more', () => {
     expect(summary(preferred.next(1, true))).toBe('a b (2 rows, preferred)')
     push(preferred, 2, 'c', { rows: 3 })
     expect(summary(preferred.next(2, true))).toBe('c (3 rows, full)')
+    push(preferred, 3, 'd')
+    push(preferred, 4, 'e', { rows: 2 })
+    expect(summary(preferred.next(4, true))).toBe('d (1 rows, full)')
+    expect(summary(preferred.next(4, true))).toBe('e (2 rows, preferred)')
   })
 
   it('grows on past its delay while no instance takes it, also past a preferred size', () => {

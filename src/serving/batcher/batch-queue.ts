@@ -204,7 +204,8 @@ export class BatchQueue<T> {
     const { count } = forming
     if (mode === 'off' || rowsMax <= 1 || forming.oversize) return { count, reason: 'alone' }
     const overdue = this.#delayMs > 0 && nowMs >= forming.oldestMs + this.#delayMs
-    if (forming.preferredCount > 0 && !overdue) return { count: forming.preferredCount, reason: 'preferred' }
+    if (forming.preferredCount > 0 && !overdue)
+      return { count: forming.preferredCount, reason: forming.isPreferred ? 'preferred' : 'full' }
     if (growth !== 'open') return { count, reason: growth }
     if (overdue) return { count, reason: 'delay' }
     if (this.#delayMs === 0) return { count, reason: 'idle' }

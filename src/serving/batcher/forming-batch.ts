@@ -14,6 +14,7 @@ export class FormingBatch<T> {
   readonly #lanes: readonly Lane<T>[]
   readonly #bounds: BatchBounds
   readonly #preferred: ReadonlySet<number>
+  readonly #preferredRowsMax: number
   #last: Entry<T> | undefined
   #generation = 1
   #count = 0
@@ -21,12 +22,14 @@ export class FormingBatch<T> {
   #bytes = 0
   #oldestMs = Infinity
   #preferredCount = 0
+  #isPreferred = false
 
   /** `lanes` in the order in which they are served. */
   constructor(lanes: readonly Lane<T>[], bounds: BatchBounds, preferredRows: readonly number[]) {
     this.#lanes = lanes
     this.#bounds = bounds
     this.#preferred = new Set(preferredRows)
+    this.#preferredRowsMax = preferredRows.length === 0 ? Infinity : Math.max(...preferredRows)
   }
 
   get count(): number {
@@ -47,9 +50,17 @@ export class FormingBatch<T> {
     return this.#oldestMs
   }
 
-  /** Requests at its front that make up the largest preferred size it has passed; 0 if none. */
+  /**
+   * Requests at its front that make up the largest preferred size it has passed; or, where it passed none, those that
+   * came before it outgrew all of them; else 0.
+   */
   get preferredCount(): number {
     return this.#preferredCount
+  }
+
+  /** Whether those requests have a preferred size. */
+  get isPreferred(): boolean {
+    return this.#isPreferred
   }
 
   /** Takes in what fits. The first request always does, whatever its size. */
@@ -88,13 +99,18 @@ export class FormingBatch<T> {
   }
 
   #include(entry: Entry<T>): void {
+    if (this.#preferredCount === 0 && this.#rows + entry.rows > this.#preferredRowsMax)
+      this.#preferredCount = this.#count
     entry.formedIn = this.#generation
     this.#last = entry
     this.#count++
     this.#rows += entry.rows
     this.#bytes += entry.bytes
     this.#oldestMs = Math.min(this.#oldestMs, entry.arrivedMs)
-    if (this.#preferred.has(this.#rows)) this.#preferredCount = this.#count
+    if (this.#preferred.has(this.#rows)) {
+      this.#preferredCount = this.#count
+      this.#isPreferred = true
+    }
   }
 
   #startOver(): void {
@@ -105,6 +121,7 @@ export class FormingBatch<T> {
     this.#bytes = 0
     this.#oldestMs = Infinity
     this.#preferredCount = 0
+    this.#isPreferred = false
   }
 
   #after(entry: Entry<T>): Entry<T> | undefined {
