@@ -28,7 +28,6 @@ import type { Serving } from '../serving/index.ts'
 import { openServing } from '../serving/index.ts'
 import { artifactRoutes, errorShapes, multipartRoutes, serverRoutes } from '../dialects/mlflow/index.ts'
 import type { BlobStore } from '../ports/index.ts'
-import { verifyPackage } from '../packaging/index.ts'
 import { AppError } from '../protocol/index.ts'
 import type { Route } from '../protocol/index.ts'
 import { parseAllowed } from '../registry/index.ts'
@@ -43,6 +42,7 @@ import { openArtifacts } from './registry/open-artifacts.ts'
 import type { RegistryThread } from './registry/open-registry-thread.ts'
 import { openRegistryThread } from './registry/open-registry-thread.ts'
 import { ConfiguredEndpoints } from './configured-endpoints.ts'
+import { checkModelFolders } from './model-folders.ts'
 import { openEndpoints } from './open-endpoints.ts'
 import type { RegistryThreadData } from './registry/thread-messages.ts'
 import { openWebhookKey } from './registry/webhook-key.ts'
@@ -191,7 +191,7 @@ const coreModules = (environment: Environment): Omit<ModuleTable<Parts>, Keeping
         // Why: beside another server of the folder, an upload that looks left behind may be under way.
         if (!config.http.reusePort) await tidyUploads(uploadsRoot(config))
         const pythons = openPythonEnvironments(pythonOptionsOf(config, variables), { clock, logger })
-        await Promise.all(config.app.package.map(verifyPackage))
+        await checkModelFolders(config, logger)
         const deps = { clock, random, defer: deferToCheckPhase, logger, events: observer.events, pythons }
         const serving = await openServing(servingOptionsOf(config, variables), deps)
         return { value: serving, stop: () => serving.close() }

@@ -21,11 +21,18 @@ const isFloat = (datatype: string): boolean => /^B?FP?\d+$/.test(datatype)
  */
 export const cellValue = (datatype: string, cell: unknown): unknown => {
   if (cell === undefined || cell === null) return cell === null && isFloat(datatype) ? Number.NaN : undefined
-  if (typeof cell !== 'string' || datatype === 'BYTES') return cell
+  if (datatype === 'BYTES') return cell
+  if (typeof cell === 'boolean') return datatype === 'BOOL' ? cell : Number(cell)
+  if (typeof cell !== 'string') return cell
   const word = cell.trim().toLowerCase()
   if (word === '') return isFloat(datatype) ? Number.NaN : undefined
-  if (datatype === 'BOOL') return truths.get(word)
+  return datatype === 'BOOL' ? truths.get(word) : numberValue(datatype, word)
+}
+
+const numberValue = (datatype: string, word: string): number | bigint | undefined => {
   if (isFloat(datatype) && specialFloats.has(word)) return specialFloats.get(word)
+  // Why: tables have truth where a model takes numbers, since a converted one may know no other.
+  if (word === 'true' || word === 'false') return Number(word === 'true')
   if (/^[+-]?\d+$/.test(word)) return wholeNumber(word)
   const number = Number(word)
   return Number.isFinite(number) ? number : undefined

@@ -72,11 +72,17 @@ const wideInput = (range: RowRange, spec: InputSpec, featureNames: string | unde
   const open = rowShape(spec).some((dimension) => dimension < 0)
   if (!open && data.length !== rows.length * width) {
     throw new Refusal(
-      `the model takes ${width} values a row, the table has ${columns.length} columns: ${columns.join(', ')}`,
+      `the model takes ${width} values a row, the table has ${columnsText(columns, data.length / rows.length)}`,
     )
   }
   const shape = shapeOf(spec, rows.length, data.length / rows.length)
   return { name: spec.name, datatype: spec.datatype, shape, data }
+}
+
+/** `3 columns: x, y, z`, or `1 column with 8 values: x` where cells are lists. */
+const columnsText = (columns: readonly string[], values: number): string => {
+  const count = `${columns.length} ${columns.length === 1 ? 'column' : 'columns'}`
+  return `${count}${values === columns.length ? '' : ` with ${values} values`}: ${columns.join(', ')}`
 }
 
 const featureColumns = (

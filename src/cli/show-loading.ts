@@ -5,12 +5,20 @@ import type { ServerClient } from './server-client.ts'
 
 const intervalMs = 500
 
-/** What a model is busy with, as its versions that load tell. */
-const busyText = (model: ModelView): string =>
-  model.versions
-    .filter(({ state }) => state === 'loading')
-    .map(({ version, reason }) => `version ${version}: ${reason === '' ? 'loading' : reason}`)
-    .join('; ')
+/** Tells what versions of a model that load are busy with, of each what it hasn't told yet. */
+export const loadTeller = (err: (text: string) => void): ((model: ModelView) => void) => {
+  const told = new Map<string, readonly string[]>()
+  return ({ name, versions }) => {
+    for (const { version, state, reason } of versions) {
+      if (state !== 'loading') continue
+      const parts = reason === '' ? ['loading'] : reason.split('; ')
+      const which = `${name} version ${version}`
+      const fresh = parts.filter((part) => told.get(which)?.includes(part) !== true)
+      told.set(which, parts)
+      if (fresh.length > 0) err(`${which}: ${fresh.join('; ')}\n`)
+    }
+  }
+}
 
 /** Tells what models are busy with as long as some work on them lasts: making an environment may take minutes. */
 export const showingLoads = async <T>(
@@ -20,16 +28,14 @@ export const showingLoads = async <T>(
 ): Promise<T> => {
   const ended = new AbortController()
   const watch = async (): Promise<void> => {
-    let shown = ''
+    const tell = loadTeller(err)
     while (!ended.signal.aborted) {
       await pause(intervalMs, undefined, { signal: ended.signal }).catch(() => undefined)
       if (ended.signal.aborted) return
       for (const name of names) {
         const path = `${apiRoot}/models/${encodeURIComponent(name)}`
         const model = await client.json<ModelView>({ method: 'GET', path }).catch(() => undefined)
-        const text = model === undefined ? '' : busyText(model)
-        if (text !== '' && text !== shown) err(`${name} ${text}\n`)
-        if (text !== '') shown = text
+        if (model !== undefined) tell(model)
       }
     }
   }

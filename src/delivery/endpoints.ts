@@ -269,7 +269,8 @@ export class Endpoints implements MoveGuard {
     if (state === undefined || state.isHidden) return undefined
     if (state.active !== undefined) return this.#found(name, state.active, state.warm)
     const problem = state.problem ?? 'it is loading'
-    return { name, directory: '', config: undefined, warnings: [], problem, versions: [] }
+    const isComing = state.problem === undefined
+    return { name, directory: '', config: undefined, warnings: [], problem, isComing, versions: [] }
   }
 
   /** Earlier versions stay only while they are in memory. */

@@ -70,6 +70,9 @@ const boundless: Pick<MemoryKeeper, 'budgetBytes' | 'reserve'> = {
   reserve: async () => () => {},
 }
 
+/** Files of models that have no versions yet, or can have none. */
+const unready = new Set(['coming', 'broken'])
+
 /** A manager over folders in memory: what each model's files are called now, undefined for none. */
 const open = (
   folders: Map<string, string>,
@@ -78,9 +81,22 @@ const open = (
   memory = boundless,
 ) => {
   const opened: FakeVersion[] = []
+  const errors: unknown[] = []
   const find = async (name: string): Promise<FoundModel | undefined> => {
     const fingerprint = folders.get(name)
     if (fingerprint === undefined) return undefined
+    if (unready.has(fingerprint)) {
+      const isComing = fingerprint === 'coming'
+      return {
+        name,
+        directory: '',
+        config: undefined,
+        warnings: [],
+        problem: `it is ${fingerprint}`,
+        isComing,
+        versions: [],
+      }
+    }
     const versions = [{ version: 1, directory: `/no/such/folder/${name}/1`, fingerprint }]
     return { name, directory: `/no/such/folder/${name}`, config: undefined, warnings: [], problem: undefined, versions }
   }
@@ -90,7 +106,7 @@ const open = (
     roots: ['/no/such/folder'],
     openSource: () => ({ list, find }),
     clock,
-    logger: quiet,
+    logger: { ...quiet, error: (event, fields) => errors.push([event, fields]) },
     events,
     memory: memory as MemoryKeeper,
     loads: new LoadTurns({ places: 4, clock }),
@@ -102,8 +118,23 @@ const open = (
       return version as unknown as ServedVersion
     },
   })
-  return { manager, opened }
+  return { manager, opened, errors }
 }
+
+describe('a model that is still being brought', () => {
+  it('is not ready, which is no failure that the log tells of', async () => {
+    const { manager, errors } = open(new Map([['later', 'coming']]), async () => {})
+    await manager.loadAll()
+    await expect(manager.load('later')).rejects.toMatchObject({ code: 'model_not_ready' })
+    expect(errors).toEqual([])
+  })
+
+  it('is told from one that can not be read', async () => {
+    const { manager, errors } = open(new Map([['m', 'broken']]), async () => {})
+    await expect(manager.load('m')).rejects.toMatchObject({ code: 'config_invalid' })
+    expect(errors).toEqual([['model.load_failed', { model: 'm', reason: "failed to load 'm': it is broken" }]])
+  })
+})
 
 describe('a load that waits for its turn', () => {
   it('takes the files as they are then, not as they were when it was asked for', async () => {

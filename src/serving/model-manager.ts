@@ -1,6 +1,6 @@
 import { reasonOf } from '../lib/index.ts'
 import type { Clock } from '../lib/index.ts'
-import { fail } from '../protocol/index.ts'
+import { AppError, fail } from '../protocol/index.ts'
 import type { Resident } from './memory-budget.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
 import { asLists } from './load-facts.ts'
@@ -327,6 +327,8 @@ export class ModelManager {
 
   #logFailure(model: string, error: unknown): void {
     const reason = reasonOf(error)
+    // What is still being brought has not failed.
+    if (error instanceof AppError && error.code === 'model_not_ready') return
     if (!this.#lifecycle.isClosing) this.#options.logger.error('model.load_failed', { model, reason })
   }
 }

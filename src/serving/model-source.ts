@@ -21,6 +21,8 @@ export interface FoundModel {
   readonly warnings: readonly string[]
   /** Why the model can't be loaded at all, e.g. a broken config.pbtxt. */
   readonly problem: string | undefined
+  /** The problem is no failure: what serves is still being brought, and comes by itself. */
+  readonly isComing?: boolean
   readonly versions: readonly FoundVersion[]
   /** Which versions are to be in memory, and which of them answers when none is named; where the version policy doesn't say. */
   readonly serve?: { readonly versions: readonly number[]; readonly preferred: number }

@@ -82,7 +82,11 @@ export class Reconciler {
   async reconcile(entry: ModelEntry, found: FoundModel, manner: LoadManner): Promise<void> {
     const config = entry.override ?? found.config
     entry.problem = entry.override === undefined ? found.problem : undefined
-    if (entry.problem !== undefined) throw fail('config_invalid', { model: entry.name, reason: entry.problem })
+    if (entry.problem !== undefined)
+      throw fail(found.isComing === true ? 'model_not_ready' : 'config_invalid', {
+        model: entry.name,
+        reason: entry.problem,
+      })
     for (const warning of found.warnings) this.#options.logger.warn('model.config', { model: entry.name, warning })
     entry.queueDepthMax = Math.min(this.#options.queueDepthMax, queueDepthOf(config))
     const numbers = found.versions.map((version) => version.version)

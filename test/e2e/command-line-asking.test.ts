@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { addModel, buildOnnx, identityModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
+import { expectOk, moveAlias, putEndpoint, registerVersion } from './registered-version.ts'
 import { runSlipway } from './run-slipway.ts'
 import type { Ran } from './run-slipway.ts'
 
@@ -66,6 +67,37 @@ describe('predict', () => {
     expect(await slipway(app, ['predict', 'flat', '--output', 'csv'])).toMatchObject({
       err: expect.stringContaining("echo '[[0,0,0]]' | slipway predict flat") as unknown,
     })
+  })
+
+  it('says how rows can be asked for that it does not take', async () => {
+    const undeclared = 'export const signature = { inputs: [], outputs: [] }\nexport const predict = () => ({})\n'
+    const models = {
+      'wide/1/model.onnx': buildOnnx(identityModel('FP32', [-1, 3])),
+      'undeclared/1/model.mjs': undeclared,
+    }
+    await using app = await startTestApp({ models })
+    for (const [args, input, reason] of [
+      [['wide'], '[{"row":[1,2]}]', 'takes 3 values a row, the table has 1 column with 2 values: row'],
+      [['wide'], 'a,b,c\n1,2,3\n', 'for other rows on standard input add --format csv or parquet'],
+      [['undeclared'], '[{"x":1}]', 'no signature; post the rows to /api/slipway/v1/models/undeclared/invocations'],
+    ] as const) {
+      const { code, err } = await slipway(app, ['predict', ...args], input)
+      expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(reason) as unknown })
+    }
+    expect((await slipway(app, ['models', 'show', 'undeclared'])).out).toContain('\n  inputs: not declared\n')
+  })
+
+  it('reads truth as 1 and 0 where a model takes numbers, as CSV of pandas has it', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
+    for (const [format, input] of [
+      ['csv', 'x\nTrue\nFalse\n'],
+      ['json', '[{"x":true},{"x":false}]'],
+    ] as const)
+      expect(await slipway(app, ['predict', 'm', '--format', format, '--output', 'csv'], input)).toEqual({
+        code: 0,
+        out: 'y\n2\n1\n',
+        err: '',
+      })
   })
 
   it('refuses a CSV that names a column twice: of two, one would be left out', async () => {
@@ -148,5 +180,26 @@ describe('doctor', () => {
     expect(away.out).toMatch(/^✗ server at http:\/\/127\.0\.0\.1:9: no server answers/m)
     const environment = { SLIPWAY_SERVER: 'http://127.0.0.1:9' }
     expect((await runSlipway(undefined, ['doctor', '--json'], { environment })).code).toBe(1)
+  })
+})
+
+describe('an endpoint and the registered model that it follows', () => {
+  it('have names that are easily taken for one another, which is told', async () => {
+    await using app = await startTestApp()
+    await registerVersion(app, 'churn', { 'model.mjs': addModel(1) })
+    await expectOk(await moveAlias(app, 'churn', 'live', 1))
+    expect((await slipway(app, ['history', 'churn'])).err).toBe(
+      "slipway history: there is no endpoint 'churn', but a registered model; slipway history churn --alias ALIAS tells of an alias\n",
+    )
+    await expectOk(await putEndpoint(app, 'leavers', { reference: 'models:/churn@live' }))
+    expect((await slipway(app, ['history', 'churn'])).err).toContain('a registered model, which leavers follows;')
+    expect(await slipway(app, ['promote', 'leavers', '2'])).toEqual({
+      code: 1,
+      out: '',
+      err: "slipway promote: 'leavers' is an endpoint that follows models:/churn@live; slipway promote churn 2 --to live\n",
+    })
+    expect((await slipway(app, ['promote', 'nobody', '2'])).err).toMatch(/nobody.* not found/)
+    expect((await slipway(app, ['history', 'nobody'])).err).toContain("there is no endpoint 'nobody'\n")
+    expect((await slipway(app, ['history', 'leavers', '--refused'])).out).toBe('no move of leavers was refused\n')
   })
 })

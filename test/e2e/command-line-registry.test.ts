@@ -361,6 +361,11 @@ describe('slipway models, of the registry', () => {
     [['models', 'audit', '--kind', 'promotion.refuse'], 1, /did you mean 'promotion.refused'/],
     [['models', 'audit', '--from', 'noon'], 2, /--from 'noon' is no time/],
     [['models', 'show', 'nobody'], 1, /no model 'nobody' is served, and none is registered; slipway models ls/],
+    [
+      ['webhooks', 'create', 'ci', 'https://ci.example.org/', 'model_version.created', '--secret-file', '/nonexistent'],
+      1,
+      /'\/nonexistent' can't be read: there is no such file/,
+    ],
     [['models', 'policy', 'churn', '/nonexistent'], 1, /'\/nonexistent' can't be read: there is no such file/],
   ])('says what is wrong: %j', async (args, code, message) => {
     const ran = await slipway(...args)

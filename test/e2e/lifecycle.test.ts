@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, jsModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
@@ -339,5 +339,15 @@ describe('swapping under load', () => {
     await Promise.all(clients)
     expect(seen.length).toBeGreaterThan(100)
     expect(seen.filter((answer) => typeof answer !== 'number')).toEqual([])
+  })
+})
+
+describe('a model repository', () => {
+  it('that is not there is told at start, by its whole path, and the server serves the others', async () => {
+    await using app = await startTestApp({ flags: ['--model-repository', 'no-such-models'] })
+    expect(app.log.filter(({ event }) => event === 'model_repository.missing').map(({ fields }) => fields)).toEqual([
+      { folder: resolve('no-such-models'), hint: 'there is no such folder; check --model-repository' },
+    ])
+    expect((await app.fetch('/readyz')).status).toBe(200)
   })
 })

@@ -148,6 +148,15 @@ const tensorText = (tensor: unknown): string => {
   return `    ${name}  ${datatype} [${shape.join(', ')}]`
 }
 
+const tensorsText = (what: string, tensors: readonly unknown[]): string[] =>
+  tensors.length === 0 ? [`  ${what}: not declared`] : [`  ${what}`, ...tensors.map(tensorText)]
+
+/** A signature of MLflow has kilobytes, and says again what the inputs say. */
+const metadataCharactersMax = 400
+
+const shortened = (text: string): string =>
+  text.length > metadataCharactersMax ? `${text.slice(0, metadataCharactersMax)}… (--json has all of it)` : text
+
 /** The fields of a configuration that say something. */
 const configText = (config: unknown): string[] =>
   Object.entries((config ?? {}) as Record<string, unknown>)
@@ -165,12 +174,10 @@ const versionText = (version: VersionView): string => {
   if (version.engine !== '') {
     lines.push(
       `  ${version.engine} on ${version.runtime}, ${version.instances} instance(s), ${bytesText(version.memoryBytes)}, loaded in ${version.loadMs} ms${version.graphCached ? ' from a kept graph' : ''}`,
-      '  inputs',
-      ...version.inputs.map(tensorText),
-      '  outputs',
-      ...version.outputs.map(tensorText),
+      ...tensorsText('inputs', version.inputs),
+      ...tensorsText('outputs', version.outputs),
       ...configText(version.config),
-      ...Object.entries(version.metadata).map(([key, value]) => `  ${key}: ${value}`),
+      ...Object.entries(version.metadata).map(([key, value]) => `  ${key}: ${shortened(value)}`),
     )
   }
   return lines.join('\n')

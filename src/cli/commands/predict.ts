@@ -1,5 +1,6 @@
 import { buffer as readBytes } from 'node:stream/consumers'
 import type { VersionView } from '../../api/index.ts'
+import { apiRoot } from '../../protocol/index.ts'
 import { parseJson } from '../../tensor/index.ts'
 import { exactJson } from '../cell-value.ts'
 import type { ClientArgs } from '../client-options.ts'
@@ -65,6 +66,7 @@ export const predict: Command = {
     if (!['table', 'json', 'csv'].includes(output))
       throw new UsageError(`--output '${output}' is not one of table, json, csv`)
     const version = await readyVersion(args.client, name, wholeNumber(args, 'version'))
+    if (version.inputs.length === 0) throw new Refusal(undeclaredText(name), 'unsupported')
     const batchRows = wholeNumber(args, 'batch') ?? rowsOf(version)
     const all = await readInput(context, args, { name, version })
     const records = all.slice(0, wholeNumber(args, 'limit') ?? all.length)
@@ -81,6 +83,10 @@ export const predict: Command = {
     return 0
   },
 }
+
+/** Of a model without a signature nobody knows how rows become tensors. */
+const undeclaredText = (name: string): string =>
+  `model '${name}' doesn't say what it takes, since it has no signature; post the rows to ${apiRoot}/models/${encodeURIComponent(name)}/invocations, or log it with a signature`
 
 const wholeNumber = (args: ClientArgs, name: string): number | undefined => {
   const text = args.text(name)
@@ -113,7 +119,11 @@ const readInput = async (context: CommandContext, args: ClientArgs, wanted: Want
   if (format === undefined) throw new UsageError(`'${path}' doesn't say its format; add --format json, csv or parquet`)
   const bytes = path === '-' ? await context.input() : readInputFile(path)
   if (isBlank(bytes)) throw new Refusal(emptyText(path, format, wanted), 'no_input')
-  return readRecords(bytes, format, 'text')
+  const isGuess = given === undefined && path === '-'
+  return readRecords(bytes, format, 'text').catch((error: unknown) => {
+    if (!isGuess || !(error instanceof Refusal)) throw error
+    throw new Refusal(`${error.message}; for other rows on standard input add --format csv or parquet`, error.code)
+  })
 }
 
 /** White space alone; looks no further than its first other byte. */

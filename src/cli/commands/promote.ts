@@ -1,8 +1,8 @@
 import { didYouMean } from '../../lib/index.ts'
-import type { RegisteredModelView } from '../../protocol/index.ts'
+import type { EndpointView, RegisteredModelView } from '../../protocol/index.ts'
 import { soleActionCommand } from '../action-command.ts'
 import type { Command, Flag } from '../command.ts'
-import { UsageError } from '../command.ts'
+import { Refusal, UsageError } from '../command.ts'
 import { reasonOf } from '../promotion-actions.ts'
 import { showingLoads } from '../show-loading.ts'
 import { requireServed } from '../whether-served.ts'
@@ -24,6 +24,13 @@ const newAliasText = (name: string, alias: string, others: RegisteredModelView['
 /** Aliases that are named beside a new one. */
 const aliasesNamed = 5
 
+/** Says of an endpoint, taken for a model, which model it follows. */
+const isEndpoint = ({ name, model, reference }: EndpointView, version: string): Refusal => {
+  const alias = /@([^@]+)$/.exec(reference)?.[1]
+  const how = alias === undefined || model === undefined ? '' : `; slipway promote ${model} ${version} --to ${alias}`
+  return new Refusal(`'${name}' is an endpoint that follows ${reference}${how}`, 'resource_missing')
+}
+
 /** Moves an alias, and with it the endpoints that follow it. */
 export const promote: Command = soleActionCommand(
   {
@@ -32,8 +39,11 @@ export const promote: Command = soleActionCommand(
     async run({ api, client, json, err, text, words: [name = '', version = ''] }) {
       if (!/^\d+$/.test(version)) throw new UsageError(`'${version}' is not the number of a version`)
       const alias = text('to') ?? 'champion'
-      const { aliases } = await api.registeredModels.get({ name })
       const { items } = await api.endpoints.list({})
+      const { aliases } = await api.registeredModels.get({ name }).catch((error: unknown) => {
+        const endpoint = items.find((each) => each.name === name)
+        throw endpoint === undefined ? error : isEndpoint(endpoint, version)
+      })
       const followers = items.filter(({ model, reference }) => model === name && reference.endsWith(`@${alias}`))
       const names = followers.map((endpoint) => endpoint.name)
       const done = `@${alias} of ${name} is version ${version}`

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { whyUnreadable } from '../../lib/index.ts'
 import type { DeliveryStatusName, DeliveryView, WebhookView } from '../../protocol/index.ts'
 import type { Action, ActionArgs } from '../action-command.ts'
 import { actionCommand } from '../action-command.ts'
@@ -32,8 +33,8 @@ const webhookOf = async ({ api }: ActionArgs, idOrName: string): Promise<Webhook
 const secretOf = async ({ text }: ActionArgs): Promise<{ secret?: string }> => {
   const file = text('secret-file')
   if (file === undefined) return {}
-  const content = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new Refusal(error.message)
+  const content = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new Refusal(`'${file}' can't be read: ${whyUnreadable(error)}`)
   })
   return { secret: content.replace(/\r?\n$/, '') }
 }

@@ -60,6 +60,8 @@ describe('the key of a conversion', () => {
     const first = await keyOf()
     expect(first).toMatch(/^[0-9a-f]{64}$/)
     expect(await keyOf({ source: '/elsewhere/model.pkl', limits: { memoryBytes: 2, fileBytes: 2 } })).toBe(first)
+    const example = (at: string) => keyOf({ source: at, example: join(at, 'input_example.json') })
+    expect(await example('/one/place')).toBe(await example('/another'))
     const sample = write('rows.json', '[{"x": 1}]')
     expect(await keyOf({ sample })).toBe(await keyOf({ sample: write('same.json', '[{"x": 1}]') }))
   })
@@ -71,6 +73,8 @@ describe('the key of a conversion', () => {
       await keyOf({}, { sourceFiles: [{ path: '', sha256: key('2') }] }),
       await keyOf({ sample }),
       await keyOf({ sample: write('others.json', '[{"x": 2}]') }),
+      await keyOf({ source: '/one/place', example: '/one/place/rows.json' }),
+      await keyOf({ source: '/one/place', example: '/one/place/others.json' }),
       await keyOf({ tolerance: 1e-3 }),
       await keyOf({ quantize: 'int8' }),
       await keyOf({ opset: 17 }),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { runProgram, systemClock, withTemporaryFolder } from '../../lib/index.ts'
 import type { ConvertJob, Converted } from './convert-job.ts'
 import { converterProgram } from './converter-process.ts'
@@ -66,6 +66,8 @@ export class ConversionCache {
     const wanted = {
       ...job,
       source: sourceFiles,
+      // Of its bytes the source's files tell, and a model that is downloaded lies in another folder each time.
+      example: job.example === null ? null : relative(job.source, job.example),
       sample: job.sample === null ? null : await digestOf(job.sample),
       limits: null,
     }

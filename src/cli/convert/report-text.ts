@@ -61,7 +61,9 @@ const inputsText = (inputs: Converted['signature']['inputs']): string =>
 /** The report for people. */
 export const reportText = (converted: Converted, path: string): string => {
   const { estimator, groups, total, quantized, metric, signature } = converted
-  const opsets = Object.entries(converted.opsets).map(([domain, version]) => `${domain} ${version}`)
+  const opsets = Object.entries(converted.opsets)
+    .map(([domain, version]) => `${domain} ${version}`)
+    .toSorted()
   return [
     `${estimator} as ONNX (${opsets.join(', ')}): ${path}`,
     `  takes ${inputsText(signature.inputs)}`,

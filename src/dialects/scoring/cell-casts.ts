@@ -13,6 +13,9 @@ const numberWords: Readonly<Record<string, number>> = {
   '-infinity': -Infinity,
 }
 
+/** As JSON writes truth, and as pandas does into CSV. */
+const truths: Readonly<Record<string, boolean>> = { true: true, false: false, True: true, False: false }
+
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const whole = /^[+-]?\d{1,40}$/
 
@@ -35,6 +38,7 @@ export const numberOf = (cell: Cell): number | undefined => {
 
 const numberOfText = (text: string): number | undefined => {
   if (decimal.test(text)) return finite(Number(text))
+  if (Object.hasOwn(truths, text)) return Number(truths[text])
   const word = text.toLowerCase()
   return Object.hasOwn(numberWords, word) ? numberWords[word] : undefined
 }
@@ -59,12 +63,11 @@ export const integerOf = (cell: Cell): number | bigint | undefined => {
 }
 
 const integerOfText = (text: string): number | bigint | undefined => {
+  if (Object.hasOwn(truths, text)) return Number(truths[text])
   if (!whole.test(text)) return undefined
   const value = Number(text)
   return Number.isSafeInteger(value) ? value : BigInt(text)
 }
-
-const truths: Readonly<Record<string, boolean>> = { true: true, false: false, True: true, False: false }
 
 export const truthOf = (cell: Cell): boolean | undefined => {
   if (typeof cell === 'boolean') return cell

@@ -23,7 +23,7 @@ describe('a column of a table', () => {
     ['INT32', -(2 ** 31), 2 ** 31 - 1],
     ['UINT32', 0, 2 ** 32 - 1],
   ] as const)('of %s takes whole numbers from %i to %i and no others', (datatype, min, max) => {
-    expect(column(datatype, [min, max, true, '7', 3.0])).toEqual([min, max, 1, 7, 3])
+    expect(column(datatype, [min, max, true, '7', 3.0, 'True', 'false'])).toEqual([min, max, 1, 7, 3, 1, 0])
     expect(put(datatype, [min - 1, max + 1, 0.5, Number.NaN, Infinity, null, undefined, '', 'x', [], {}])).toEqual(
       Array.from({ length: 11 }, () => false),
     )
@@ -55,7 +55,7 @@ describe('a column of a table', () => {
 
   it('of floating-point numbers has NaN for what is missing', () => {
     for (const datatype of ['FP64', 'FP32'] as const) {
-      expect(column(datatype, [1, null, undefined, true, '2.5', ' -.5e1 ', 'NaN', '-inf', 2n])).toEqual([
+      expect(column(datatype, [1, null, undefined, true, '2.5', ' -.5e1 ', 'NaN', '-inf', 2n, 'False'])).toEqual([
         1,
         Number.NaN,
         Number.NaN,
@@ -65,6 +65,7 @@ describe('a column of a table', () => {
         Number.NaN,
         -Infinity,
         2,
+        0,
       ])
     }
     expect(column('FP16', [1, null])).toEqual([0x3c00, 0x7e00])
