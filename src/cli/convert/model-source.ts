@@ -61,7 +61,10 @@ const findInFolder = (path: string, wanted: Flavor | undefined): ModelSource => 
 }
 
 const readText = (path: string): string => {
-  const { size } = statSync(path)
+  const facts = statSync(path)
+  // Why: a pipe in its place would keep the reader waiting for ever, deaf to signals.
+  if (!facts.isFile()) throw new Refusal(`'${path}' is not a file`)
+  const { size } = facts
   if (size > textBytesMax) throw new Refusal(`'${path}' has ${size} bytes, the limit is ${textBytesMax}`)
   return readFileSync(path, 'utf8')
 }
