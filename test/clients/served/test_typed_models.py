@@ -53,7 +53,8 @@ def messages(label):
 def question(label):
     class Question(mlflow.pyfunc.PythonModel):
         def predict(self, context, model_input, params=None):
-            return answer(label, [sorted(model_input["text"]), [str(word) for words in model_input["words"] for word in words]])
+            words = [str(word) for words in model_input["words"] for word in words]
+            return answer(label, [[str(text) for text in model_input["text"]], words])
 
     return Question()
 
