@@ -32,6 +32,17 @@ describe('a candidate that callers of the incumbent can go on with', () => {
       [{ outputs: [spec('y', { shape: [-1, -1] })] }, "output 'y' has shape [-1,-1] instead of [-1,2]"],
     ]
     for (const [change, problem] of cases) expect(problems(change)).toEqual([problem])
+    const texts: Signature = { inputs: [spec('x', { content: { type: 'string' } })], outputs: [] }
+    const objects = { content: { type: 'object', properties: {} } }
+    expect(problems({ inputs: [spec('x', objects)], outputs: [] }, texts)).toEqual([
+      "input 'x' takes other values: string where object is expected",
+    ])
+    expect(
+      problems(
+        { ...texts, outputs: [spec('y', objects)] },
+        { ...texts, outputs: [spec('y', { content: { type: 'string' } })] },
+      ),
+    ).toEqual(["output 'y' has other values: object where string is expected"])
     const optional: Signature = { ...incumbent, inputs: [spec('x', { optional: true })] }
     expect(problems({}, optional)).toEqual(["input 'x' can't be left out any more"])
   })

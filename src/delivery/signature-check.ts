@@ -1,4 +1,5 @@
 import type { Signature, TensorSpec } from '../tensor/index.ts'
+import { contentProblem } from './content-check.ts'
 
 const shapeText = (shape: readonly number[]): string => `[${shape.join(',')}]`
 
@@ -13,6 +14,8 @@ const inputProblem = (spec: TensorSpec, sent: TensorSpec | undefined): string | 
   if (spec.datatype !== sent.datatype) return `input '${spec.name}' takes ${spec.datatype} instead of ${sent.datatype}`
   if (!covers(spec.shape, sent.shape))
     return `input '${spec.name}' takes shape ${shapeText(spec.shape)} instead of ${shapeText(sent.shape)}`
+  const content = contentProblem(spec.content, sent.content, true)
+  if (content !== undefined) return `input '${spec.name}' takes other values: ${content}`
   return !isOptional(spec) && isOptional(sent) ? `input '${spec.name}' can't be left out any more` : undefined
 }
 
@@ -21,7 +24,8 @@ const outputProblem = (read: TensorSpec, given: TensorSpec | undefined): string 
   if (read.datatype !== given.datatype) return `output '${read.name}' is ${given.datatype} instead of ${read.datatype}`
   if (!covers(read.shape, given.shape))
     return `output '${read.name}' has shape ${shapeText(given.shape)} instead of ${shapeText(read.shape)}`
-  return undefined
+  const content = contentProblem(read.content, given.content, false)
+  return content === undefined ? undefined : `output '${read.name}' has other values: ${content}`
 }
 
 /**

@@ -17,5 +17,9 @@ const specs = (configured: readonly TensorConfig[], model: readonly TensorSpec[]
     datatype: tensor.dataType,
     shape: batched ? [-1, ...tensor.dims] : [...tensor.dims],
     ...(tensor.optional ? { optional: true } : {}),
+    ...contentOf(model.find(({ name }) => name === tensor.name)),
   }))
 }
+
+const contentOf = (spec: TensorSpec | undefined): Pick<TensorSpec, 'content'> =>
+  spec?.content === undefined ? {} : { content: spec.content }

@@ -21,6 +21,8 @@ export interface TensorSpec {
   readonly shape: readonly number[]
   /** Whether a request may leave the input out. */
   readonly optional?: boolean
+  /** What the elements of BYTES are, where the model says: a type as MLflow writes it, which is only compared. */
+  readonly content?: unknown
 }
 
 /** Named, typed, shaped inputs and outputs of a model version. */

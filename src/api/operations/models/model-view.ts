@@ -1,4 +1,5 @@
 import type { Schema } from '../../../protocol/index.ts'
+import type { TensorSpec } from '../../../tensor/index.ts'
 import type { ModelStatus, Serving, VersionFacts, VersionStatus } from '../../../serving/index.ts'
 import { modelConfigToJson } from '../../../serving/index.ts'
 
@@ -70,13 +71,20 @@ const factsView = (facts: VersionFacts | undefined): FactsView =>
     : {
         engine: facts.engine,
         runtime: facts.runtime,
-        inputs: facts.signature.inputs,
-        outputs: facts.signature.outputs,
+        inputs: facts.signature.inputs.map(tensorView),
+        outputs: facts.signature.outputs.map(tensorView),
         metadata: facts.metadata,
         config: modelConfigToJson(facts.config),
         loadMs: Math.round(facts.loadMs),
         graphCached: facts.graphCached,
       }
+
+const tensorView = ({ name, datatype, shape, optional }: TensorSpec): TensorSpec => ({
+  name,
+  datatype,
+  shape,
+  ...(optional === undefined ? {} : { optional }),
+})
 
 const text: Schema = { type: 'string' }
 const number: Schema = { type: 'number' }

@@ -48,6 +48,11 @@ def column_datatype(kind):
     return _DATATYPES.get(kind, "BYTES") if isinstance(kind, DataType) else "BYTES"
 
 
+def _content(kind):
+    """The type of values within BYTES, as MLflow writes it, for who compares two versions."""
+    return {"type": kind.name} if isinstance(kind, DataType) else kind.to_dict()
+
+
 def _input(spec, index):
     entry = {"name": shown_name(spec) or f"{INPUT_PREFIX}{index}", **_shape(spec, [-1, 1])}
     return entry if spec.required else {**entry, "optional": True}
@@ -64,7 +69,9 @@ def _output(spec, index):
 
 def _shape(spec, column):
     if not isinstance(spec, TensorSpec):
-        return {"datatype": column_datatype(spec.type), "shape": column}
+        datatype = column_datatype(spec.type)
+        entry = {"datatype": datatype, "shape": column}
+        return {**entry, "content": _content(spec.type)} if datatype == "BYTES" else entry
     datatype = "BYTES" if spec.type.kind in "OSUT" else datatype_of(np.dtype(spec.type))
     if datatype is None:
         raise EngineError("model", f"its signature has a tensor of the type {spec.type}, which the protocol can't carry")
