@@ -96,7 +96,10 @@ export class Reconciler {
       entry.problem = 'its folder has no version that the version policy asks for'
       throw fail('load_failed', { model: entry.name, reason: entry.problem })
     }
-    for (const version of found.versions) entry.slot(version.version)
+    for (const { version } of found.versions) {
+      const slot = entry.slot(version)
+      if (!entry.policyVersions.includes(version) && slot.current === undefined) slot.reason ||= notAskedFor
+    }
     const due = found.versions.filter(
       (version) =>
         entry.policyVersions.includes(version.version) &&
@@ -175,11 +178,13 @@ export class Reconciler {
     for (const slot of entry.versions.values()) {
       if (entry.policyVersions.includes(slot.version)) continue
       entry.mark(slot, { onDemand: false })
-      void this.#options.lifecycle.retire(entry, slot, 'not asked for by the version policy')
+      void this.#options.lifecycle.retire(entry, slot, notAskedFor)
       if (!existing.includes(slot.version)) entry.versions.delete(slot.version)
     }
   }
 }
+
+const notAskedFor = 'not asked for by the version policy'
 
 const isStale = (slot: VersionSlot, found: FoundVersion, config: ModelConfig | undefined): boolean =>
   slot.current === undefined || slot.current.unavailable !== undefined || slot.loadedFrom !== loadedFrom(found, config)

@@ -65,6 +65,15 @@ describe('versions', () => {
     )
   })
 
+  it('an older version is not asked for, also beside a newest one that is broken', async () => {
+    await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1), 'm/2/model.mjs': broken } })
+    const rows = (await (await app.post('/v2/repository/index')).json()) as { reason: string }[]
+    expect(rows.map(({ reason }) => reason)).toEqual([
+      'not asked for by the version policy',
+      expect.stringMatching(/must export a function predict/),
+    ])
+  })
+
   it('a version whose file changed is loaded again; one that did not is left alone', async () => {
     await using app = await startTestApp({ models: { 'm/1/model.mjs': addModel(1) } })
     expect((await load(app, 'm')).status).toBe(200)
