@@ -57,7 +57,7 @@ const loadsOf = (app: TestApp, model: string): number =>
   app.log.filter((line) => line.event === 'model.ready' && line.fields['model'] === model).length
 
 it('statistics of a model that was unloaded for room are none, and no reason to load it', async () => {
-  const app = await startPair()
+  await using app = await startPair()
   const stats = await app.fetch('/v2/models/b/stats')
   expect([stats.status, await stats.json()]).toEqual([200, { model_stats: [] }])
   expect((await app.fetch('/v2/models/b/versions/7/stats')).status).toBe(404)
