@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../lib/index.ts'
+import type { Clock, LogFields, Logger } from '../lib/index.ts'
 import { HostMemory } from './host-memory.ts'
 import type { RunningHost } from './host-memory.ts'
 import { memoryBytesMaxOf } from './load-facts.ts'
@@ -54,20 +54,21 @@ export const watchHosts = (options: HostWatchOptions): HostWatch => {
 
   const look = (version: ServedVersion, instance: ModelInstance): void => {
     const bytes = memory.measured(instance.pids)
-    if (bytes === undefined) return
-    memory.settle(instance)
+    if (bytes !== undefined) memory.settle(instance)
     const bytesMax = Math.min(options.bytesMax, memoryBytesMaxOf(version.facts.config))
-    if (bytes > bytesMax) {
-      instance.kill(beyond(bytes, bytesMax))
-    } else if (!recycling.has(instance) && isWorn(version, instance, bytes)) {
-      recycling.add(instance)
-      options.logger.warn('host.recycled', { model: version.model, version: version.version, memoryBytes: bytes })
-      void recycle(version, instance)
-        .catch((error: unknown) => {
-          options.logger.error('host.recycle_failed', { model: version.model, reason: String(error) })
-        })
-        .finally(() => recycling.delete(instance))
-    }
+    if (bytes !== undefined && bytes > bytesMax) instance.kill(beyond(bytes, bytesMax))
+    else if (recycling.has(instance)) return
+    else if (instance.isSpent) replace(version, instance, { reason: 'an allocation failed' })
+    else if (bytes !== undefined && isWorn(version, instance, bytes)) replace(version, instance, { memoryBytes: bytes })
+  }
+
+  const replace = (served: ServedVersion, instance: ModelInstance, why: LogFields): void => {
+    const { model, version } = served
+    recycling.add(instance)
+    options.logger.warn('host.recycled', { model, version, ...why })
+    void recycle(served, instance)
+      .catch((error: unknown) => options.logger.error('host.recycle_failed', { model, version, reason: String(error) }))
+      .finally(() => recycling.delete(instance))
   }
 
   /**

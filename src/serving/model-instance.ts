@@ -54,7 +54,6 @@ export class ModelInstance {
   #inside: RunCallers | undefined
   #restartTimer: Timer | undefined
   #idle: (() => void) | undefined
-  #renewing = false
   /** A host that is loading, not yet in use. */
   #loading: HostLink | undefined
   #ended: Promise<void> = Promise.resolve()
@@ -62,6 +61,11 @@ export class ModelInstance {
   /** As the host reported after its load. */
   memoryBytes = 0
   onFree: () => void = () => {}
+  /**
+   * An allocation failed in its host, which a fresh one should replace. Why: ONNX Runtime's arena doubles what it asks for
+   * after each allocation that failed, and keeps what it then gets: a small request later would make the host large.
+   */
+  isSpent = false
   /** When its host last ran what may have needed the memory that it has: something large, or anything if nothing was. */
   neededMs = 0
   #wasLarge = false
@@ -118,7 +122,7 @@ export class ModelInstance {
     } catch (error) {
       // Why: a host is known to have crashed only after its run has failed.
       if (!(error instanceof HostGone)) this.#inside = undefined
-      if (isOutOfMemory(error)) this.#renew()
+      if (isOutOfMemory(error)) this.isSpent = true
       throw error
     } finally {
       watchdog.cancel()
@@ -157,23 +161,9 @@ export class ModelInstance {
     this.#host?.kill(reason)
   }
 
-  /**
-   * Why: ONNX Runtime's arena doubles what it asks for after each allocation that failed, and keeps what it then gets:
-   * the next request, however small, would make the host large.
-   */
-  #renew(): void {
-    if (this.#renewing) return
-    this.#renewing = true
-    const { logger } = this.#options
-    const { model, version } = this.#order
-    logger.warn('host.recycled', { model, version, reason: 'an allocation failed' })
-    void this.recycle()
-      .catch((error: unknown) => logger.error('host.recycle_failed', { model, version, reason: String(error) }))
-      .finally(() => (this.#renewing = false))
-  }
-
   /** Replaces the host by a fresh one without a gap, then ends the old one. */
   async recycle(): Promise<void> {
+    this.isSpent = false
     const old = this.#host
     if (old === undefined || this.state !== 'ready') return
     const { host } = await this.#loadedHost()
@@ -253,6 +243,7 @@ export class ModelInstance {
 
   #adopt(host: HostLink): void {
     this.#host = host
+    this.isSpent = false
     this.#wasLarge = false
     this.neededMs = this.#options.clock.now()
     this.state = 'ready'

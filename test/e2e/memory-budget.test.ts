@@ -10,7 +10,7 @@ import {
   startTestApp,
 } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
-import { memoryOf } from './memory-of.ts'
+import { memoryOf, mostUsed } from './memory-of.ts'
 
 const mebibyte = 1024 ** 2
 
@@ -29,18 +29,6 @@ const answerOf = async (app: TestApp, path: string): Promise<string> => {
 const loadsOf = (app: TestApp, model?: string): number =>
   app.log.filter(({ event, fields }) => event === 'model.ready' && (model ?? fields['model']) === fields['model'])
     .length
-
-/** Looks at the memory until the work is done; answers the most that was seen, bytes. */
-const mostUsed = async (app: TestApp, work: () => Promise<void>): Promise<number> => {
-  let most = 0
-  let isDone = false
-  const watching = (async () => {
-    while (!isDone) most = Math.max(most, (await memoryOf(app)).usedBytes)
-  })()
-  await work().finally(() => (isDone = true))
-  await watching
-  return Math.max(most, (await memoryOf(app)).usedBytes)
-}
 
 describe('hosts of several instances and versions', () => {
   it('count one by one, and a model of which even they do not fit says so', async () => {
