@@ -71,7 +71,7 @@ const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTen
     const shape = [...batch, ...input.dims]
     elements += elementCount(shape, name)
     if (elements > sampleElementsMax)
-      throw new Error(`warm-up sample '${sample.name}' has more than ${sampleElementsMax} elements`)
+      throw new Error(`warm-up sample '${sample.name}' is too large: it has more than ${sampleElementsMax} elements`)
     return { name, input, shape }
   })
   return Promise.all(
