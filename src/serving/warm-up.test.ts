@@ -34,7 +34,7 @@ describe('a sample of a warm-up', () => {
   it('is refused for what its inputs have together', async () => {
     const input = { data_type: 'TYPE_FP64', dims: [5000, 8000], random_data: true }
     await expect(sampled({ a: input, b: input })).rejects.toThrow(
-      "warm-up sample 'large' has more than 67108864 elements",
+      "warm-up sample 'large' is too large: it has more than 67108864 elements",
     )
   })
 })

@@ -72,7 +72,7 @@ const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTen
     // Rows that hold nothing take a place each as well.
     elements += Math.max(batch[0] ?? 1, elementCount(shape, name))
     if (elements > sampleElementsMax)
-      throw new Error(`warm-up sample '${sample.name}' has more than ${sampleElementsMax} elements`)
+      throw new Error(`warm-up sample '${sample.name}' is too large: it has more than ${sampleElementsMax} elements`)
     return { name, input, shape }
   })
   return Promise.all(
