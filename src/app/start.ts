@@ -4,6 +4,7 @@ import { runModules, systemClock, systemRandom } from '../lib/index.ts'
 import type { Clock, Logger, Random } from '../lib/index.ts'
 import type { Config } from './config/load-config.ts'
 import { openDataFolder } from './data-folder.ts'
+import { collectIdleGarbage } from './idle-garbage.ts'
 import type { Door, Parts } from './modules.ts'
 import { modules } from './modules.ts'
 import { targets } from './targets.ts'
@@ -53,16 +54,21 @@ export const start = async (config: Config, deps: StartDeps): Promise<App> => {
     ...(grpc === undefined ? {} : { grpc: authority(grpc) }),
     ...(mlflow === undefined ? {} : { mlflow: `http://${authority(mlflow)}` }),
   }
+  const { gc } = globalThis
+  const stopCollecting = gc && collectIdleGarbage({ clock, bytesNow: bufferBytes, collect: () => gc() })
   return {
     addresses,
     loaded: load(running.parts).then(() => writeReadyFile(config.app.readyFile, addresses)),
     async stop() {
       draining = true
+      stopCollecting?.()
       await running.stop()
       lock.release()
     },
   }
 }
+
+const bufferBytes = (): number => process.memoryUsage().arrayBuffers
 
 /** Loads what is to be there at start: the models of repositories, and those of the registry that endpoints name. */
 const load = async ({ serving, endpoints, configuredEndpoints }: Parts): Promise<void> => {

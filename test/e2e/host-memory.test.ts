@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { allocationBombModel, buildOnnx, eventually, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 import { hosts } from './hosts.ts'
+import { spawnServer } from './spawn-server.ts'
 
 const mebibyte = 1024 ** 2
 
@@ -15,6 +18,14 @@ export const predict = ({ shape: { data } }) => {
   return { output: { shape, data: new Float32Array(shape[0] * shape[1]).fill(1) } }
 }
 `
+
+const residentOf = (pid: number | string): number =>
+  Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096
+
+const asking = (rows: number, columns: number): object => ({
+  inputs: [{ name: 'shape', datatype: 'INT64', shape: [2], data: [rows, columns] }],
+  parameters: { binary_data_output: true },
+})
 
 /** Models that answer as many ones as they are asked for. */
 describe.each([
@@ -31,15 +42,12 @@ describe.each([
   afterAll(() => app.stop())
 
   const ask = async (rows: number, columns: number): Promise<number> => {
-    const inputs = [{ name: 'shape', datatype: 'INT64', shape: [2], data: [rows, columns] }]
-    const body = { inputs, parameters: { binary_data_output: true } }
-    const response = await app.post('/v2/models/ones/infer', body)
+    const response = await app.post('/v2/models/ones/infer', asking(rows, columns))
     const { byteLength } = await response.arrayBuffer()
     expect(response.status).toBe(200)
     return byteLength
   }
-  const residentBytes = (): number =>
-    hosts().reduce((sum, pid) => sum + Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096, 0)
+  const residentBytes = (): number => hosts().reduce((sum, pid) => sum + residentOf(pid), 0)
 
   it('gives its memory back, while small requests go on', async () => {
     await ask(2, 3)
@@ -54,4 +62,27 @@ describe.each([
     for (const { fields } of replaced) expect(fields['memoryBytes']).toBeGreaterThan(before + 150 * mebibyte)
     expect(app.log.filter(({ event }) => event === 'host.crashed')).toEqual([])
   })
+})
+
+it('after large answers the server gives its memory back as well', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-large-answers-'))
+  const version = join(folder, 'models', 'ones', '1')
+  mkdirSync(version, { recursive: true })
+  writeFileSync(join(version, 'model.mjs'), jsZeros)
+  writeFileSync(join(folder, 'models', 'ones', 'config.pbtxt'), 'max_batch_size: 0')
+  const server = await spawnServer(join(folder, 'data'), { flags: ['--model-repository', join(folder, 'models')] })
+  try {
+    const ask = async (rows: number, columns: number): Promise<number> =>
+      (await (await server.post('/v2/models/ones/infer', asking(rows, columns))).arrayBuffer()).byteLength
+    await ask(2, 3)
+    const before = residentOf(server.pid)
+    for (let i = 0; i < 5; i++) expect(await ask(5000, 10_000)).toBeGreaterThan(200_000_000)
+    expect(residentOf(server.pid)).toBeGreaterThan(before + 150 * mebibyte)
+    await eventually('the memory is given back', () =>
+      residentOf(server.pid) < before + 100 * mebibyte ? true : undefined,
+    )
+  } finally {
+    await server.kill()
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -48,6 +48,8 @@ export class Connection {
     this.#latest = inside
     inside.response.on('close', () => {
       this.#inside -= 1
+      // Why: a connection may stay open for long, and would hold on to what its last request sent and was answered.
+      if (this.#latest === inside && inside.request.complete) this.#latest = undefined
       if (this.#inside > 0) return
       if (this.#lastWord !== undefined) this.#speak(this.#lastWord)
       onIdle()
