@@ -294,7 +294,7 @@ describe('an endpoint', () => {
       return [response.status, await messageOf(response)]
     }
     expect((await ask())[0]).toBe(503)
-    await expect.poll(ask).toEqual([503, expect.stringContaining('no weights')])
+    await expect.poll(ask, { timeout: 20_000 }).toEqual([503, expect.stringContaining('no weights')])
     // A move that may mend it isn't held up by what is there.
     await registerVersion(app, 'broken', adds(2))
     await expectOk(await putEndpoint(app, 'broken', { reference: 'models:/broken/2' }))
