@@ -96,10 +96,7 @@ export class Reconciler {
       entry.problem = 'its folder has no version that the version policy asks for'
       throw fail('load_failed', { model: entry.name, reason: entry.problem })
     }
-    for (const { version } of found.versions) {
-      const slot = entry.slot(version)
-      if (!entry.policyVersions.includes(version) && slot.current === undefined) slot.reason ||= notAskedFor
-    }
+    makeSlots(entry, found.versions)
     const due = found.versions.filter(
       (version) =>
         entry.policyVersions.includes(version.version) &&
@@ -181,6 +178,14 @@ export class Reconciler {
       void this.#options.lifecycle.retire(entry, slot, notAskedFor)
       if (!existing.includes(slot.version)) entry.versions.delete(slot.version)
     }
+  }
+}
+
+/** What no policy asks for is known by its reason alone. */
+const makeSlots = (entry: ModelEntry, versions: readonly FoundVersion[]): void => {
+  for (const { version } of versions) {
+    const slot = entry.slot(version)
+    if (!entry.policyVersions.includes(version) && slot.current === undefined) slot.reason ||= notAskedFor
   }
 }
 
