@@ -1,7 +1,7 @@
 import { createReadStream, statSync } from 'node:fs'
 import { Readable, Transform } from 'node:stream'
 import type { ModelView } from '../api/index.ts'
-import { gatherFolder, PackagingError, tar } from '../packaging/index.ts'
+import { gatherVisible, PackagingError, tar } from '../packaging/index.ts'
 import type { TarEntry } from '../packaging/index.ts'
 import { apiRoot } from '../protocol/index.ts'
 import type { ClientArgs } from './client-options.ts'
@@ -19,13 +19,16 @@ export const uploadModel = async (
   return send(args, { name, file, body: createReadStream(path).pipe(shown) })
 }
 
-/** Sends a folder, with all that is in it, as the next version of a model. */
+/** Sends a folder, with all in it that isn't hidden, as the next version of a model. */
 export const uploadFolder = async (
   context: CommandContext,
   args: ClientArgs,
   { name, path }: { readonly name: string; readonly path: string },
 ): Promise<ModelView> => {
-  const entries = await entriesOf(path)
+  const leftOut = (hidden: string): void => {
+    if (!args.json) context.err(`${hidden} is hidden and stays behind\n`)
+  }
+  const entries = await entriesOf(path, leftOut)
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
   const shown = progress(context, bytes, context.terminal && !args.json)
   const archive = Readable.from(tar(entries), { objectMode: false })
@@ -44,9 +47,12 @@ const send = (
     contentType: 'application/octet-stream',
   })
 
-const entriesOf = async (folder: string): Promise<Extract<TarEntry, { kind: 'file' }>[]> => {
+const entriesOf = async (
+  folder: string,
+  leftOut: (path: string) => void,
+): Promise<Extract<TarEntry, { kind: 'file' }>[]> => {
   try {
-    const files = await gatherFolder(folder)
+    const files = await gatherVisible(folder, leftOut)
     return files.map(({ path, source }) => ({
       path,
       kind: 'file',

@@ -1,3 +1,5 @@
+import { reasonOf } from '../lib/index.ts'
+import { AppError } from '../protocol/index.ts'
 import type { ServedFiles } from '../registry/index.ts'
 import type { Signature } from '../tensor/index.ts'
 
@@ -74,3 +76,10 @@ export const failedTo = (state: EndpointState, failure: Failure): EndpointState 
   ...failure,
   failures: state.failures + 1,
 })
+
+/** Codes of a model that can't be loaded: who asks for the model is told that it can't, and need not be told twice. */
+const loadFailures: ReadonlySet<string> = new Set(['load_failed', 'model_file_refused', 'config_invalid'])
+
+/** Why an endpoint doesn't serve what it should. */
+export const problemOf = (error: unknown): string =>
+  error instanceof AppError && loadFailures.has(error.code) ? String(error.details['reason']) : reasonOf(error)

@@ -13,7 +13,7 @@ import type { FoundModel, ModelManager, ModelSource, ServedVersion } from '../se
 import type { CandidateChecks } from './candidate-checks.ts'
 import type { EndpointSnapshot, KeptEndpoint } from './endpoint-snapshot.ts'
 import type { EndpointState, PlacedVersion } from './endpoint-state.ts'
-import { failedTo, isDue, newEndpoint, serves, switched, warmBeside, warmOf } from './endpoint-state.ts'
+import { failedTo, isDue, newEndpoint, problemOf, serves, switched, warmBeside, warmOf } from './endpoint-state.ts'
 import { modelOfEndpoint } from './model-of-endpoint.ts'
 import { Moves } from './moves.ts'
 import { RegistryFollower } from './registry-follower.ts'
@@ -318,7 +318,7 @@ export class Endpoints implements MoveGuard {
         if (!this.#states.has(name)) await this.#tellLoading(name)
         await this.#switch(name, files, { commit: () => Promise.resolve(), signal })
       } catch (error) {
-        if (!signal.aborted) await this.#failed(name, reasonOf(error), files)
+        if (!signal.aborted) await this.#failed(name, problemOf(error), files)
         await this.#keep()
       }
     })

@@ -22,22 +22,14 @@ const modelNames: readonly (readonly [ending: string, name: string])[] = [
   ['.py', 'model.py'],
 ]
 
-/**
- * The files of the model: one under the name that its engine looks for, or a folder without what is hidden in it, of
- * which `leftOut` is told: keys and histories of a user are, and no model is.
- */
+/** The files of the model: one under the name that its engine looks for, or those of a folder that aren't hidden. */
 export const gatherModel = async (
   directory: string,
   model: string,
   leftOut: (path: string) => void,
 ): Promise<GatheredFile[]> => {
   const source = await inside(directory, model, 'model')
-  if ((await stat(source)).isDirectory())
-    return gatherFolder(source, (path) => {
-      const isHidden = path.startsWith('.', path.lastIndexOf('/') + 1)
-      if (isHidden) leftOut(path)
-      return isHidden
-    })
+  if ((await stat(source)).isDirectory()) return gatherVisible(source, leftOut)
   const name = modelNames.find(([ending]) => basename(model).endsWith(ending))?.[1]
   if (name === undefined) {
     const endings = modelNames.map(([ending]) => ending).join(', ')
@@ -47,6 +39,17 @@ export const gatherModel = async (
   }
   return [{ path: name, source }]
 }
+
+/**
+ * The files of a model's folder without what is hidden in it, of which `leftOut` is told: keys and histories of a user are,
+ * and no model is.
+ */
+export const gatherVisible = (root: string, leftOut: (path: string) => void): Promise<GatheredFile[]> =>
+  gatherFolder(root, (path) => {
+    const isHidden = path.startsWith('.', path.lastIndexOf('/') + 1)
+    if (isHidden) leftOut(path)
+    return isHidden
+  })
 
 /** The code before and behind the model, each under the name of its step. */
 export const gatherSteps = async (

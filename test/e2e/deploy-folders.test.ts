@@ -37,13 +37,15 @@ const post = (app: TestApp, body: Uint8Array): Promise<Response> =>
 const leftIn = (app: TestApp): string[] => readdirSync(join(app.dataDir, 'models'))
 
 describe('slipway deploy of a folder', () => {
-  it('sends what MLflow saved, with all its files, as one version after the other', async () => {
+  it('sends what MLflow saved, with all its files but hidden ones, as one version after the other', async () => {
     await using app = await startTestApp({})
     write({ 'saved/MLmodel': mlmodel, 'saved/files/net.onnx': buildOnnx(mlpModel()), 'saved/files/notes.txt': '' })
+    write({ 'saved/.env': 'KEY=1', 'saved/.git/config': '', 'saved/files/.key': '' })
     expect(await slipway(app, 'deploy', join(folder, 'saved'))).toMatchObject({ code: 2, err: /--name is missing/ })
     for (const version of [1, 2]) {
       const { out, err } = await slipway(app, 'deploy', join(folder, 'saved'), '--name', 'net')
       expect(out, err).toMatch(new RegExp(`^net version ${version} is ready`))
+      for (const hidden of ['.env', '.git', 'files/.key']) expect(err).toContain(`${hidden} is hidden and stays behind\n`)
     }
     const files = readdirSync(join(app.dataDir, 'models/net/2'), { recursive: true }).map(String)
     expect(files.toSorted()).toEqual(['MLmodel', 'files', 'files/net.onnx', 'files/notes.txt'])

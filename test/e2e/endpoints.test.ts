@@ -295,6 +295,10 @@ describe('an endpoint', () => {
     }
     expect((await ask())[0]).toBe(503)
     await expect.poll(ask, { timeout: 20_000 }).toEqual([503, expect.stringContaining('no weights')])
+    const failures = app.log.filter(({ event }) => event === 'model.load_failed')
+    expect(failures.map(({ fields }) => fields['reason'])).toContainEqual(
+      expect.stringMatching(/^failed to load 'broken': (?!failed to load).*no weights/),
+    )
     // A move that may mend it isn't held up by what is there.
     await registerVersion(app, 'broken', adds(2))
     await expectOk(await putEndpoint(app, 'broken', { reference: 'models:/broken/2' }))

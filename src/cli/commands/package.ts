@@ -84,6 +84,7 @@ export const packageModel: Command = {
           compiled: false,
           progress: partsSaid(say),
         })
+      if (oci !== undefined && context.terminal) say('writing the image…')
       const image =
         oci === undefined
           ? undefined

@@ -21,8 +21,10 @@ export const rollback: Command = soleActionCommand(
         ...reasonOf(text('reason')),
       })
       const now = String(value.version ?? '')
-      await requireServed(client, [name], { version: now, done: `${name} stands for version ${now} again` })
-      return { value, text: `${name} serves version ${now} again\n` }
+      // A version that was named may never have served.
+      const back = version === undefined ? `version ${now} again` : `version ${now}`
+      await requireServed(client, [name], { version: now, done: `${name} stands for ${back}` })
+      return { value, text: `${name} serves ${back}\n` }
     },
   },
   { flags, examples: ['slipway rollback fraud', 'slipway rollback fraud --to 2 --reason "too many alarms"'] },
