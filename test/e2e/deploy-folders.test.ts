@@ -45,7 +45,8 @@ describe('slipway deploy of a folder', () => {
     for (const version of [1, 2]) {
       const { out, err } = await slipway(app, 'deploy', join(folder, 'saved'), '--name', 'net')
       expect(out, err).toMatch(new RegExp(`^net version ${version} is ready`))
-      for (const hidden of ['.env', '.git', 'files/.key']) expect(err).toContain(`${hidden} is hidden and stays behind\n`)
+      for (const hidden of ['.env', '.git', 'files/.key'])
+        expect(err).toContain(`${hidden} is hidden and stays behind\n`)
     }
     const files = readdirSync(join(app.dataDir, 'models/net/2'), { recursive: true }).map(String)
     expect(files.toSorted()).toEqual(['MLmodel', 'files', 'files/net.onnx', 'files/notes.txt'])
