@@ -115,6 +115,8 @@ export class ModelEntry {
   readonly beside: BesideLoads = new BesideLoads()
   /** Why the model as a whole can't be loaded. */
   problem: string | undefined
+  /** Its versions are being brought, so what it has for a problem will pass. */
+  isComing = false
   /** Configuration that a load request gave instead of the file's. */
   override: ModelConfig | undefined
   /** Versions the policy asks for, ascending. */

@@ -20,6 +20,8 @@ export interface ModelStatus {
   readonly name: string
   /** Why the model as a whole can't be loaded. */
   readonly problem: string | undefined
+  /** Its versions are being brought, so what it has for a problem will pass. */
+  readonly isComing: boolean
   /** A version is not in memory, but the next request for it loads it. */
   readonly onDemand: boolean
   readonly versions: readonly VersionStatus[]
@@ -30,6 +32,7 @@ export interface ModelStatus {
 export const modelStatus = (entry: ModelEntry): ModelStatus => ({
   name: entry.name,
   problem: entry.problem,
+  isComing: entry.isComing,
   onDemand: entry.onDemand,
   answers: entry.newest?.version,
   versions: [...entry.versions.values()]

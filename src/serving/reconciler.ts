@@ -82,8 +82,9 @@ export class Reconciler {
   async reconcile(entry: ModelEntry, found: FoundModel, manner: LoadManner): Promise<void> {
     const config = entry.override ?? found.config
     entry.problem = entry.override === undefined ? found.problem : undefined
+    entry.isComing = entry.problem !== undefined && found.isComing === true
     if (entry.problem !== undefined)
-      throw fail(found.isComing === true ? 'model_not_ready' : 'config_invalid', {
+      throw fail(entry.isComing ? 'model_not_ready' : 'config_invalid', {
         model: entry.name,
         reason: entry.problem,
       })

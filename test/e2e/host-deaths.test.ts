@@ -80,7 +80,11 @@ return x`)
   afterAll(() => app.stop())
 
   it.each([
-    [601, 'throws in C++ what nobody catches', 'ended by SIGABRT; its last words: what():  no such leaf'],
+    [
+      601,
+      'throws in C++ what nobody catches',
+      "ended by SIGABRT; its last words: terminate called after throwing an instance of 'std::out_of_range' | what():  no such leaf",
+    ],
     [602, 'terminates in C++', 'ended by SIGABRT; its last words: terminate called without an active exception'],
     [603, 'reads where nothing is', 'ended by SIGSEGV; its last words: Fatal Python error: Segmentation fault'],
   ])('that on %d %s tells so in the reply, the API and the log', async (value, _, reason) => {

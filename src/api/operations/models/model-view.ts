@@ -7,6 +7,8 @@ import { modelConfigToJson } from '../../../serving/index.ts'
 export interface ModelView {
   readonly name: string
   readonly problem: string
+  /** Its versions are being brought, so what it has for a problem will pass. */
+  readonly isComing: boolean
   readonly onDemand: boolean
   /** The version that answers when none is named; empty while none is in memory. */
   readonly answers: string
@@ -37,6 +39,7 @@ export interface VersionView {
 export const modelView = (status: ModelStatus, serving: Serving): ModelView => ({
   name: status.name,
   problem: status.problem ?? '',
+  isComing: status.isComing,
   onDemand: status.onDemand,
   answers: status.answers === undefined ? '' : String(status.answers),
   versions: status.versions.map((version) => versionView(status.name, version, serving)),
