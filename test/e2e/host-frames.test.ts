@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, jsModel, startTestApp } from '../../src/testing/index.ts'
+import { isRunning } from './hosts.ts'
 
 /** Answers every call so far with a refusal whose payload is no JSON, over the link of its host. */
 const forging = jsModel(`
@@ -113,14 +114,7 @@ describe('processes that a model starts', () => {
     const text = await (await app.post('/v2/models/bad/infer', inferBody([1]))).text()
     const pid = Number(/started (\d+)/.exec(text)?.[1])
     expect(pid, text).toBeGreaterThan(1)
-    await eventually('it has ended', () => {
-      try {
-        process.kill(pid, 0)
-        return undefined
-      } catch {
-        return true
-      }
-    })
+    await eventually('it has ended', () => (isRunning(pid) ? undefined : true))
   })
 
   it('keep no descriptor of the server when they outlive it', async () => {
@@ -147,7 +141,7 @@ describe('processes that a model starts', () => {
     } finally {
       for (const { event, fields } of app.log) {
         const pid = Number(/started (\d+)/.exec(String(fields['text']))?.[1])
-        if (event === 'host.output' && pid > 1) process.kill(pid, 'SIGKILL')
+        if (event === 'host.output' && isRunning(pid)) process.kill(pid, 'SIGKILL')
       }
     }
   })
