@@ -1,6 +1,7 @@
 import { credentials, loadPackageDefinition, Metadata } from '@grpc/grpc-js'
-import type { Client, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
+import type { CallOptions, Client, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import type { Options } from '@grpc/proto-loader'
 import type { TestApp } from '../../src/testing/index.ts'
 
 /** How a call ended; the metadata are those of the answer's beginning and of its end together. */
@@ -25,15 +26,43 @@ type Method = (
   done: (error: ServiceError | null, reply: unknown) => void,
 ) => ClientUnaryCall
 
-/** The inference service of a server, by the library that clients use. */
-export const openGrpcClient = (app: TestApp): GrpcClient => {
-  const definition = loadSync('inference.proto', { includeDirs: ['proto'], keepCase: true, longs: String })
+/** The inference service of a server, as the library that clients use makes it: a method by each name. */
+export const inferenceClient = <M>(
+  app: Pick<TestApp, 'addresses'>,
+  options: Options = {},
+): Client & Readonly<Record<string, M>> => {
+  const definition = loadSync('inference.proto', { includeDirs: ['proto'], keepCase: true, longs: String, ...options })
   const { inference } = loadPackageDefinition(definition) as unknown as {
     inference: {
-      GRPCInferenceService: new (address: string, options: unknown) => Client & Readonly<Record<string, Method>>
+      GRPCInferenceService: new (address: string, options: unknown) => Client & Readonly<Record<string, M>>
     }
   }
-  const client = new inference.GRPCInferenceService(app.addresses.grpc, credentials.createInsecure())
+  return new inference.GRPCInferenceService(app.addresses.grpc, credentials.createInsecure())
+}
+
+type UnaryMethod = (
+  request: unknown,
+  options: CallOptions,
+  done: (error: ServiceError | null, reply: unknown) => void,
+) => void
+export type UnaryClient = ReturnType<typeof inferenceClient<UnaryMethod>>
+
+/** Calls a method; rejects with the error that the library gives. */
+export const unary = <R>(
+  client: UnaryClient,
+  method: string,
+  request: unknown,
+  options: CallOptions = {},
+): Promise<R> =>
+  new Promise((resolve, reject) => {
+    client[method]?.call(client, request, options, (error, reply) =>
+      error === null ? resolve(reply as R) : reject(error),
+    )
+  })
+
+/** The same service, whose calls tell all of how they ended. */
+export const openGrpcClient = (app: TestApp): GrpcClient => {
+  const client = inferenceClient<Method>(app)
   const call: GrpcClient['call'] = (method, request, given = {}) =>
     new Promise((resolve) => {
       const sent = new Metadata()

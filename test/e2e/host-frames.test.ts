@@ -1,20 +1,25 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { addModel, eventually, inferBody, jsModel, startTestApp } from '../../src/testing/index.ts'
+import { frameKinds } from '../../src/host/index.ts'
 import { isRunning } from './hosts.ts'
 
-/** Answers every call so far with a refusal whose payload is no JSON, over the link of its host. */
-const forging = jsModel(`
-  if (x.data[0] !== 1) return Array.from(x.data)
+/** Answers every call so far with a frame of a kind, over the link of its host. */
+const answering = (kind: number, text: string): string => `
   const { writeSync } = await import('node:fs')
-  const payload = Buffer.from('{{{')
+  const payload = Buffer.from(${JSON.stringify(text)})
   for (let id = 1; id < 20; id++) {
     const head = Buffer.alloc(12)
     head.writeUInt32LE(8 + payload.length, 0)
-    head.writeUInt32LE(4, 4)
+    head.writeUInt32LE(${kind}, 4)
     head.writeUInt32LE(id, 8)
     writeSync(3, Buffer.concat([head, payload]))
-  }
+  }`
+
+/** Its refusal has a payload that is no JSON. */
+const forging = jsModel(`
+  if (x.data[0] !== 1) return Array.from(x.data)
+  ${answering(frameKinds.failed, '{{{')}
   return new Promise(() => {})`)
 
 describe('a host that forges a frame', () => {
@@ -31,17 +36,9 @@ describe('a host that forges a frame', () => {
   })
 })
 
-/** Reports `report` in place of what its host would, over the link of its host. */
+/** Reports `report` in place of what its host would. */
 const misreporting = (report: unknown): string => `
-  import { writeSync } from 'node:fs'
-  const payload = Buffer.from(${JSON.stringify(JSON.stringify(report))})
-  for (let id = 1; id < 20; id++) {
-    const head = Buffer.alloc(12)
-    head.writeUInt32LE(8 + payload.length, 0)
-    head.writeUInt32LE(3, 4)
-    head.writeUInt32LE(id, 8)
-    writeSync(3, Buffer.concat([head, payload]))
-  }
+  ${answering(frameKinds.loaded, JSON.stringify(report))}
   setInterval(() => {}, 1000)
   await new Promise(() => {})`
 

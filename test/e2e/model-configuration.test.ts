@@ -1,12 +1,10 @@
-import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
-import type { Client, ServiceError } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildOnnx, identityModel, mlpModel, startTestApp } from '../../src/testing/index.ts'
 import type { OnnxModel, TestApp } from '../../src/testing/index.ts'
+import { inferenceClient, unary } from './grpc-client.ts'
+import type { UnaryClient } from './grpc-client.ts'
 
 type Reply = Readonly<Record<string, unknown>>
-type Call = (request: unknown, done: (error: ServiceError | null, reply: Reply) => void) => void
 
 const tensor = (what: string, name: string, fields: string): string =>
   `${what} { name: "${name}" data_type: TYPE_FP32 ${fields} }\n`
@@ -63,20 +61,11 @@ const models = {
 }
 
 let app: TestApp
-let client: Client & Readonly<Record<string, Call>>
+let client: UnaryClient
 
 beforeAll(async () => {
   app = await startTestApp({ models })
-  const definition = loadSync('inference.proto', {
-    includeDirs: ['proto'],
-    keepCase: true,
-    longs: String,
-    enums: String,
-  })
-  const { inference } = loadPackageDefinition(definition) as unknown as {
-    inference: { GRPCInferenceService: new (address: string, credentials: unknown) => typeof client }
-  }
-  client = new inference.GRPCInferenceService(app.addresses.grpc, credentials.createInsecure())
+  client = inferenceClient(app, { enums: String })
 }, 120_000)
 
 afterAll(async () => {
@@ -84,10 +73,7 @@ afterAll(async () => {
   await app.stop()
 })
 
-const call = (method: string, request: unknown): Promise<Reply> =>
-  new Promise((resolve, reject) => {
-    client[method]?.call(client, request, (error, reply) => (error === null ? resolve(reply) : reject(error)))
-  })
+const call = (method: string, request: unknown): Promise<Reply> => unary(client, method, request)
 
 interface RestAnswer {
   readonly status: number

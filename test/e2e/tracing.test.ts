@@ -1,11 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { credentials, loadPackageDefinition, Metadata } from '@grpc/grpc-js'
-import type { Client } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
 import { describe, expect, it } from 'vitest'
 import { addModel, inferBody, startTestApp } from '../../src/testing/index.ts'
+import { openGrpcClient } from './grpc-client.ts'
 
 interface OtlpSpan {
   readonly traceId: string
@@ -39,33 +37,6 @@ const startCollector = async (): Promise<{ url: string; spans: OtlpSpan[]; heade
     headers,
     close: () => server.close(),
   }
-}
-
-/** A call of the model `m` with metadata of its own. */
-const grpcInfer = (address: string, fields: Readonly<Record<string, string>>): Promise<void> => {
-  const definition = loadSync('inference.proto', { includeDirs: ['proto'], keepCase: true })
-  const { inference } = loadPackageDefinition(definition) as unknown as {
-    inference: { GRPCInferenceService: new (address: string, credentials: unknown) => Client }
-  }
-  const client = new inference.GRPCInferenceService(address, credentials.createInsecure())
-  const metadata = new Metadata()
-  for (const [key, value] of Object.entries(fields)) metadata.set(key, value)
-  const request = {
-    model_name: 'm',
-    inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1], contents: { fp32_contents: [1] } }],
-  }
-  const infer = client['ModelInfer' as keyof Client] as unknown as (
-    request: unknown,
-    metadata: Metadata,
-    done: (error: Error | null) => void,
-  ) => void
-  return new Promise((resolve, reject) => {
-    infer.call(client, request, metadata, (error) => {
-      client.close()
-      if (error === null) resolve()
-      else reject(error)
-    })
-  })
 }
 
 describe('traces', () => {
@@ -123,7 +94,10 @@ describe('traces', () => {
     await send(2, '/v2/models/m/versions/1/infer', inferBody([1]))
     await send(3, '/invocations', table)
     await send(4, '/api/slipway/v1/models/m/invocations', table)
-    await grpcInfer(app.addresses.grpc, { traceparent: `00-${traceIdOf(5)}-00f067aa0ba902b7-01` })
+    const client = openGrpcClient(app)
+    const called = await client.infer('m', 1, {}, { traceparent: `00-${traceIdOf(5)}-00f067aa0ba902b7-01` })
+    client.close()
+    expect(called.code).toBe(0)
     await app.stop()
     collector.close()
     const servers = collector.spans.filter((span) => span.name === 'infer m')

@@ -1,18 +1,12 @@
-import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
-import type { Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
+import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildOnnx, eventually, identityModel, simpleModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
 import { datatypeBytes, datatypes, encodeBytes } from '../../src/tensor/index.ts'
 import type { DataType } from '../../src/tensor/index.ts'
-
-type Call = (
-  request: unknown,
-  options: { deadline?: number },
-  done: (error: ServiceError | null, reply: Reply) => void,
-) => void
+import { inferenceClient, unary } from './grpc-client.ts'
+import type { UnaryClient } from './grpc-client.ts'
 
 interface Reply {
   readonly id: string
@@ -21,7 +15,7 @@ interface Reply {
 }
 
 let app: TestApp
-let client: Client & Readonly<Record<string, Call>>
+let client: UnaryClient
 
 /** BF16 has no place in the JavaScript edge of ONNX Runtime, BYTES lose what isn't text: these two go through the echo engine. */
 const onnxTypes: readonly DataType[] = datatypes.filter((datatype) => datatype !== 'BF16' && datatype !== 'BYTES')
@@ -35,11 +29,7 @@ beforeAll(async () => {
     if (onnxTypes.includes(datatype)) models[`onnx_${datatype}/1/model.onnx`] = buildOnnx(identityModel(datatype))
   }
   app = await startTestApp({ models })
-  const definition = loadSync('inference.proto', { includeDirs: ['proto'], keepCase: true, longs: String })
-  const { inference } = loadPackageDefinition(definition) as unknown as {
-    inference: { GRPCInferenceService: new (address: string, credentials: unknown) => typeof client }
-  }
-  client = new inference.GRPCInferenceService(app.addresses.grpc, credentials.createInsecure())
+  client = inferenceClient(app)
 }, 120_000)
 
 afterAll(async () => {
@@ -48,9 +38,7 @@ afterAll(async () => {
 })
 
 const call = (method: string, request: unknown, options: { deadline?: number } = {}): Promise<Reply> =>
-  new Promise((resolve, reject) => {
-    client[method]?.call(client, request, options, (error, reply) => (error === null ? resolve(reply) : reject(error)))
-  })
+  unary(client, method, request, options)
 
 const overGrpc = async (
   model: string,

@@ -1,12 +1,11 @@
-import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
-import type { Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
+import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addModel, buildOnnx, identityModel, jsModel, startTestApp } from '../../src/testing/index.ts'
 import type { TestApp } from '../../src/testing/index.ts'
+import { inferenceClient, unary } from './grpc-client.ts'
+import type { UnaryClient } from './grpc-client.ts'
 
 type Reply = Readonly<Record<string, unknown>>
-type Call = (request: unknown, done: (error: ServiceError | null, reply: Reply) => void) => void
 
 const models = {
   'add/1/model.mjs': addModel(1),
@@ -31,15 +30,11 @@ export const predict = ({ a, b }) => ({ y: Array.from(a.data, (value, i) => valu
 }
 
 let app: TestApp
-let client: Client & Readonly<Record<string, Call>>
+let client: UnaryClient
 
 beforeAll(async () => {
   app = await startTestApp({ models })
-  const definition = loadSync('inference.proto', { includeDirs: ['proto'], keepCase: true, longs: String })
-  const { inference } = loadPackageDefinition(definition) as unknown as {
-    inference: { GRPCInferenceService: new (address: string, credentials: unknown) => typeof client }
-  }
-  client = new inference.GRPCInferenceService(app.addresses.grpc, credentials.createInsecure())
+  client = inferenceClient(app)
 }, 120_000)
 
 afterAll(async () => {
@@ -47,10 +42,7 @@ afterAll(async () => {
   await app.stop()
 })
 
-const call = (method: string, request: unknown): Promise<Reply> =>
-  new Promise((resolve, reject) => {
-    client[method]?.call(client, request, (error, reply) => (error === null ? resolve(reply) : reject(error)))
-  })
+const call = (method: string, request: unknown): Promise<Reply> => unary(client, method, request)
 
 const json = async (path: string): Promise<Reply> => (await (await app.fetch(path)).json()) as Reply
 
