@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../lib/index.ts'
 import { Cancellation, deferToCheckPhase, readRegularFile, reasonOf } from '../lib/index.ts'
 import { fail } from '../protocol/index.ts'
 import type { MoveCheck } from '../registry/index.ts'
-import { missingValue } from '../serving/index.ts'
+import { nullProblem } from '../serving/index.ts'
 import type { InferAnswer, ServedVersion } from '../serving/index.ts'
 import { checkAgainstSignature } from '../tensor/index.ts'
 import type { Signature, Tensor } from '../tensor/index.ts'
@@ -124,7 +124,7 @@ export class CandidateChecks {
       requireFit(version, inputs, what)
       const answer = await this.#run(version, inputs, what)
       const difference =
-        missingValue(answer.predictions?.nulls ?? []) ?? outputDifference(answer.outputs, outputs, tolerance)
+        nullProblem(answer.predictions?.nulls ?? []) ?? outputDifference(answer.outputs, outputs, tolerance)
       if (difference !== undefined) throw failed(version, `in ${what}, ${difference}`)
     }
     return true

@@ -5,7 +5,7 @@ import { decodeStrings, encodeStrings } from '../tensor/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { batchAnswers, batchInputs, batchShape, UndividableBatch } from './batch-tensors.ts'
 import type { InferTask } from './infer-task.ts'
-import { missingValue } from './predictions.ts'
+import { nullProblem } from './predictions.ts'
 
 const task = (inputs: readonly Tensor[], wanted: readonly string[] = []): InferTask => ({
   inputs,
@@ -62,7 +62,7 @@ describe('a batch', () => {
     const asked = [task([bytes('x', [2, 1], new Uint8Array(2))]), task([bytes('x', [1, 1], new Uint8Array(1))])]
     const answers = batchAnswers({ tensors, wanted: ['json'] }, asked)
     expect(answers.map(({ outputs }) => outputs.map(({ name }) => name))).toEqual([['n'], ['n']])
-    expect(answers.map(({ predictions }) => missingValue(predictions?.nulls ?? []))).toEqual([
+    expect(answers.map(({ predictions }) => nullProblem(predictions?.nulls ?? []))).toEqual([
       undefined,
       "output 'n' is null at position 0, which its datatype can't say",
     ])

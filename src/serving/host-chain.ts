@@ -5,7 +5,7 @@ import { fullSignature } from './full-signature.ts'
 import type { HostLink } from './host-link.ts'
 import { HostGone, HostRefusal } from './host-process.ts'
 import type { ModelConfig } from './model-config/model-config.ts'
-import { isBesideOutputs, missingValue, nullsAmong } from './predictions.ts'
+import { isBesideOutputs, nullProblem, nullsAmong } from './predictions.ts'
 import type { Step, StepName } from './steps.ts'
 
 export interface ChainStep {
@@ -69,7 +69,7 @@ export class HostChain implements HostLink {
     const answer = await within('model', this.#options.model.run(inputs, after === undefined ? wanted : []))
     runMs += answer.number
     if (after === undefined) return { ...answer, number: runMs }
-    const lack = missingValue(nullsAmong(answer.tensors))
+    const lack = nullProblem(nullsAmong(answer.tensors))
     if (lack !== undefined) throw new HostRefusal({ fault: 'model', reason: `model: ${lack}` })
     const made = await within('postprocess', after.run(scattered(answer), wanted), 'model')
     return { ...made, number: runMs + made.number }

@@ -36,7 +36,7 @@ export const nullsAmong = (tensors: readonly Tensor[]): readonly Tensor[] =>
     .map((marks) => ({ ...marks, name: marks.name.slice(0, -nullSuffix.length) }))
 
 /** Why the tensors of an answer aren't all of it; undefined when they are. */
-export const missingValue = (nulls: readonly Tensor[]): string | undefined => {
+export const nullProblem = (nulls: readonly Tensor[]): string | undefined => {
   for (const { name, data } of nulls) {
     const at = data.indexOf(1)
     if (at >= 0) return `output '${name}' is null at position ${at}, which its datatype can't say`
@@ -46,6 +46,6 @@ export const missingValue = (nulls: readonly Tensor[]): string | undefined => {
 
 /** For those who see the tensors alone: fails where they lack a value. */
 export const requireValues = (model: string, predictions: Predictions | undefined): void => {
-  const reason = missingValue(predictions?.nulls ?? [])
+  const reason = nullProblem(predictions?.nulls ?? [])
   if (reason !== undefined) throw fail('model_failed', { model, reason: `its ${reason}` })
 }

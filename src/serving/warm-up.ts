@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { readRegularFile } from '../lib/index.ts'
 import type { Random } from '../lib/index.ts'
-import { checkTensor, datatypeBytes, elementCount } from '../tensor/index.ts'
-import type { DataType, Signature } from '../tensor/index.ts'
+import { checkTensor, datatypeBytes, elementCount, TensorError } from '../tensor/index.ts'
+import type { DataType, Signature, Tensor } from '../tensor/index.ts'
 import type { ScatteredTensor } from '../host/index.ts'
 import type { ModelConfig, WarmupInput, WarmupSample } from './model-config/model-config.ts'
 import type { ModelInstance } from './model-instance.ts'
@@ -79,7 +79,7 @@ const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTen
     inputs.map(async ({ name, input, shape }) => {
       const pieces =
         input.source.kind === 'file'
-          ? await repeatedFile(input.source.file, { name, input, rows: batch[0] ?? 1, directory: work.directory })
+          ? await rowsOfFile(input.source.file, { name, input, rows: batch[0] ?? 1, directory: work.directory })
           : [madeUp(input, shape, work.random)]
       return { name, datatype: input.dataType, shape, pieces }
     }),
@@ -87,20 +87,31 @@ const sampleTensors = (sample: WarmupSample, work: WarmUp): Promise<ScatteredTen
 }
 
 /**
- * Triton's rule: a file has one row, which every row of the sample is; of a longer one of a type of fixed size, the rest
- * is left.
+ * A file has all rows of the sample, or, by Triton's rule, one that every row of the sample is; of a longer one of a type
+ * of fixed size, the rest is left.
  */
-const repeatedFile = async (
+const rowsOfFile = async (
   file: string,
   sample: { readonly name: string; readonly input: WarmupInput; readonly rows: number; readonly directory: string },
 ): Promise<Uint8Array[]> => {
   const { name, input, rows, directory } = sample
   const { dataType: datatype, dims: shape } = input
   const content = await readRegularFile(join(directory, 'warmup', file), sampleBytesMax)
+  if (isTensor({ name, datatype, shape: [rows, ...shape], data: content })) return [content]
   const data = datatype === 'BYTES' ? content : content.subarray(0, elementCount(shape, name) * datatypeBytes[datatype])
   checkTensor({ name, datatype, shape, data })
   if (data.length * rows > sampleBytesMax) throw new Error(`warm-up sample '${name}' is too large`)
   return Array.from({ length: rows }, () => data)
+}
+
+const isTensor = (tensor: Tensor): boolean => {
+  try {
+    checkTensor(tensor)
+    return true
+  } catch (error) {
+    if (error instanceof TensorError) return false
+    throw error
+  }
 }
 
 const madeUp = (input: WarmupInput, shape: readonly number[], random: Random): Uint8Array => {

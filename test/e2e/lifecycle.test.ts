@@ -215,11 +215,11 @@ ${jsModel(`if (x.data[0] === 10) { writeFileSync(${JSON.stringify(begun)}, ''); 
     expect(await answerOf(app, 'f')).toMatch(/failed to load 'f'.*cold/)
   })
 
-  it('a file of a warm-up sample has one row, which is repeated, and more where it is longer', async () => {
+  it('a file of a warm-up sample has one row, which is repeated, or all of them', async () => {
     const input = (file: string): string =>
       `max_batch_size: 8 model_warmup { name: "w" batch_size: 3 inputs { key: "x" value { data_type: TYPE_FP32 dims: [1] input_data_file: "${file}" } } }`
     const seen = jsModel(
-      'globalThis.seen ??= [...x.data].join(); return Array.from(x.data, () => Number(globalThis.seen === "7,7,7"))',
+      'globalThis.seen ??= Number([...x.data].join("")); return Array.from(x.data, () => globalThis.seen)',
     )
     await using app = await startTestApp({
       models: {
@@ -228,14 +228,17 @@ ${jsModel(`if (x.data[0] === 10) { writeFileSync(${JSON.stringify(begun)}, ''); 
         'one/warmup/row': new Uint8Array(Float32Array.of(7).buffer),
         'long/1/model.mjs': seen,
         'long/config.pbtxt': input('rows'),
-        'long/warmup/rows': new Uint8Array(Float32Array.of(7, 8, 9).buffer),
+        'long/warmup/rows': new Uint8Array(Float32Array.of(7, 8).buffer),
+        'all/1/model.mjs': seen,
+        'all/config.pbtxt': input('rows'),
+        'all/warmup/rows': new Uint8Array(Float32Array.of(7, 8, 9).buffer),
         'short/1/model.mjs': seen,
         'short/config.pbtxt': input('part'),
         'short/warmup/part': new Uint8Array(3),
       },
     })
-    expect(await answerOf(app, 'one')).toBe(1)
-    expect(await answerOf(app, 'long')).toBe(1)
+    for (const [model, rows] of Object.entries({ one: 777, long: 777, all: 789 }))
+      expect(await answerOf(app, model)).toBe(rows)
     app.write('long/config.pbtxt', input('gone'))
     expect(await (await load(app, 'long')).json()).toEqual({
       error: "failed to load 'long': gone can't be read: there is no such file",

@@ -108,6 +108,32 @@ describe('a package', () => {
     expect((await Promise.all(replies)).map(({ status }) => status)).toEqual(statuses)
   })
 
+  it('is warmed up with every row of a sample, texts among them', async () => {
+    const folder = project(
+      'warm',
+      `model: warm.mjs
+name: warm
+warmup:
+  - inputs: { words: { datatype: BYTES, shape: [3, 1], values: [[a], [bb], [ccc]] } }
+`,
+    )
+    const code = `export const batched = true
+export const signature = {
+  inputs: [{ name: 'words', datatype: 'BYTES', shape: [-1, 1] }],
+  outputs: [{ name: 'seen', datatype: 'BYTES', shape: [-1, 1] }],
+}
+export const predict = ({ words }) => {
+  globalThis.first ??= [...words.data].join()
+  return { seen: [...words.data].map(() => globalThis.first) }
+}
+`
+    writeFileSync(join(folder, 'warm.mjs'), code)
+    await packaged('warm', '--output', 'warm-out')
+    await using app = await startTestApp({ flags: ['--package', join(root, 'warm-out')] })
+    const asked = await app.post('/invocations', { dataframe_records: [{ words: 'x' }] })
+    expect(await asked.json()).toEqual({ predictions: ['a,bb,ccc'] })
+  })
+
   it('is the same each time it is made, and another when anything in it is', async () => {
     const first = await packaged('weather', '--output', 'first')
     const second = await packaged('weather/model.yaml', '--output', 'second')

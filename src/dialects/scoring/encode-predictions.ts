@@ -1,4 +1,4 @@
-import { missingValue } from '../../serving/index.ts'
+import { nullProblem } from '../../serving/index.ts'
 import type { Predictions } from '../../serving/index.ts'
 import { decodeStrings, encodeJsonElements, TensorError } from '../../tensor/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
@@ -16,7 +16,7 @@ export const tensorsWritten = ({ outputs, predictions }: Answered): readonly Ten
   predictions?.json === undefined ? outputs : [predictions.json]
 
 export const encodePredictions = ({ outputs, predictions }: Answered): Encoded => {
-  const lack = predictions?.json === undefined ? missingValue(predictions?.nulls ?? []) : undefined
+  const lack = predictions?.json === undefined ? nullProblem(predictions?.nulls ?? []) : undefined
   if (lack !== undefined) return { reason: `its ${lack}` }
   try {
     return { text: (predictions && laidOutText(outputs, predictions)) ?? plainText(outputs) }

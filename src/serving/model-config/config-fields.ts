@@ -114,7 +114,7 @@ export const configFields: Readonly<Record<string, Readonly<Record<string, Field
     name: honoured('For messages about the sample.'),
     batch_size: honoured('Rows of the sample, for a model with a batch dimension.'),
     inputs: honoured(
-      "The sample, by input: dims as in requests, and zeros, random data or a file of the model's folder warmup, which has one row that is repeated.",
+      "The sample, by input: dims as in requests, and zeros, random data or a file of the model's folder warmup, which has all rows, or one that is repeated.",
     ),
     count: honoured('How often the sample is run on every instance before the version is ready.'),
   },
