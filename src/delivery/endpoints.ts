@@ -60,6 +60,8 @@ export class Endpoints implements MoveGuard {
   readonly #deps: EndpointsDeps
   readonly #states = new Map<string, EndpointState>()
   readonly #moves: Moves
+  /** Those that begin: settled once who asks for them is told of them. */
+  readonly #beginning = new Map<string, Promise<void>>()
   readonly #follower: RegistryFollower
   /** Files whose folders are needed by moves that are under way. */
   readonly #placing = new Set<ServedFiles>()
@@ -281,18 +283,22 @@ export class Endpoints implements MoveGuard {
   }
 
   async #serveTargets(targets: readonly EndpointTarget[]): Promise<void> {
-    this.#begin(targets)
+    await this.#begin(targets)
     await this.#endOthers(new Set(targets.map(({ endpoint }) => endpoint.name)))
   }
 
-  #begin(targets: readonly EndpointTarget[]): void {
+  /** Resolves once every endpoint is known to those who ask for it, served or not. */
+  async #begin(targets: readonly EndpointTarget[]): Promise<void> {
     const nowMs = this.#deps.clock.now()
+    const begun: Promise<void>[] = []
     for (const { endpoint, files, problem } of targets) {
       const state = this.#stateOf(endpoint.name)
-      if (this.#moves.of(endpoint.name) !== undefined) continue
-      if (files !== undefined && isDue(state, files, nowMs)) void this.#bring(endpoint.name, files)
-      else if (files === undefined && state.problem !== problem) void this.#failed(endpoint.name, problem ?? '')
+      if (this.#moves.of(endpoint.name) !== undefined)
+        begun.push(this.#beginning.get(endpoint.name) ?? Promise.resolve())
+      else if (files !== undefined && isDue(state, files, nowMs)) begun.push(this.#beginToBring(endpoint.name, files))
+      else if (files === undefined && state.problem !== problem) begun.push(this.#failed(endpoint.name, problem ?? ''))
     }
+    await Promise.all(begun)
   }
 
   /** Ends what isn't an endpoint any more. */
@@ -310,16 +316,29 @@ export class Endpoints implements MoveGuard {
     if (gone.length > 0) await this.#keep()
   }
 
-  /** Serves what was decided elsewhere, or earlier. */
-  #bring(name: string, files: ServedFiles): Promise<void> {
+  #beginToBring(name: string, files: ServedFiles): Promise<void> {
+    const known = Promise.withResolvers<void>()
+    this.#beginning.set(name, known.promise)
+    void this.#bring(name, files, () => {
+      this.#beginning.delete(name)
+      known.resolve()
+    })
+    return known.promise
+  }
+
+  /** Serves what was decided elsewhere, or earlier; calls `known` once those who ask for it are told of it. */
+  #bring(name: string, files: ServedFiles, known?: () => void): Promise<void> {
     return this.#moves.track(name, { version: files.version, isAsked: false }, async (signal) => {
       try {
         await this.#requireFree(name)
         if (!this.#states.has(name)) await this.#tellLoading(name)
+        known?.()
         await this.#switch(name, files, { commit: () => Promise.resolve(), signal })
       } catch (error) {
         if (!signal.aborted) await this.#failed(name, problemOf(error), files)
         await this.#keep()
+      } finally {
+        known?.()
       }
     })
   }

@@ -12,6 +12,9 @@ export interface RegistryFollowerOptions {
   follow(targets: readonly EndpointTarget[]): Promise<void>
 }
 
+/** While moves are made all the time, the registry is asked again only with the next one. */
+const triesMax = 5
+
 /** Asks the registry now and then what endpoints stand for, one time after another. */
 export class RegistryFollower {
   readonly #options: RegistryFollowerOptions
@@ -52,12 +55,14 @@ export class RegistryFollower {
   async #followOnce(): Promise<void> {
     const { logger, targets, follow } = this.#options
     try {
-      const changes = this.#changes
-      const wanted = await targets()
-      this.#isAway = false
-      // A move that was made meanwhile is newer than the answer.
-      if (changes !== this.#changes || this.#isStopped) return
-      await follow(wanted)
+      for (let tries = 0; tries < triesMax; tries++) {
+        const changes = this.#changes
+        const wanted = await targets()
+        this.#isAway = false
+        if (this.#isStopped) return
+        // A move that was made meanwhile is newer than the answer.
+        if (changes === this.#changes) return await follow(wanted)
+      }
     } catch (error) {
       if (!this.#isAway && !this.#isStopped) logger.warn('endpoints.registry_away', { reason: reasonOf(error) })
       this.#isAway = true

@@ -285,6 +285,19 @@ describe('an endpoint', () => {
     expect(answers).toBe('1')
   })
 
+  it('is known as soon as it is made, also where nobody waits for its load', async () => {
+    await using app = await startTestApp()
+    await registerVersion(app, 'many', adds(1))
+    const names = Array.from({ length: 12 }, (_, index) => `many-${index}`)
+    const statuses = await Promise.all(
+      names.map(async (name) => {
+        await expectOk(await putEndpoint(app, name, { reference: 'models:/many/1', wait: false }))
+        return (await app.fetch(`/v2/models/${name}/ready`)).status
+      }),
+    )
+    expect(new Set(statuses).difference(new Set([200, 503]))).toEqual(new Set())
+  })
+
   it('tells those who call it why it does not serve', async () => {
     await using app = await startTestApp()
     await registerVersion(app, 'broken', { 'model.mjs': 'throw new Error("no weights")' })
